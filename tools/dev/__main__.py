@@ -6,6 +6,7 @@ import sys
 from console import Failure
 
 COMMANDS = {
+    "setup": ("setup", "[peers] [clang]  fetch what a build needs, once; peers: to compare with"),
     "build": ("build", "[preset] [target...]  configure and build (presets: release, debug, ...)"),
 }
 
