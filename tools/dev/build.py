@@ -1,6 +1,7 @@
 """./dev build: configures a preset and builds it."""
 
 import json
+import os
 import time
 
 from console import ROOT, Failure, jobs, elapsed, run, step
@@ -15,6 +16,11 @@ def folder(preset):
     return ROOT / "build" / preset
 
 
+def environment():
+    """Paths relative to the checkout let every checkout of a machine share one compiler cache."""
+    return {"CCACHE_BASEDIR": str(ROOT), "CCACHE_NOHASHDIR": "1", **os.environ}
+
+
 def build(preset="release", targets=(), settings=()):
     """Brings build/<preset> up to date and returns that folder."""
     if preset not in presets():
@@ -25,7 +31,8 @@ def build(preset="release", targets=(), settings=()):
         step(f"configure {preset}: find the compiler and the libraries")
         run(["cmake", "--preset", preset, *settings], quiet=True)
     step(f"build {preset}: in {place.relative_to(ROOT)}, {jobs()} jobs")
-    run(["cmake", "--build", place, "-j", jobs(), *(["--target", *targets] if targets else [])])
+    chosen = ["--target", *targets] if targets else []
+    run(["cmake", "--build", place, "-j", jobs(), *chosen], env=environment())
     step(f"built {preset} in {elapsed(started)}")
     return place
 
