@@ -1,0 +1,43 @@
+// The left operand of packed products as 15-bit integers.
+//
+// Each run of 32 elements of a row has a scale of its own: x = scale * level with |level| <= 16256,
+// so that level = 128 * high + low with high and low in int8. The error is at most 3.1e-5 of the
+// run's largest element. Runs whose largest element is below 2^-100 count as zeros.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "backends/cpu/kernels/packed_scratch.h"
+#include "lazuli/dtype.h"
+
+namespace lazuli::cpu {
+
+inline constexpr int activation_run = 32;   // elements under one scale
+inline constexpr int activation_pad = 256;  // rows are padded with zeros to a multiple of it
+inline constexpr int activation_level_max = 16256;
+
+struct Activations {
+  int64_t rows = 0;
+  int64_t stride = 0;  // elements of a row, padding included
+  int group = 32;      // elements under one entry of `sums`, 16 or 32
+
+  int16_t* levels = nullptr;  // [rows, stride]
+  int8_t* high = nullptr;     // [rows, stride]
+  int8_t* low = nullptr;      // [rows, stride]
+  float* scales = nullptr;    // [rows, stride / 32]
+  float* sums = nullptr;      // [rows, stride / group]: scale * sum of the group's levels
+  uint8_t* finite = nullptr;  // [rows]: 0 if x holds a NaN or an infinity; its levels mean nothing
+
+  int64_t runs() const { return stride / activation_run; }
+  int64_t groups() const { return stride / group; }
+};
+
+// Lays out `a` for m rows of k elements in `scratch`; `stride`, `rows` and `group` get their values.
+void place_activations(int64_t m, int64_t k, int group, Scratch& scratch, Activations& a);
+
+// Fills rows [first, last) from x (float32, bfloat16 or float16, row_stride in elements).
+void fill_activations(const void* x, Dtype x_dtype, int64_t row_stride, int64_t k, int64_t first,
+                      int64_t last, const Activations& a);
+
+}  // namespace lazuli::cpu
