@@ -1,0 +1,211 @@
+// Operations on arrays. Each records one or a few nodes and returns at once; shapes and dtypes are
+// checked here, at the caller's line. Binary operations broadcast as NumPy does and promote dtypes
+// with `promote_types`. Negative axes count from the end.
+//
+// Errors: ArgumentError for shapes and values that do not fit, IndexError for axes out of range.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "lazuli/array.h"
+#include "lazuli/elementwise.h"
+
+namespace lazuli {
+
+// ---- Making arrays ------------------------------------------------------------------------------
+array arange(double start, double stop, double step, Dtype dtype, StreamOrDevice s = {});
+array arange(double start, double stop, double step, StreamOrDevice s = {});
+array arange(double start, double stop, Dtype dtype, StreamOrDevice s = {});
+array arange(double start, double stop, StreamOrDevice s = {});
+array arange(double stop, Dtype dtype, StreamOrDevice s = {});
+array arange(double stop, StreamOrDevice s = {});
+array arange(int start, int stop, int step, StreamOrDevice s = {});
+array arange(int start, int stop, StreamOrDevice s = {});
+array arange(int stop, StreamOrDevice s = {});
+array linspace(double start, double stop, int num = 50, Dtype dtype = float32,
+               StreamOrDevice s = {});
+array full(Shape shape, array values, Dtype dtype, StreamOrDevice s = {});
+array full(Shape shape, array values, StreamOrDevice s = {});
+template <class T, class = std::enable_if_t<std::is_arithmetic_v<T>>>
+array full(Shape shape, T value, Dtype dtype, StreamOrDevice s = {}) {
+  return full(std::move(shape), array(value, dtype), s);
+}
+template <class T, class = std::enable_if_t<std::is_arithmetic_v<T>>>
+array full(Shape shape, T value, StreamOrDevice s = {}) {
+  return full(std::move(shape), array(value), s);
+}
+array zeros(const Shape& shape, Dtype dtype = float32, StreamOrDevice s = {});
+array zeros_like(const array& a, StreamOrDevice s = {});
+array ones(const Shape& shape, Dtype dtype = float32, StreamOrDevice s = {});
+array ones_like(const array& a, StreamOrDevice s = {});
+array full_like(const array& a, array values, StreamOrDevice s = {});
+array eye(int n, int m, int k, Dtype dtype, StreamOrDevice s = {});
+array eye(int n, StreamOrDevice s = {});
+array identity(int n, Dtype dtype = float32, StreamOrDevice s = {});
+array tri(int n, int m, int k, Dtype dtype, StreamOrDevice s = {});
+array tril(array x, int k = 0, StreamOrDevice s = {});
+array triu(array x, int k = 0, StreamOrDevice s = {});
+
+// ---- Dtype and copies ---------------------------------------------------------------------------
+array astype(array a, Dtype dtype, StreamOrDevice s = {});
+array copy(array a, StreamOrDevice s = {});
+array contiguous(const array& a, bool allow_col_major = false, StreamOrDevice s = {});
+array stop_gradient(const array& a, StreamOrDevice s = {});
+
+// ---- Shape --------------------------------------------------------------------------------------
+array reshape(const array& a, Shape shape, StreamOrDevice s = {});
+array flatten(const array& a, int start_axis, int end_axis = -1, StreamOrDevice s = {});
+array flatten(const array& a, StreamOrDevice s = {});
+array unflatten(const array& a, int axis, Shape shape, StreamOrDevice s = {});
+array squeeze(const array& a, const std::vector<int>& axes, StreamOrDevice s = {});
+array squeeze(const array& a, int axis, StreamOrDevice s = {});
+array squeeze(const array& a, StreamOrDevice s = {});
+array expand_dims(const array& a, const std::vector<int>& axes, StreamOrDevice s = {});
+array expand_dims(const array& a, int axis, StreamOrDevice s = {});
+array transpose(const array& a, std::vector<int> axes, StreamOrDevice s = {});
+array transpose(const array& a, StreamOrDevice s = {});
+array swapaxes(const array& a, int axis1, int axis2, StreamOrDevice s = {});
+array moveaxis(const array& a, int source, int destination, StreamOrDevice s = {});
+array broadcast_to(const array& a, const Shape& shape, StreamOrDevice s = {});
+std::vector<array> broadcast_arrays(const std::vector<array>& inputs, StreamOrDevice s = {});
+Shape broadcast_shapes(const Shape& a, const Shape& b);
+array as_strided(array a, Shape shape, Strides strides, size_t offset, StreamOrDevice s = {});
+array flip(const array& a, const std::vector<int>& axes, StreamOrDevice s = {});
+array flip(const array& a, int axis, StreamOrDevice s = {});
+array flip(const array& a, StreamOrDevice s = {});
+array slice(const array& a, Shape start, Shape stop, Shape strides, StreamOrDevice s = {});
+array slice(const array& a, Shape start, Shape stop, StreamOrDevice s = {});
+// `src` with the slice replaced by `update`, which broadcasts to the slice's shape.
+array slice_update(const array& src, const array& update, Shape start, Shape stop, Shape strides,
+                   StreamOrDevice s = {});
+array slice_update(const array& src, const array& update, Shape start, Shape stop,
+                   StreamOrDevice s = {});
+array concatenate(std::vector<array> arrays, int axis = 0, StreamOrDevice s = {});
+array stack(const std::vector<array>& arrays, int axis = 0, StreamOrDevice s = {});
+std::vector<array> split(const array& a, int num_splits, int axis = 0, StreamOrDevice s = {});
+std::vector<array> split(const array& a, const Shape& indices, int axis = 0, StreamOrDevice s = {});
+std::vector<array> unstack(const array& a, int axis = 0, StreamOrDevice s = {});
+array repeat(const array& a, int repeats, int axis, StreamOrDevice s = {});
+array repeat(const array& a, int repeats, StreamOrDevice s = {});
+array tile(const array& a, std::vector<int> reps, StreamOrDevice s = {});
+array roll(const array& a, const Shape& shift, const std::vector<int>& axes, StreamOrDevice s = {});
+array roll(const array& a, int shift, int axis, StreamOrDevice s = {});
+array pad(const array& a, const std::vector<int>& axes, const Shape& low, const Shape& high,
+          const array& value = array(0), const std::string& mode = "constant",
+          StreamOrDevice s = {});
+array pad(const array& a, const std::vector<std::pair<int, int>>& widths,
+          const array& value = array(0), const std::string& mode = "constant",
+          StreamOrDevice s = {});
+std::vector<array> meshgrid(const std::vector<array>& arrays, bool sparse = false,
+                            const std::string& indexing = "xy", StreamOrDevice s = {});
+array diagonal(const array& a, int offset = 0, int axis1 = 0, int axis2 = 1, StreamOrDevice s = {});
+array diag(const array& a, int k = 0, StreamOrDevice s = {});
+
+// ---- Choosing and comparing ---------------------------------------------------------------------
+array where(const array& condition, const array& x, const array& y, StreamOrDevice s = {});
+array clip(const array& a, const std::optional<array>& low = std::nullopt,
+           const std::optional<array>& high = std::nullopt, StreamOrDevice s = {});
+array nan_to_num(const array& a, float nan = 0.0f, std::optional<float> posinf = std::nullopt,
+                 std::optional<float> neginf = std::nullopt, StreamOrDevice s = {});
+array isclose(const array& a, const array& b, double rtol = 1e-5, double atol = 1e-8,
+              bool equal_nan = false, StreamOrDevice s = {});
+array allclose(const array& a, const array& b, double rtol = 1e-5, double atol = 1e-8,
+               bool equal_nan = false, StreamOrDevice s = {});
+array array_equal(const array& a, const array& b, bool equal_nan = false, StreamOrDevice s = {});
+
+// ---- Reductions ---------------------------------------------------------------------------------
+#define LAZULI_REDUCTION(name)                                                            \
+  array name(const array& a, bool keepdims, StreamOrDevice s = {});                       \
+  array name(const array& a, const std::vector<int>& axes, bool keepdims = false,         \
+             StreamOrDevice s = {});                                                      \
+  array name(const array& a, int axis, bool keepdims = false, StreamOrDevice s = {});     \
+  inline array name(const array& a, StreamOrDevice s = {}) { return name(a, false, s); }
+LAZULI_REDUCTION(all)
+LAZULI_REDUCTION(any)
+LAZULI_REDUCTION(sum)
+LAZULI_REDUCTION(prod)
+LAZULI_REDUCTION(max)
+LAZULI_REDUCTION(min)
+LAZULI_REDUCTION(mean)
+LAZULI_REDUCTION(logsumexp)
+LAZULI_REDUCTION(count_nonzero)
+#undef LAZULI_REDUCTION
+array var(const array& a, bool keepdims, int ddof = 0, StreamOrDevice s = {});
+array var(const array& a, const std::vector<int>& axes, bool keepdims = false, int ddof = 0,
+          StreamOrDevice s = {});
+array var(const array& a, int axis, bool keepdims = false, int ddof = 0, StreamOrDevice s = {});
+array std(const array& a, bool keepdims, int ddof = 0, StreamOrDevice s = {});
+array std(const array& a, const std::vector<int>& axes, bool keepdims = false, int ddof = 0,
+          StreamOrDevice s = {});
+array std(const array& a, int axis, bool keepdims = false, int ddof = 0, StreamOrDevice s = {});
+array argmax(const array& a, bool keepdims, StreamOrDevice s = {});
+array argmax(const array& a, int axis, bool keepdims = false, StreamOrDevice s = {});
+array argmin(const array& a, bool keepdims, StreamOrDevice s = {});
+array argmin(const array& a, int axis, bool keepdims = false, StreamOrDevice s = {});
+array softmax(const array& a, const std::vector<int>& axes, bool precise = false,
+              StreamOrDevice s = {});
+array softmax(const array& a, int axis, bool precise = false, StreamOrDevice s = {});
+array softmax(const array& a, bool precise = false, StreamOrDevice s = {});
+array cumsum(const array& a, int axis, bool reverse = false, bool inclusive = true,
+             StreamOrDevice s = {});
+array cumprod(const array& a, int axis, bool reverse = false, bool inclusive = true,
+              StreamOrDevice s = {});
+array cummax(const array& a, int axis, bool reverse = false, bool inclusive = true,
+             StreamOrDevice s = {});
+array cummin(const array& a, int axis, bool reverse = false, bool inclusive = true,
+             StreamOrDevice s = {});
+
+// ---- Order --------------------------------------------------------------------------------------
+array sort(const array& a, int axis = -1, StreamOrDevice s = {});
+array argsort(const array& a, int axis = -1, StreamOrDevice s = {});
+array partition(const array& a, int kth, int axis = -1, StreamOrDevice s = {});
+array argpartition(const array& a, int kth, int axis = -1, StreamOrDevice s = {});
+array topk(const array& a, int k, int axis = -1, StreamOrDevice s = {});
+
+// ---- Indexing by arrays -------------------------------------------------------------------------
+array gather(const array& a, const std::vector<array>& indices, const std::vector<int>& axes,
+             const Shape& slice_sizes, StreamOrDevice s = {});
+array take(const array& a, const array& indices, int axis, StreamOrDevice s = {});
+array take(const array& a, const array& indices, StreamOrDevice s = {});
+array take_along_axis(const array& a, const array& indices, int axis, StreamOrDevice s = {});
+array put_along_axis(const array& a, const array& indices, const array& values, int axis,
+                     StreamOrDevice s = {});
+array scatter_add_axis(const array& a, const array& indices, const array& values, int axis,
+                       StreamOrDevice s = {});
+#define LAZULI_SCATTER(name)                                                                 \
+  array name(const array& a, const std::vector<array>& indices, const array& updates,        \
+             const std::vector<int>& axes, StreamOrDevice s = {});
+LAZULI_SCATTER(scatter)
+LAZULI_SCATTER(scatter_add)
+LAZULI_SCATTER(scatter_prod)
+LAZULI_SCATTER(scatter_max)
+LAZULI_SCATTER(scatter_min)
+#undef LAZULI_SCATTER
+
+// ---- Products -----------------------------------------------------------------------------------
+array matmul(const array& a, const array& b, StreamOrDevice s = {});
+array addmm(array c, array a, array b, float alpha = 1.0f, float beta = 1.0f,
+            StreamOrDevice s = {});
+array outer(const array& a, const array& b, StreamOrDevice s = {});
+array inner(const array& a, const array& b, StreamOrDevice s = {});
+
+// ---- Quantisation -------------------------------------------------------------------------------
+// Affine: w ~ scale * q + bias for each group of `group_size` (32, 64, 128) along the last axis, q of
+// `bits` bits, packed into uint32. Defaults: group 64, 4 bits.
+std::vector<array> quantize(const array& w, std::optional<int> group_size = std::nullopt,
+                            std::optional<int> bits = std::nullopt,
+                            const std::string& mode = "affine", StreamOrDevice s = {});
+array dequantize(const array& w, const array& scales, const std::optional<array>& biases,
+                 std::optional<int> group_size = std::nullopt,
+                 std::optional<int> bits = std::nullopt, const std::string& mode = "affine",
+                 StreamOrDevice s = {});
+array quantized_matmul(const array& x, const array& w, const array& scales,
+                       const std::optional<array>& biases = std::nullopt, bool transpose = true,
+                       std::optional<int> group_size = std::nullopt,
+                       std::optional<int> bits = std::nullopt, const std::string& mode = "affine",
+                       StreamOrDevice s = {});
+
+}  // namespace lazuli

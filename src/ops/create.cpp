@@ -1,0 +1,169 @@
+// Arrays from nothing, changes of dtype, and elementwise choices.
+#include <cmath>
+#include <limits>
+
+#include "lazuli/ops.h"
+#include "ops/record.h"
+
+namespace lazuli {
+namespace {
+
+void check_extents(const char* op, const Shape& shape) {
+  int64_t count = 1;
+  for (int64_t extent : shape) {
+    if (extent < 0 || __builtin_mul_overflow(count, extent, &count) || count > (int64_t{1} << 56)) {
+      throw ArgumentError("[" + std::string(op) + "] The shape " + describe(shape) +
+                          " is negative or too large.");
+    }
+  }
+}
+
+// The k-th diagonal and what lies below it, as booleans.
+array below_diagonal(int n, int m, int k, StreamOrDevice s) {
+  array rows = reshape(arange(0, n, 1, s), {n, 1}, s);
+  return greater_equal(rows, subtract(arange(0, m, 1, s), array(k), s), s);
+}
+
+}  // namespace
+
+array arange(double start, double stop, double step, Dtype dtype, StreamOrDevice s) {
+  if (dtype == bool_ || dtype == complex64) {
+    throw TypeError("[arange] Not supported for " + std::string(dtype_name(dtype)) + ".");
+  }
+  if (!(std::isfinite(start) && std::isfinite(stop)) || std::isnan(step) || step == 0) {
+    throw ArgumentError("[arange] Start, stop and step must be finite and step not zero.");
+  }
+  double count = std::isinf(step) ? (((step > 0) == (start < stop)) && start != stop ? 1.0 : 0.0)
+                                  : std::max(0.0, std::ceil((stop - start) / step));
+  if (count > std::numeric_limits<int32_t>::max()) {
+    throw ArgumentError("[arange] The range holds too many elements.");
+  }
+  Params params;
+  if (issubdtype(dtype, integer)) {
+    params.words.push_back(static_cast<int64_t>(start));
+    params.words.push_back(std::isinf(step) ? 0 : static_cast<int64_t>(step));
+  } else {
+    params.words.push_back(std::bit_cast<int64_t>(start));
+    params.words.push_back(std::bit_cast<int64_t>(std::isinf(step) ? 0.0 : step));
+  }
+  return record(Op::arange, dtype, {static_cast<int64_t>(count)}, {}, std::move(params),
+                to_stream(s));
+}
+array arange(double start, double stop, double step, StreamOrDevice s) {
+  return arange(start, stop, step, float32, s);
+}
+array arange(double start, double stop, Dtype dtype, StreamOrDevice s) {
+  return arange(start, stop, 1.0, dtype, s);
+}
+array arange(double start, double stop, StreamOrDevice s) {
+  return arange(start, stop, 1.0, float32, s);
+}
+array arange(double stop, Dtype dtype, StreamOrDevice s) {
+  return arange(0.0, stop, 1.0, dtype, s);
+}
+array arange(double stop, StreamOrDevice s) { return arange(0.0, stop, 1.0, float32, s); }
+array arange(int start, int stop, int step, StreamOrDevice s) {
+  return arange(static_cast<double>(start), static_cast<double>(stop), static_cast<double>(step),
+                int32, s);
+}
+array arange(int start, int stop, StreamOrDevice s) { return arange(start, stop, 1, s); }
+array arange(int stop, StreamOrDevice s) { return arange(0, stop, 1, s); }
+
+array linspace(double start, double stop, int num, Dtype dtype, StreamOrDevice s) {
+  if (num < 0) throw ArgumentError("[linspace] The number of samples is negative.");
+  if (num == 1) return astype(full({1}, array(start, float32), s), dtype, s);
+  array t = divide(arange(0.0, num, 1.0, float32, s), array(static_cast<float>(num - 1)), s);
+  array low = multiply(subtract(array(1.0f), t, s), array(start), s);
+  return astype(add(low, multiply(t, array(stop), s), s), dtype, s);
+}
+
+array full(Shape shape, array values, Dtype dtype, StreamOrDevice s) {
+  check_extents("full", shape);
+  return broadcast_to(astype(std::move(values), dtype, s), shape, s);
+}
+array full(Shape shape, array values, StreamOrDevice s) {
+  Dtype dtype = values.dtype();
+  return full(std::move(shape), std::move(values), dtype, s);
+}
+array zeros(const Shape& shape, Dtype dtype, StreamOrDevice s) {
+  return full(shape, array(0, dtype), dtype, s);
+}
+array zeros_like(const array& a, StreamOrDevice s) { return zeros(a.shape(), a.dtype(), s); }
+array ones(const Shape& shape, Dtype dtype, StreamOrDevice s) {
+  return full(shape, array(1, dtype), dtype, s);
+}
+array ones_like(const array& a, StreamOrDevice s) { return ones(a.shape(), a.dtype(), s); }
+array full_like(const array& a, array values, StreamOrDevice s) {
+  return full(a.shape(), std::move(values), a.dtype(), s);
+}
+
+array eye(int n, int m, int k, Dtype dtype, StreamOrDevice s) {
+  if (n < 0 || m < 0) throw ArgumentError("[eye] An extent is negative.");
+  array rows = reshape(arange(0, n, 1, s), {n, 1}, s);
+  return astype(equal(add(rows, array(k), s), arange(0, m, 1, s), s), dtype, s);
+}
+array eye(int n, StreamOrDevice s) { return eye(n, n, 0, float32, s); }
+array identity(int n, Dtype dtype, StreamOrDevice s) { return eye(n, n, 0, dtype, s); }
+array tri(int n, int m, int k, Dtype dtype, StreamOrDevice s) {
+  if (n < 0 || m < 0) throw ArgumentError("[tri] An extent is negative.");
+  return astype(below_diagonal(n, m, k, s), dtype, s);
+}
+array tril(array x, int k, StreamOrDevice s) {
+  if (x.ndim() < 2) throw ArgumentError("[tril] " + describe(x) + " is not a matrix.");
+  array kept = below_diagonal(static_cast<int>(x.shape(-2)), static_cast<int>(x.shape(-1)), k, s);
+  return where(kept, x, zeros_like(x, s), s);
+}
+array triu(array x, int k, StreamOrDevice s) {
+  if (x.ndim() < 2) throw ArgumentError("[triu] " + describe(x) + " is not a matrix.");
+  array dropped =
+      below_diagonal(static_cast<int>(x.shape(-2)), static_cast<int>(x.shape(-1)), k - 1, s);
+  return where(dropped, zeros_like(x, s), x, s);
+}
+
+array astype(array a, Dtype dtype, StreamOrDevice s) {
+  if (a.dtype() == dtype) return a;
+  return record(Op::astype, dtype, a.shape(), {&a}, {}, to_stream(s));
+}
+
+array copy(array a, StreamOrDevice s) {
+  return record(Op::copy, a.dtype(), a.shape(), {&a}, {}, to_stream(s));
+}
+array contiguous(const array& a, bool, StreamOrDevice s) { return copy(a, s); }
+
+array stop_gradient(const array& a, StreamOrDevice s) {
+  return record(Op::identity, a.dtype(), a.shape(), {&a}, Params{1}, to_stream(s));
+}
+
+array where(const array& condition, const array& x, const array& y, StreamOrDevice s) {
+  Stream stream = to_stream(s);
+  Dtype dtype = promote_types(x.dtype(), y.dtype());
+  array c = astype(condition, bool_, stream);
+  array a = astype(x, dtype, stream), b = astype(y, dtype, stream);
+  Shape shape = broadcast_shapes("where", broadcast_shapes("where", a.shape(), b.shape()), c.shape());
+  return record(Op::select, dtype, std::move(shape), {&c, &a, &b}, {}, stream);
+}
+
+array clip(const array& a, const std::optional<array>& low, const std::optional<array>& high,
+           StreamOrDevice s) {
+  if (!low && !high) throw ArgumentError("[clip] A lower or an upper bound is needed.");
+  array result = a;
+  if (low) result = maximum(result, astype(*low, a.dtype(), s), s);
+  if (high) result = minimum(result, astype(*high, a.dtype(), s), s);
+  return result;
+}
+
+array nan_to_num(const array& a, float nan, std::optional<float> posinf,
+                 std::optional<float> neginf, StreamOrDevice s) {
+  Dtype dtype = a.dtype();
+  if (!issubdtype(dtype, inexact)) return a;
+  double largest = dtype == float16    ? 65504.0
+                   : dtype == bfloat16 ? 0x1.fep127
+                   : dtype == float64  ? std::numeric_limits<double>::max()
+                                       : static_cast<double>(std::numeric_limits<float>::max());
+  array high(posinf ? *posinf : largest, dtype), low(neginf ? *neginf : -largest, dtype);
+  array result = where(isnan(a, s), array(nan, dtype), a, s);
+  result = where(isposinf(result, s), high, result, s);
+  return where(isneginf(result, s), low, result, s);
+}
+
+}  // namespace lazuli

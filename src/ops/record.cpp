@@ -1,0 +1,96 @@
+#include "ops/record.h"
+
+#include <algorithm>
+
+#include "lazuli/ops.h"
+
+namespace lazuli {
+
+array record(Op op, Dtype dtype, Shape shape, std::initializer_list<const array*> inputs,
+             Params params, const Stream& stream) {
+  Node* nodes[4];
+  size_t count = 0;
+  for (const array* input : inputs) nodes[count++] = input->node();
+  return array(make_node(op, dtype, std::move(shape), {nodes, count}, std::move(params), stream));
+}
+
+array record(Op op, Dtype dtype, Shape shape, const std::vector<array>& inputs, Params params,
+             const Stream& stream) {
+  std::vector<Node*> nodes;
+  nodes.reserve(inputs.size());
+  for (const array& input : inputs) nodes.push_back(input.node());
+  return array(make_node(op, dtype, std::move(shape), nodes, std::move(params), stream));
+}
+
+std::string describe(const Shape& shape) {
+  std::string text = "[";
+  for (size_t i = 0; i < shape.size(); ++i) {
+    if (i) text += ",";
+    text += std::to_string(shape[i]);
+  }
+  return text + "]";
+}
+
+std::string describe(const array& a) { return dtype_name(a.dtype()) + describe(a.shape()); }
+
+int normalize_axis(const char* op, int axis, size_t ndim) {
+  int rank = static_cast<int>(ndim);
+  if (axis < -rank || axis >= rank) {
+    throw IndexError("[" + std::string(op) + "] Axis " + std::to_string(axis) +
+                     " is out of range for an array of " + std::to_string(rank) + " dimensions.");
+  }
+  return axis < 0 ? axis + rank : axis;
+}
+
+std::vector<int> normalize_axes(const char* op, const std::vector<int>& axes, size_t ndim) {
+  std::vector<int> result;
+  for (int axis : axes) result.push_back(normalize_axis(op, axis, ndim));
+  std::sort(result.begin(), result.end());
+  if (std::adjacent_find(result.begin(), result.end()) != result.end()) {
+    throw ArgumentError("[" + std::string(op) + "] An axis is named twice.");
+  }
+  return result;
+}
+
+std::vector<int> all_axes(const array& a) {
+  std::vector<int> axes(a.ndim());
+  for (size_t i = 0; i < axes.size(); ++i) axes[i] = static_cast<int>(i);
+  return axes;
+}
+
+Shape broadcast_shapes(const char* op, const Shape& a, const Shape& b) {
+  if (a == b) return a;
+  const Shape& longer = a.size() >= b.size() ? a : b;
+  const Shape& shorter = a.size() >= b.size() ? b : a;
+  Shape result = longer;
+  size_t lead = longer.size() - shorter.size();
+  for (size_t i = 0; i < shorter.size(); ++i) {
+    int64_t x = longer[lead + i], y = shorter[i];
+    if (x == y || y == 1) continue;
+    if (x != 1) {
+      throw ArgumentError("[" + std::string(op) + "] Shapes " + describe(a) + " and " +
+                          describe(b) + " cannot be broadcast.");
+    }
+    result[lead + i] = y;
+  }
+  return result;
+}
+
+Shape broadcast_shapes(const Shape& a, const Shape& b) {
+  return broadcast_shapes("broadcast_shapes", a, b);
+}
+
+array scalar_like(const array& like, double value) { return array(value, like.dtype()); }
+
+array sum_to(const array& a, const Shape& shape, const Stream& stream) {
+  if (a.shape() == shape) return a;
+  std::vector<int> axes;
+  size_t lead = a.ndim() - shape.size();
+  for (size_t i = 0; i < a.ndim(); ++i) {
+    if (i < lead || (shape[i - lead] == 1 && a.shape()[i] != 1)) axes.push_back(static_cast<int>(i));
+  }
+  array summed = axes.empty() ? a : sum(a, axes, true, stream);
+  return lead ? reshape(summed, shape, stream) : summed;
+}
+
+}  // namespace lazuli

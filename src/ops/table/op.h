@@ -1,0 +1,47 @@
+// Every op and its facts, read off the tables.
+#pragma once
+
+#include <cstdint>
+
+namespace lazuli {
+
+enum class Op : uint16_t {
+  leaf,      // an array that was given, not computed
+  constant,  // a 0-d value kept in the node
+  astype,
+  select,     // where(condition, x, y)
+  copy,       // the same values, row-contiguous
+  identity,   // the same value; marks a tracer or stops a gradient
+#define UNARY(name, ...) name,
+#include "ops/table/unary.def"
+#undef UNARY
+#define BINARY(name, ...) name,
+#include "ops/table/binary.def"
+#undef BINARY
+#define PRIMITIVE(name, ...) name,
+#include "ops/table/primitive.def"
+#undef PRIMITIVE
+  count_,
+};
+
+enum class OpForm : uint8_t { Leaf, Elementwise, View, Reduce, Kernel };
+enum class OpLayout : uint8_t { Any, Dense };
+
+// Dtypes a row accepts. Integers given to Inexact and Float rows become float32.
+enum class Accepts : uint8_t { Number, Ordered, Integral, Inexact, Float, Complex };
+enum class Result : uint8_t { Same, Real, Boolean };
+
+struct OpInfo {
+  const char* name;
+  OpForm form;
+  OpLayout layout;
+  uint8_t arity;  // of elementwise ops
+  Accepts accepts;
+  Result result;
+};
+
+const OpInfo& op_info(Op op);
+
+inline bool is_elementwise(Op op) { return op_info(op).form == OpForm::Elementwise; }
+
+}  // namespace lazuli
