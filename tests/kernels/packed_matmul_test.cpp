@@ -38,6 +38,7 @@ struct Case {
   std::vector<X> x;
   std::vector<T> out;
   std::vector<double> expected;
+  double size = 0;  // the typical size of a result: root of the sum of all squared terms
   static constexpr int64_t gap = 3;  // elements between rows of x and out
 
   Case(PackedFormat f, int64_t rows, int64_t columns, int64_t depth)
@@ -47,8 +48,21 @@ struct Case {
     for (size_t i = 0; i < values.size(); ++i) values[i] = rounded[i];
     expected.resize(static_cast<size_t>(m * n));
     reference::packed_matmul(f, values.data(), w.data(), m, n, k, expected.data());
+    measure(values);
     x.resize(static_cast<size_t>(m * (k + gap)), X(std::nanf("")));
     for (int64_t i = 0; i < m * k; ++i) x[i / k * (k + gap) + i % k] = rounded[i];
+  }
+
+  void measure(const std::vector<float>& values) {
+    std::vector<float> weights(static_cast<size_t>(n * k));
+    reference::dequantize(format, w.data(), n * k, weights.data());
+    for (int64_t l = 0; l < k; ++l) {
+      double x_squares = 0, w_squares = 0;
+      for (int64_t i = 0; i < m; ++i) x_squares += std::pow(values[i * k + l], 2);
+      for (int64_t j = 0; j < n; ++j) w_squares += std::pow(weights[j * k + l], 2);
+      size += x_squares * w_squares;
+    }
+    size = std::sqrt(size);
   }
 
   cpu::PackedMatmul product() {
@@ -57,9 +71,9 @@ struct Case {
             out.data(), TypeToDtype<T>::value, n + gap};
   }
 
-  // The relative error over the whole result; infinite if anything beside it was written.
+  // The error over the whole result, relative to its typical size; infinite if anything beside it was written.
   double error() const {
-    double wrong = 0, size = 0;
+    double wrong = 0;
     for (int64_t i = 0; i < m; ++i) {
       for (int64_t j = 0; j < n + gap; ++j) {
         double got = static_cast<float>(out[i * (n + gap) + j]);
@@ -69,10 +83,9 @@ struct Case {
         }
         double want = expected[i * n + j];
         wrong += (got - want) * (got - want);
-        size += want * want;
       }
     }
-    return size == 0 ? 0 : std::sqrt(wrong / size);
+    return size == 0 ? wrong : std::sqrt(wrong) / size;
   }
 
   std::string name(const char* target) const {
@@ -81,9 +94,9 @@ struct Case {
   }
 };
 
-// Float32 arithmetic with 15-bit x: 3e-5 of the largest element of each run of 32, uniformly
-// distributed, is 2e-5 of normal values in the mean.
-constexpr double float_tolerance = 3e-5;
+// 15-bit x: the step is 6e-5 of the largest element of a run of 32, which is 2.4 deviations for
+// normal values, and the error of rounding to it is step / sqrt(12): 4.2e-5 in all.
+constexpr double float_tolerance = 8e-5;  // one row of x deviates more than many
 
 class PackedMatmulShapes : public ::testing::TestWithParam<int> {};
 
@@ -113,7 +126,7 @@ TEST(PackedMatmul, BlocksOf32AllowShortRows) {
           Case<float, float> c(format, m, n, k);
           test::for_each_target([&](const char* target) {
             cpu::packed_matmul(c.product());
-            EXPECT_LT(c.error(), float_tolerance * 2) << c.name(target);
+            EXPECT_LT(c.error(), float_tolerance * 4) << c.name(target);
           });
         }
       }
@@ -153,9 +166,9 @@ void expect_half(double tolerance) {
 TEST(PackedMatmul, HalfOperandsAndResults) {
   expect_half<bfloat16_t, float>(float_tolerance);
   expect_half<float16_t, float>(float_tolerance);
-  expect_half<bfloat16_t, bfloat16_t>(2e-3);
-  expect_half<float16_t, float16_t>(3e-4);
-  expect_half<float, bfloat16_t>(2e-3);
+  expect_half<bfloat16_t, bfloat16_t>(3e-3);
+  expect_half<float16_t, float16_t>(4e-4);
+  expect_half<float, bfloat16_t>(3e-3);
 }
 
 TEST(PackedMatmul, ManyShareOneOperand) {
@@ -226,11 +239,9 @@ TEST(PackedMatmul, TinyAndHugeOperands) {
     Case<float, float> c(PackedFormat::q8_0, 2, 9, 512);
     for (float& v : c.x) v *= scale;
     for (double& v : c.expected) v *= scale;
+    c.size *= scale;
     cpu::packed_matmul(c.product());
     if (scale > 1e-30f) {
-      for (int64_t i = 0; i < 2; ++i) {
-        for (int64_t j = 0; j < c.gap; ++j) c.out[i * (c.n + c.gap) + c.n + j] = 7.0f;
-      }
       EXPECT_LT(c.error(), float_tolerance) << scale;
     } else {
       for (int64_t j = 0; j < c.n; ++j) EXPECT_LT(std::abs(c.out[j]), 1e-28f) << scale;

@@ -3,7 +3,7 @@
 // The weights stay as they lie in the file and are read once per call (once per panel of rows for
 // large m). x becomes 15-bit integers (packed_activations.h); the products are integer dot products,
 // scaled and summed in float32. The relative error against float32 arithmetic on the dequantised
-// weights is about 2e-5 of the sum's typical size. Both functions run on the thread pool.
+// weights is about 4e-5 of the result's typical size. Both functions run on the thread pool.
 //
 // Infinite and NaN scales in w give outputs that are not finite; rows of x with a NaN or an
 // infinity are computed in float32 with dequantised weights.
