@@ -57,7 +57,6 @@ HWY_INLINE void fill_row(const T* x, int64_t k, int64_t row, const Activations& 
   int16_t* levels = a.levels + row * a.stride;
   int8_t* high = a.high + row * a.stride;
   int8_t* low = a.low + row * a.stride;
-  float* sums = a.sums + row * a.groups();
   bool finite = true;
   for (int64_t run = 0; run < a.runs(); ++run) {
     HWY_ALIGN float values[activation_run];
@@ -78,12 +77,10 @@ HWY_INLINE void fill_row(const T* x, int64_t k, int64_t row, const Activations& 
     if (!finite) std::memset(values, 0, sizeof values);
     fill_run(values, s.inverse, levels + at, high + at, low + at, half_sums);
     a.scales[row * a.runs() + run] = s.scale;
-    if (a.group == 16) {
-      sums[2 * run] = s.scale * static_cast<float>(half_sums[0]);
-      sums[2 * run + 1] = s.scale * static_cast<float>(half_sums[1]);
-    } else {
-      sums[run] = s.scale * static_cast<float>(half_sums[0] + half_sums[1]);
-    }
+    float* sums16 = a.sums16 + 2 * (row * a.runs() + run);
+    sums16[0] = s.scale * static_cast<float>(half_sums[0]);
+    sums16[1] = s.scale * static_cast<float>(half_sums[1]);
+    a.sums32[row * a.runs() + run] = s.scale * static_cast<float>(half_sums[0] + half_sums[1]);
   }
   a.finite[row] = finite;
 }
@@ -107,19 +104,19 @@ namespace lazuli::cpu {
 
 HWY_EXPORT(fill_rows);
 
-void place_activations(int64_t m, int64_t k, int group, Scratch& scratch, Activations& a) {
+void place_activations(int64_t m, int64_t k, Scratch& scratch, Activations& a) {
   a.rows = m;
   a.stride = (k + activation_pad - 1) / activation_pad * activation_pad;
-  a.group = group;
-  int64_t elements = m * a.stride, runs = m * a.runs(), groups = m * a.groups();
+  int64_t elements = m * a.stride, runs = m * a.runs();
   scratch.start(Scratch::bytes<int16_t>(elements) + 2 * Scratch::bytes<int8_t>(elements) +
-                Scratch::bytes<float>(runs) + Scratch::bytes<float>(groups) +
+                2 * Scratch::bytes<float>(runs) + Scratch::bytes<float>(2 * runs) +
                 Scratch::bytes<uint8_t>(m));
   a.levels = scratch.take<int16_t>(elements);
   a.high = scratch.take<int8_t>(elements);
   a.low = scratch.take<int8_t>(elements);
   a.scales = scratch.take<float>(runs);
-  a.sums = scratch.take<float>(groups);
+  a.sums32 = scratch.take<float>(runs);
+  a.sums16 = scratch.take<float>(2 * runs);
   a.finite = scratch.take<uint8_t>(m);
 }
 

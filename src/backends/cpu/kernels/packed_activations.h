@@ -20,21 +20,20 @@ inline constexpr int activation_level_max = 16256;
 struct Activations {
   int64_t rows = 0;
   int64_t stride = 0;  // elements of a row, padding included
-  int group = 32;      // elements under one entry of `sums`, 16 or 32
 
   int16_t* levels = nullptr;  // [rows, stride]
   int8_t* high = nullptr;     // [rows, stride]
   int8_t* low = nullptr;      // [rows, stride]
   float* scales = nullptr;    // [rows, stride / 32]
-  float* sums = nullptr;      // [rows, stride / group]: scale * sum of the group's levels
+  float* sums32 = nullptr;    // [rows, stride / 32]: scale * sum of the run's levels
+  float* sums16 = nullptr;    // [rows, stride / 16]: the same of each half of a run
   uint8_t* finite = nullptr;  // [rows]: 0 if x holds a NaN or an infinity; its levels mean nothing
 
   int64_t runs() const { return stride / activation_run; }
-  int64_t groups() const { return stride / group; }
 };
 
-// Lays out `a` for m rows of k elements in `scratch`; `stride`, `rows` and `group` get their values.
-void place_activations(int64_t m, int64_t k, int group, Scratch& scratch, Activations& a);
+// Lays out `a` for m rows of k elements in `scratch`; `stride` and `rows` get their values.
+void place_activations(int64_t m, int64_t k, Scratch& scratch, Activations& a);
 
 // Fills rows [first, last) from x (float32, bfloat16 or float16, row_stride in elements).
 void fill_activations(const void* x, Dtype x_dtype, int64_t row_stride, int64_t k, int64_t first,

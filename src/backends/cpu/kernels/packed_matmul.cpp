@@ -60,10 +60,6 @@ void fill_zero(const PackedMatmul& p) {
   }
 }
 
-int sum_group(PackedFormat format) {
-  return format == PackedFormat::q2_k ? 16 : 32;
-}
-
 // A range of rows of w of one product.
 struct Task {
   const PackedMatmul* product;
@@ -86,18 +82,15 @@ void run_task(const Task& task, const Activations& x) {
   }
 }
 
-// Products that share x and the group size of its sums.
-void run_products(std::span<const PackedMatmul> products, int group) {
+void run_products(std::span<const PackedMatmul> products) {
   thread_local Scratch scratch;
   thread_local std::vector<Task> tasks;
   const PackedMatmul& p = products.front();
   Activations x;
-  place_activations(p.m, p.k, group, scratch, x);
+  place_activations(p.m, p.k, scratch, x);
   fill_activations(p.x, p.x_dtype, p.x_row_stride, p.k, 0, p.m, x);
   tasks.clear();
-  for (const PackedMatmul& product : products) {
-    if (sum_group(product.format) == group) append_tasks(product, tasks);
-  }
+  for (const PackedMatmul& product : products) append_tasks(product, tasks);
   const Task* all = tasks.data();
   ThreadPool::instance().run(static_cast<int64_t>(tasks.size()),
                              [&](int64_t i) { run_task(all[i], x); });
@@ -117,12 +110,7 @@ void packed_matmul_many(std::span<const PackedMatmul> products) {
     for (const PackedMatmul& product : products) fill_zero(product);
     return;
   }
-  for (int group : {16, 32}) {
-    bool any = std::any_of(products.begin(), products.end(), [&](const PackedMatmul& product) {
-      return sum_group(product.format) == group;
-    });
-    if (any) run_products(products, group);
-  }
+  run_products(products);
 }
 
 }  // namespace lazuli::cpu

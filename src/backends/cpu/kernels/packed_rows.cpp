@@ -15,6 +15,9 @@
 
 #include "backends/cpu/kernels/packed_floats-inl.h"
 #include "backends/cpu/kernels/packed_formats-inl.h"
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL
+#include "backends/cpu/kernels/packed_rows_wide-inl.h"
+#endif
 
 HWY_BEFORE_NAMESPACE();
 namespace lazuli::cpu {
@@ -57,14 +60,15 @@ HWY_INLINE float row_product(const LevelRow& w, const Activations& x, int64_t x_
   }
   float sum = hn::ReduceSum(d, total);
   if constexpr (F::biased) {
-    const float* sums = x.sums + x_row * x.groups();
+    const float* sums =
+        F::group == 16 ? x.sums16 + 2 * x_row * x.runs() : x.sums32 + x_row * x.runs();
     for (int64_t g = 0; g < k / F::group; ++g) sum += w.biases[g] * sums[g];
   }
   return sum;
 }
 
 template <class F>
-void rows_of(const PackedMatmul& p, const Activations& x, int64_t first, int64_t last) {
+void portable_rows(const PackedMatmul& p, const Activations& x, int64_t first, int64_t last) {
   thread_local std::vector<int8_t> levels;
   thread_local std::vector<float> scales;
   const auto size = static_cast<size_t>(p.k), groups = size / F::group;
@@ -83,6 +87,48 @@ void rows_of(const PackedMatmul& p, const Activations& x, int64_t first, int64_t
     }
   });
 }
+
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL
+template <class F, class T, int M>
+void wide_rows_of(const PackedMatmul& p, const Activations& x, int64_t first, int64_t last) {
+  const int64_t row_bytes = p.k / F::elements * F::bytes;
+  for (int64_t n = first; n < last; n += wide_rows) {
+    const int64_t left = HWY_MIN(last - n, int64_t{wide_rows});
+    const RowGroup group(reinterpret_cast<const uint8_t*>(p.w) + n * row_bytes, left, row_bytes);
+    float sums[M][wide_rows];
+    wide_group<F, M>(group, p.k, x, sums);
+    for (int m = 0; m < M; ++m) {
+      T* out = static_cast<T*>(p.out) + m * p.out_row_stride + n;
+      for (int64_t r = 0; r < left; ++r) out[r] = T(sums[m][r]);
+    }
+  }
+}
+
+template <class F>
+void rows_of(const PackedMatmul& p, const Activations& x, int64_t first, int64_t last) {
+  if constexpr (!has_wide_rows<F>) {
+    portable_rows<F>(p, x, first, last);
+  } else {
+    // The gathers of scales address four rows with 32-bit offsets.
+    if (p.k >= (int64_t{1} << 28)) return portable_rows<F>(p, x, first, last);
+    with_float(p.out_dtype, [&](auto t) {
+      using T = decltype(t);
+      switch (p.m) {
+        case 1: return wide_rows_of<F, T, 1>(p, x, first, last);
+        case 2: return wide_rows_of<F, T, 2>(p, x, first, last);
+        case 3: return wide_rows_of<F, T, 3>(p, x, first, last);
+        case 4: return wide_rows_of<F, T, 4>(p, x, first, last);
+        default: return portable_rows<F>(p, x, first, last);
+      }
+    });
+  }
+}
+#else
+template <class F>
+void rows_of(const PackedMatmul& p, const Activations& x, int64_t first, int64_t last) {
+  portable_rows<F>(p, x, first, last);
+}
+#endif
 
 void rows(const PackedMatmul& p, const Activations& x, int64_t first, int64_t last) {
   with_format(p.format, [&](auto f) { rows_of<decltype(f)>(p, x, first, last); });
