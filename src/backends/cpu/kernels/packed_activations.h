@@ -17,6 +17,7 @@ inline constexpr int activation_run = 32;   // elements under one scale
 inline constexpr int activation_pad = 256;  // rows are padded with zeros to a multiple of it
 inline constexpr int activation_level_max = 16256;
 
+// Rows as they are, for products with few of them.
 struct Activations {
   int64_t rows = 0;
   int64_t stride = 0;  // elements of a row, padding included
@@ -35,8 +36,31 @@ struct Activations {
 // Lays out `a` for m rows of k elements in `scratch`; `stride` and `rows` get their values.
 void place_activations(int64_t m, int64_t k, Scratch& scratch, Activations& a);
 
-// Fills rows [first, last) from x (float32, bfloat16 or float16, row_stride in elements).
-void fill_activations(const void* x, Dtype x_dtype, int64_t row_stride, int64_t k, int64_t first,
-                      int64_t last, const Activations& a);
+// Fills `a` from x (float32, bfloat16 or float16, row_stride in elements).
+void fill_activations(const void* x, Dtype x_dtype, int64_t row_stride, int64_t k,
+                      const Activations& a);
+
+// Rows in tiles of `tile`, interleaved, in the order in which a tile product reads them. Rows behind
+// the last are zeros.
+struct ActivationTiles {
+  int64_t rows = 0;
+  int64_t tile = 0;    // rows of a tile
+  int64_t stride = 0;  // elements of a row, padded to a multiple of 32
+
+  int16_t* levels = nullptr;  // [tiles, stride / 2, tile, 2]
+  float* scales = nullptr;    // [tiles, stride / 32, tile]
+  float* sums32 = nullptr;    // [tiles, stride / 32, tile]
+  float* sums16 = nullptr;    // [tiles, stride / 16, tile]
+  uint8_t* finite = nullptr;  // [tiles, tile], as in Activations
+
+  int64_t tiles() const { return (rows + tile - 1) / tile; }
+  int64_t runs() const { return stride / activation_run; }
+};
+
+void place_tiles(int64_t m, int64_t k, int64_t tile, Scratch& scratch, ActivationTiles& tiles);
+
+// Fills tile `index`.
+void fill_tile(const void* x, Dtype x_dtype, int64_t row_stride, int64_t k, int64_t index,
+               const ActivationTiles& tiles);
 
 }  // namespace lazuli::cpu
