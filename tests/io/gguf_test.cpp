@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "lazuli/error.h"
-#include "temporary_folder.h"
+#include "support/temporary_folder.h"
 
 namespace lazuli::gguf {
 namespace {

@@ -8,7 +8,7 @@
 #include "io/atomic_file.h"
 #include "io/message.h"
 #include "lazuli/error.h"
-#include "temporary_folder.h"
+#include "support/temporary_folder.h"
 
 namespace lazuli::io {
 namespace {
