@@ -43,7 +43,7 @@ class Peer:
         llama_cpp.llama_model_free(self.model)
 
     def encode(self, text, add_special, parse_special):
-        room = len(text) + 16
+        room = 4 * len(text) + 16  # a space may become three bytes, and something may stand first
         tokens = (llama_cpp.llama_token * room)()
         count = llama_cpp.llama_tokenize(self.vocabulary, text, len(text), tokens, room,
                                          add_special, parse_special)
