@@ -40,6 +40,9 @@ struct OpInfo {
   Result result;
 };
 
+// How an update meets the value in its place.
+enum class ScatterMode : uint8_t { replace, add, multiply, maximum, minimum };
+
 const OpInfo& op_info(Op op);
 
 inline bool is_elementwise(Op op) { return op_info(op).form == OpForm::Elementwise; }

@@ -1,0 +1,10 @@
+// The whole public API.
+#pragma once
+
+#include "lazuli/array.h"
+#include "lazuli/device.h"
+#include "lazuli/dtype.h"
+#include "lazuli/elementwise.h"
+#include "lazuli/error.h"
+#include "lazuli/memory.h"
+#include "lazuli/ops.h"

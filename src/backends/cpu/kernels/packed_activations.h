@@ -1,0 +1,66 @@
+// The left operand of packed products as 15-bit integers.
+//
+// Each run of 32 elements of a row has a scale of its own: x = scale * level with |level| <= 16256,
+// so that level = 128 * high + low with high and low in int8. The error is at most 3.1e-5 of the
+// run's largest element. Runs whose largest element is below 2^-100 count as zeros.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "backends/cpu/kernels/packed_scratch.h"
+#include "lazuli/dtype.h"
+
+namespace lazuli::cpu {
+
+inline constexpr int activation_run = 32;   // elements under one scale
+inline constexpr int activation_pad = 256;  // rows are padded with zeros to a multiple of it
+inline constexpr int activation_level_max = 16256;
+
+// Rows as they are, for products with few of them.
+struct Activations {
+  int64_t rows = 0;
+  int64_t stride = 0;  // elements of a row, padding included
+
+  int16_t* levels = nullptr;  // [rows, stride]
+  int8_t* high = nullptr;     // [rows, stride]
+  int8_t* low = nullptr;      // [rows, stride]
+  float* scales = nullptr;    // [rows, stride / 32]
+  float* sums32 = nullptr;    // [rows, stride / 32]: scale * sum of the run's levels
+  float* sums16 = nullptr;    // [rows, stride / 16]: the same of each half of a run
+  uint8_t* finite = nullptr;  // [rows]: 0 if x holds a NaN or an infinity; its levels mean nothing
+
+  int64_t runs() const { return stride / activation_run; }
+};
+
+// Lays out `a` for m rows of k elements in `scratch`; `stride` and `rows` get their values.
+void place_activations(int64_t m, int64_t k, Scratch& scratch, Activations& a);
+
+// Fills `a` from x (float32, bfloat16 or float16, row_stride in elements).
+void fill_activations(const void* x, Dtype x_dtype, int64_t row_stride, int64_t k,
+                      const Activations& a);
+
+// Rows in tiles of `tile`, interleaved, in the order in which a tile product reads them. Rows behind
+// the last are zeros.
+struct ActivationTiles {
+  int64_t rows = 0;
+  int64_t tile = 0;    // rows of a tile
+  int64_t stride = 0;  // elements of a row, padded to a multiple of 32
+
+  int16_t* levels = nullptr;  // [tiles, stride / 2, tile, 2]
+  float* scales = nullptr;    // [tiles, stride / 32, tile]
+  float* sums32 = nullptr;    // [tiles, stride / 32, tile]
+  float* sums16 = nullptr;    // [tiles, stride / 16, tile]
+  uint8_t* finite = nullptr;  // [tiles, tile], as in Activations
+
+  int64_t tiles() const { return (rows + tile - 1) / tile; }
+  int64_t runs() const { return stride / activation_run; }
+};
+
+void place_tiles(int64_t m, int64_t k, int64_t tile, Scratch& scratch, ActivationTiles& tiles);
+
+// Fills tile `index`.
+void fill_tile(const void* x, Dtype x_dtype, int64_t row_stride, int64_t k, int64_t index,
+               const ActivationTiles& tiles);
+
+}  // namespace lazuli::cpu

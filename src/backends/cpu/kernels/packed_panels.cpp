@@ -1,0 +1,295 @@
+// Shapes: x in tiles of R rows (packed_activations.h), w in panels of N rows (N = two vectors of
+// int32), 256 columns at a time.
+//
+// A panel's integers become int16 (times the sub-block's integer scale, where there is one) with
+// pairs of columns beside each other: [128, N, 2], 16 KiB in L1. A tile product adds R x N products
+// of pairs in int32 registers over runs of 32 columns, then scales them into float sums in L1:
+// sum += float(products) * scale of w[N] * scale of x[R]. Biases are products of their own with the
+// sums of x.
+//
+// No overflow: |x| <= 16256, |w| <= 4096 (Q6_K: 128 * 32), 32 * 16256 * 4096 < 2^31.
+//
+// Floor: 16 pair products and 3 operations of scaling for each 32 columns and vector, so 84 % of the
+// peak of int16 pair products (half that of bytes).
+#include "backends/cpu/kernels/packed_panels.h"
+
+#include <algorithm>
+#include <cstring>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "backends/cpu/kernels/packed_panels.cpp"
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+
+#include "backends/cpu/kernels/packed_floats-inl.h"
+#include "backends/cpu/kernels/packed_formats-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace lazuli::cpu {
+namespace HWY_NAMESPACE {
+
+using Sums = hn::CappedTag<float, 16>;
+using Ints = hn::RebindToSigned<Sums>;
+using Pairs = hn::Repartition<int16_t, Ints>;
+
+constexpr int64_t lanes = static_cast<int64_t>(hn::MaxLanes(Sums()));
+constexpr int64_t columns = 2 * lanes;
+constexpr int64_t depth = 256;  // columns of w in a panel
+// 12 x 2 sums, two vectors of w and one of x fit 32 registers; 4 x 2 fit 16.
+constexpr int tile_rows_max = lanes == 16 ? 12 : 4;
+
+// A piece of w, unpacked.
+struct Panel {
+  HWY_ALIGN int16_t levels[depth / 2 * columns * 2];
+  HWY_ALIGN float scales[depth / 32 * columns];
+  HWY_ALIGN float biases[depth / 16 * columns];
+};
+
+// The levels of up to `depth` columns of one row as int16, times their sub-block's integer scale;
+// scales and biases go to column `column` of the panel.
+template <class F>
+HWY_INLINE void unpack_row(const uint8_t* p, int64_t count, int64_t column, int16_t* levels,
+                           Panel& panel) {
+  const hn::CappedTag<int16_t, F::group> d16;
+  const hn::Rebind<int8_t, decltype(d16)> d8;
+  constexpr int groups = F::elements / F::group;
+  for (int64_t block = 0; block < count / F::elements; ++block, p += F::bytes) {
+    HWY_ALIGN int8_t small[F::elements];
+    int8_t multiples[groups], minima[groups];
+    F::levels(p, small);
+    if constexpr (F::nested) F::subscales(p, multiples, minima);
+    const float d = half_at(p + F::scale_at);
+    [[maybe_unused]] const float e = half_at(p + F::bias_at);
+    for (int g = 0; g < groups; ++g) {
+      for (size_t i = 0; i < F::group; i += hn::Lanes(d16)) {
+        auto level = hn::PromoteTo(d16, hn::LoadU(d8, small + g * F::group + i));
+        if constexpr (F::nested) level = hn::Mul(level, hn::Set(d16, multiples[g]));
+        hn::StoreU(level, d16, levels + block * F::elements + g * F::group + i);
+      }
+      if constexpr (F::biased) {
+        panel.biases[(block * groups + g) * columns + column] = F::nested ? -(e * minima[g]) : e;
+      }
+    }
+    for (int run = 0; run < F::elements / 32; ++run) {
+      panel.scales[(block * (F::elements / 32) + run) * columns + column] = d;
+    }
+  }
+}
+
+// Four rows of levels to columns column..column + 3 of the panel: [pair, column, 2].
+HWY_INLINE void interleave_rows(const int16_t (&rows)[4][depth], int64_t count, int64_t column,
+                                Panel& panel) {
+  const hn::FixedTag<int32_t, 4> d;
+  const hn::FixedTag<int64_t, 2> d64;
+  for (int64_t pair = 0; pair < count / 2; pair += 4) {
+    const auto load = [&](int r) {
+      return hn::BitCast(d, hn::Load(hn::FixedTag<int16_t, 8>(), rows[r] + 2 * pair));
+    };
+    const auto a = load(0), b = load(1), c = load(2), e = load(3);
+    const auto ab0 = hn::BitCast(d64, hn::InterleaveLower(d, a, b));
+    const auto ab1 = hn::BitCast(d64, hn::InterleaveUpper(d, a, b));
+    const auto ce0 = hn::BitCast(d64, hn::InterleaveLower(d, c, e));
+    const auto ce1 = hn::BitCast(d64, hn::InterleaveUpper(d, c, e));
+    auto* to = reinterpret_cast<int64_t*>(panel.levels + (pair * columns + column) * 2);
+    hn::Store(hn::InterleaveLower(d64, ab0, ce0), d64, to);
+    hn::Store(hn::InterleaveUpper(d64, ab0, ce0), d64, to + columns / 2);
+    hn::Store(hn::InterleaveLower(d64, ab1, ce1), d64, to + columns);
+    hn::Store(hn::InterleaveUpper(d64, ab1, ce1), d64, to + 3 * columns / 2);
+  }
+}
+
+// Columns [0, count) of `rows` rows of w at p; rows that do not exist become zeros.
+template <class F>
+void unpack_panel(const uint8_t* p, int64_t row_bytes, int64_t rows, int64_t count, Panel& panel) {
+  HWY_ALIGN int16_t levels[4][depth];
+  if (rows < columns) {
+    std::memset(panel.scales, 0, sizeof panel.scales);
+    std::memset(panel.biases, 0, sizeof panel.biases);
+  }
+  for (int64_t column = 0; column < columns; column += 4) {
+    for (int64_t r = 0; r < 4; ++r) {
+      if (column + r < rows) {
+        unpack_row<F>(p + (column + r) * row_bytes, count, column + r, levels[r], panel);
+      } else {
+        std::memset(levels[r], 0, sizeof levels[r]);
+      }
+    }
+    interleave_rows(levels, count, column, panel);
+  }
+}
+
+HWY_INLINE hn::Vec<Ints> add_pair_products(hn::Vec<Ints> sum, hn::Vec<Pairs> a,
+                                           hn::Vec<Pairs> b) {
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL
+  // One instruction here; it could not saturate.
+  return hn::SatWidenMulPairwiseAccumulate(Ints(), a, b, sum);
+#else
+  return hn::Add(sum, hn::WidenMulPairwiseAdd(Ints(), a, b));
+#endif
+}
+
+// sums[R][columns] += x tile * panel over `runs` runs of 32 columns.
+template <int R>
+HWY_INLINE void add_tile(const int16_t* x, const float* x_scales, int64_t runs, const Panel& panel,
+                         float* sums) {
+  const Sums d;
+  const Ints d32;
+  const Pairs d16;
+  const int16_t* w = panel.levels;
+  for (int64_t run = 0; run < runs; ++run) {
+    hn::Vec<Ints> products[R][2];
+#pragma GCC unroll 12
+    for (int r = 0; r < R; ++r) products[r][0] = products[r][1] = hn::Zero(d32);
+    for (int pair = 0; pair < 16; ++pair) {
+      const auto w0 = hn::Load(d16, w), w1 = hn::Load(d16, w + 2 * lanes);
+#pragma GCC unroll 12
+      for (int r = 0; r < R; ++r) {
+        int32_t both;
+        std::memcpy(&both, x + 2 * r, sizeof both);
+        const auto level = hn::BitCast(d16, hn::Set(d32, both));
+        products[r][0] = add_pair_products(products[r][0], w0, level);
+        products[r][1] = add_pair_products(products[r][1], w1, level);
+      }
+      w += 2 * columns;
+      x += 2 * R;
+    }
+    const auto scale0 = hn::Load(d, panel.scales + run * columns);
+    const auto scale1 = hn::Load(d, panel.scales + run * columns + lanes);
+#pragma GCC unroll 12
+    for (int r = 0; r < R; ++r) {
+      const auto scale = hn::Set(d, x_scales[run * R + r]);
+      float* sum = sums + r * columns;
+      const auto value0 = hn::Mul(hn::ConvertTo(d, products[r][0]), scale0);
+      const auto value1 = hn::Mul(hn::ConvertTo(d, products[r][1]), scale1);
+      hn::Store(hn::MulAdd(value0, scale, hn::Load(d, sum)), d, sum);
+      hn::Store(hn::MulAdd(value1, scale, hn::Load(d, sum + lanes)), d, sum + lanes);
+    }
+  }
+}
+
+// sums[R][columns] += sums of x * biases over `groups` groups.
+template <int R>
+HWY_INLINE void add_biases(const float* x_sums, int64_t groups, const Panel& panel, float* sums) {
+  const Sums d;
+  hn::Vec<Sums> totals[R][2];
+#pragma GCC unroll 12
+  for (int r = 0; r < R; ++r) {
+    totals[r][0] = hn::Load(d, sums + r * columns);
+    totals[r][1] = hn::Load(d, sums + r * columns + lanes);
+  }
+  for (int64_t g = 0; g < groups; ++g) {
+    const auto bias0 = hn::Load(d, panel.biases + g * columns);
+    const auto bias1 = hn::Load(d, panel.biases + g * columns + lanes);
+#pragma GCC unroll 12
+    for (int r = 0; r < R; ++r) {
+      const auto x_sum = hn::Set(d, x_sums[g * R + r]);
+      totals[r][0] = hn::MulAdd(bias0, x_sum, totals[r][0]);
+      totals[r][1] = hn::MulAdd(bias1, x_sum, totals[r][1]);
+    }
+  }
+#pragma GCC unroll 12
+  for (int r = 0; r < R; ++r) {
+    hn::Store(totals[r][0], d, sums + r * columns);
+    hn::Store(totals[r][1], d, sums + r * columns + lanes);
+  }
+}
+
+// All tiles [first, last) times one panel that starts at column `at` of w.
+template <int R>
+void add_tiles(const ActivationTiles& x, int64_t first, int64_t last, int64_t at, int64_t count,
+               int bias_group, const Panel& panel, float* sums) {
+  for (int64_t tile = first; tile < last; ++tile, sums += R * columns) {
+    const int64_t runs = tile * R * x.runs();
+    add_tile<R>(x.levels + tile * R * x.stride + at * R, x.scales + runs + at / 32 * R, count / 32,
+                panel, sums);
+    if (bias_group == 32) {
+      add_biases<R>(x.sums32 + runs + at / 32 * R, count / 32, panel, sums);
+    } else if (bias_group == 16) {
+      add_biases<R>(x.sums16 + 2 * runs + at / 16 * R, count / 16, panel, sums);
+    }
+  }
+}
+
+void add_tiles_of(const ActivationTiles& x, int64_t first, int64_t last, int64_t at, int64_t count,
+                  int bias_group, const Panel& panel, float* sums) {
+  switch (x.tile) {
+    case 2: return add_tiles<2>(x, first, last, at, count, bias_group, panel, sums);
+    case 4: return add_tiles<4>(x, first, last, at, count, bias_group, panel, sums);
+#if HWY_MAX_BYTES >= 64
+    case 6: return add_tiles<6>(x, first, last, at, count, bias_group, panel, sums);
+    case 8: return add_tiles<8>(x, first, last, at, count, bias_group, panel, sums);
+    case 10: return add_tiles<10>(x, first, last, at, count, bias_group, panel, sums);
+    case 12: return add_tiles<12>(x, first, last, at, count, bias_group, panel, sums);
+#endif
+    default: HWY_UNREACHABLE;
+  }
+}
+
+template <class T>
+void store_sums(const PackedMatmul& p, int64_t row_first, int64_t row_last, int64_t first,
+                const float* sums) {
+  const Sums d;
+  const auto count = static_cast<size_t>(HWY_MIN(columns, p.n - first));
+  for (int64_t row = row_first; row < row_last; ++row, sums += columns) {
+    T* out = static_cast<T*>(p.out) + row * p.out_row_stride + first;
+    for (size_t i = 0; i < count; i += lanes) {
+      const auto values = hn::Load(d, sums + i);
+      if (count - i >= lanes) {
+        store_floats(d, values, out + i);
+      } else {
+        store_floats(d, values, out + i, count - i);
+      }
+    }
+  }
+}
+
+void panel_product(const PackedMatmul& p, const ActivationTiles& x, int64_t tile_first,
+                   int64_t tile_last, int64_t first, Panel& panel, float* sums) {
+  const int64_t rows = (tile_last - tile_first) * x.tile;
+  std::memset(sums, 0, static_cast<size_t>(rows * columns) * sizeof(float));
+  with_format(p.format, [&](auto f) {
+    using F = decltype(f);
+    const int64_t row_bytes = p.k / F::elements * F::bytes;
+    const auto* w = reinterpret_cast<const uint8_t*>(p.w) + first * row_bytes;
+    for (int64_t at = 0; at < p.k; at += depth) {
+      const int64_t count = HWY_MIN(depth, p.k - at);
+      unpack_panel<F>(w + at / F::elements * F::bytes, row_bytes, p.n - first, count, panel);
+      add_tiles_of(x, tile_first, tile_last, at, count, F::biased ? F::group : 0, panel, sums);
+    }
+  });
+  with_float(p.out_dtype, [&](auto t) {
+    store_sums<decltype(t)>(p, tile_first * x.tile, HWY_MIN(tile_last * x.tile, x.rows), first,
+                            sums);
+  });
+}
+
+void panel(const PackedMatmul& p, const ActivationTiles& x, int64_t tile_first, int64_t tile_last,
+           int64_t first, Scratch& scratch) {
+  const int64_t sums = (tile_last - tile_first) * x.tile * columns;
+  scratch.start(Scratch::bytes<Panel>(1) + Scratch::bytes<float>(sums));
+  Panel* unpacked = scratch.take<Panel>(1);
+  panel_product(p, x, tile_first, tile_last, first, *unpacked, scratch.take<float>(sums));
+}
+
+PanelShape shape() { return {columns, tile_rows_max}; }
+
+}  // namespace HWY_NAMESPACE
+}  // namespace lazuli::cpu
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace lazuli::cpu {
+
+HWY_EXPORT(panel);
+HWY_EXPORT(shape);
+
+PanelShape panel_shape() { return HWY_DYNAMIC_DISPATCH(shape)(); }
+
+void packed_panel(const PackedMatmul& product, const ActivationTiles& x, int64_t tile_first,
+                  int64_t tile_last, int64_t first) {
+  thread_local Scratch scratch;
+  HWY_DYNAMIC_DISPATCH(panel)(product, x, tile_first, tile_last, first, scratch);
+}
+
+}  // namespace lazuli::cpu
+#endif  // HWY_ONCE

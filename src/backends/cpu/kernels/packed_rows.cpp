@@ -1,0 +1,189 @@
+// Shapes: see packed_rows.h. Works for every format and target.
+//
+// A row of w becomes int8 levels and float scales in L1, once; for each row of x each group's levels
+// are multiplied with x's 16-bit levels into int32 lanes, which scale * x's scale turns into float
+// sums; biases meet the ready sums of x.
+// Floor: the bytes of w.
+#include "backends/cpu/kernels/packed_rows.h"
+
+#include <vector>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "backends/cpu/kernels/packed_rows.cpp"
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+
+#include "backends/cpu/kernels/packed_floats-inl.h"
+#include "backends/cpu/kernels/packed_formats-inl.h"
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL
+#include "backends/cpu/kernels/packed_rows_wide-inl.h"
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace lazuli::cpu {
+namespace HWY_NAMESPACE {
+
+// A row of w, unpacked.
+struct LevelRow {
+  int8_t* levels;  // [k]
+  float* scales;   // [k / group]
+  float* biases;   // [k / group]
+};
+
+template <class F>
+HWY_INLINE void unpack_row(const uint8_t* p, int64_t k, const LevelRow& row) {
+  for (int64_t block = 0; block < k / F::elements; ++block) {
+    F::levels(p + block * F::bytes, row.levels + block * F::elements);
+    block_scales<F>(p + block * F::bytes, row.scales + block * (F::elements / F::group),
+                    row.biases + block * (F::elements / F::group));
+  }
+}
+
+template <class F>
+HWY_INLINE float row_product(const LevelRow& w, const Activations& x, int64_t x_row, int64_t k) {
+  const hn::CappedTag<int16_t, F::group> d16;
+  const hn::Rebind<int8_t, decltype(d16)> d8;
+  const hn::RepartitionToWide<decltype(d16)> d32;
+  const hn::RebindToFloat<decltype(d32)> d;
+  const int16_t* levels = x.levels + x_row * x.stride;
+  const float* scales = x.scales + x_row * x.runs();
+  auto total = hn::Zero(d);
+  for (int64_t g = 0; g < k / F::group; ++g) {
+    auto dot = hn::Zero(d32);
+    for (size_t i = 0; i < F::group; i += hn::Lanes(d16)) {
+      const int64_t at = g * F::group + static_cast<int64_t>(i);
+      const auto level = hn::PromoteTo(d16, hn::LoadU(d8, w.levels + at));
+      dot = hn::Add(dot, hn::WidenMulPairwiseAdd(d32, level, hn::LoadU(d16, levels + at)));
+    }
+    const float scale = w.scales[g] * scales[g * F::group / activation_run];
+    total = hn::MulAdd(hn::ConvertTo(d, dot), hn::Set(d, scale), total);
+  }
+  float sum = hn::ReduceSum(d, total);
+  if constexpr (F::biased) {
+    const float* sums =
+        F::group == 16 ? x.sums16 + 2 * x_row * x.runs() : x.sums32 + x_row * x.runs();
+    for (int64_t g = 0; g < k / F::group; ++g) sum += w.biases[g] * sums[g];
+  }
+  return sum;
+}
+
+template <class F>
+void portable_rows(const PackedMatmul& p, const Activations& x, int64_t first, int64_t last) {
+  thread_local std::vector<int8_t> levels;
+  thread_local std::vector<float> scales;
+  const auto size = static_cast<size_t>(p.k), groups = size / F::group;
+  if (levels.size() < size) levels.resize(size);
+  if (scales.size() < 2 * groups) scales.resize(2 * groups);
+  const LevelRow row{levels.data(), scales.data(), scales.data() + groups};
+  const auto* w = reinterpret_cast<const uint8_t*>(p.w);
+  const int64_t row_bytes = p.k / F::elements * F::bytes;
+  with_float(p.out_dtype, [&](auto t) {
+    using T = decltype(t);
+    for (int64_t n = first; n < last; ++n) {
+      unpack_row<F>(w + n * row_bytes, p.k, row);
+      for (int64_t m = 0; m < p.m; ++m) {
+        static_cast<T*>(p.out)[m * p.out_row_stride + n] = T(row_product<F>(row, x, m, p.k));
+      }
+    }
+  });
+}
+
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL
+template <class F, class T, int M>
+void wide_rows_of(const PackedMatmul& p, const Activations& x, int64_t first, int64_t last) {
+  const int64_t row_bytes = p.k / F::elements * F::bytes;
+  for (int64_t n = first; n < last; n += wide_rows) {
+    const int64_t left = HWY_MIN(last - n, int64_t{wide_rows});
+    const RowGroup group(reinterpret_cast<const uint8_t*>(p.w) + n * row_bytes, left, row_bytes);
+    float sums[M][wide_rows];
+    wide_group<F, M>(group, p.k, x, sums);
+    for (int m = 0; m < M; ++m) {
+      T* out = static_cast<T*>(p.out) + m * p.out_row_stride + n;
+      for (int64_t r = 0; r < left; ++r) out[r] = T(sums[m][r]);
+    }
+  }
+}
+
+template <class F>
+void rows_of(const PackedMatmul& p, const Activations& x, int64_t first, int64_t last) {
+  if constexpr (!has_wide_rows<F>) {
+    portable_rows<F>(p, x, first, last);
+  } else {
+    // The gathers of scales address four rows with 32-bit offsets.
+    if (p.k >= (int64_t{1} << 28)) return portable_rows<F>(p, x, first, last);
+    with_float(p.out_dtype, [&](auto t) {
+      using T = decltype(t);
+      switch (p.m) {
+        case 1: return wide_rows_of<F, T, 1>(p, x, first, last);
+        case 2: return wide_rows_of<F, T, 2>(p, x, first, last);
+        case 3: return wide_rows_of<F, T, 3>(p, x, first, last);
+        case 4: return wide_rows_of<F, T, 4>(p, x, first, last);
+        default: return portable_rows<F>(p, x, first, last);
+      }
+    });
+  }
+}
+#else
+template <class F>
+void rows_of(const PackedMatmul& p, const Activations& x, int64_t first, int64_t last) {
+  portable_rows<F>(p, x, first, last);
+}
+#endif
+
+void rows(const PackedMatmul& p, const Activations& x, int64_t first, int64_t last) {
+  with_format(p.format, [&](auto f) { rows_of<decltype(f)>(p, x, first, last); });
+}
+
+template <class F, class X, class T>
+void float_row_of(const PackedMatmul& p, int64_t m, int64_t first, int64_t last) {
+  const X* x = static_cast<const X*>(p.x) + m * p.x_row_stride;
+  const auto* w = reinterpret_cast<const uint8_t*>(p.w);
+  const int64_t row_bytes = p.k / F::elements * F::bytes;
+  for (int64_t n = first; n < last; ++n) {
+    float sum = 0;
+    for (int64_t block = 0; block < p.k / F::elements; ++block) {
+      const uint8_t* bytes = w + n * row_bytes + block * F::bytes;
+      int8_t levels[F::elements];
+      float scales[F::elements / F::group], biases[F::elements / F::group];
+      F::levels(bytes, levels);
+      block_scales<F>(bytes, scales, biases);
+      for (int i = 0; i < F::elements; ++i) {
+        float weight = scales[i / F::group] * levels[i];
+        if constexpr (F::biased) weight += biases[i / F::group];
+        sum += weight * static_cast<float>(x[block * F::elements + i]);
+      }
+    }
+    static_cast<T*>(p.out)[m * p.out_row_stride + n] = T(sum);
+  }
+}
+
+void float_row(const PackedMatmul& p, int64_t m, int64_t first, int64_t last) {
+  with_format(p.format, [&](auto f) {
+    with_float(p.x_dtype, [&](auto x) {
+      with_float(p.out_dtype, [&](auto t) {
+        float_row_of<decltype(f), decltype(x), decltype(t)>(p, m, first, last);
+      });
+    });
+  });
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace lazuli::cpu
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace lazuli::cpu {
+
+HWY_EXPORT(rows);
+HWY_EXPORT(float_row);
+
+void packed_rows(const PackedMatmul& product, const Activations& x, int64_t first, int64_t last) {
+  HWY_DYNAMIC_DISPATCH(rows)(product, x, first, last);
+}
+
+void packed_float_row(const PackedMatmul& product, int64_t row, int64_t first, int64_t last) {
+  HWY_DYNAMIC_DISPATCH(float_row)(product, row, first, last);
+}
+
+}  // namespace lazuli::cpu
+#endif  // HWY_ONCE
