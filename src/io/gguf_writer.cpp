@@ -13,6 +13,8 @@ static_assert(std::endian::native == std::endian::little, "values are written as
 
 namespace {
 
+constexpr uint32_t default_alignment = 32;
+
 template <class T>
 void append(std::string& out, T value) {
   out.append(reinterpret_cast<const char*>(&value), sizeof(T));
@@ -58,7 +60,9 @@ Writer::Writer(uint32_t alignment) : alignment_(alignment) {
   if (alignment == 0 || alignment % 8 != 0) {
     fail("an alignment of " + std::to_string(alignment) + " is not a multiple of 8");
   }
-  add("general.alignment", alignment);
+  // A file without the key has the alignment of 32.
+  if (alignment != default_alignment) add("general.alignment", alignment);
+  names_.insert("key general.alignment");
 }
 
 void Writer::begin_value(std::string_view key, ValueType type) {

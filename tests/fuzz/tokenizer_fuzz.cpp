@@ -46,9 +46,14 @@ models::Tokenizer make_tokenizer() {
 }
 
 // A marked space in the text is indistinguishable from a space.
-std::string with_spaces(std::string text) {
-  for (size_t at; (at = text.find("\xe2\x96\x81")) != std::string::npos;) text.replace(at, 3, " ");
-  return text;
+std::string with_spaces(std::string_view text) {
+  std::string result;
+  for (; !text.empty(); text.remove_prefix(1)) {
+    bool marked = text.starts_with("\xe2\x96\x81");
+    result += marked ? ' ' : text[0];
+    if (marked) text.remove_prefix(2);
+  }
+  return result;
 }
 
 std::string streamed(const models::Tokenizer& tokenizer, const std::vector<int32_t>& tokens) {
