@@ -6,5 +6,7 @@
 #include "lazuli/dtype.h"
 #include "lazuli/elementwise.h"
 #include "lazuli/error.h"
+#include "lazuli/fast.h"
 #include "lazuli/memory.h"
 #include "lazuli/ops.h"
+#include "lazuli/packed.h"
