@@ -75,25 +75,27 @@ template <class T>
 void fill_row(const T* x, int64_t k, int64_t row, const Activations& a) {
   a.finite[row] = 1;
   Run run;
-  for (int64_t i = 0; i < k / activation_run; ++i) {
+  for (int64_t i = 0; i < a.runs(); ++i) {
     const int64_t at = row * a.stride + i * activation_run, index = row * a.runs() + i;
-    convert_run(x + i * activation_run, run);
-    if (!run.finite) a.finite[row] = 0;
+    if (i * activation_run < k) {
+      convert_run(x + i * activation_run, run);
+      if (!run.finite) a.finite[row] = 0;
+    } else {
+      run = {};
+    }
     std::memcpy(a.levels + at, run.levels, sizeof run.levels);
     split_levels(run.levels, a.high + at, a.low + at);
+    // Run j of four: its halves go to places j and 4 + j of eight.
+    const int64_t to = row * a.stride + i / 4 * 128 + i % 4 * 16;
+    std::memcpy(a.high_split + to, a.high + at, 16);
+    std::memcpy(a.high_split + to + 64, a.high + at + 16, 16);
+    std::memcpy(a.low_split + to, a.low + at, 16);
+    std::memcpy(a.low_split + to + 64, a.low + at + 16, 16);
     a.scales[index] = run.scale;
     a.sums16[2 * index] = run.half_sums[0];
     a.sums16[2 * index + 1] = run.half_sums[1];
     a.sums32[index] = run.half_sums[0] + run.half_sums[1];
   }
-  const auto rest = static_cast<size_t>(a.stride - k), end = static_cast<size_t>(k);
-  const size_t first = static_cast<size_t>(row * a.stride) + end;
-  std::memset(a.levels + first, 0, rest * sizeof(int16_t));
-  std::memset(a.high + first, 0, rest);
-  std::memset(a.low + first, 0, rest);
-  std::memset(a.scales + first / 32, 0, rest / 32 * sizeof(float));
-  std::memset(a.sums32 + first / 32, 0, rest / 32 * sizeof(float));
-  std::memset(a.sums16 + first / 16, 0, rest / 16 * sizeof(float));
 }
 
 void fill_rows(const void* x, Dtype x_dtype, int64_t row_stride, int64_t k, const Activations& a) {
@@ -156,12 +158,14 @@ void place_activations(int64_t m, int64_t k, Scratch& scratch, Activations& a) {
   a.rows = m;
   a.stride = (k + activation_pad - 1) / activation_pad * activation_pad;
   int64_t elements = m * a.stride, runs = m * a.runs();
-  scratch.start(Scratch::bytes<int16_t>(elements) + 2 * Scratch::bytes<int8_t>(elements) +
+  scratch.start(Scratch::bytes<int16_t>(elements) + 4 * Scratch::bytes<int8_t>(elements) +
                 2 * Scratch::bytes<float>(runs) + Scratch::bytes<float>(2 * runs) +
                 Scratch::bytes<uint8_t>(m));
   a.levels = scratch.take<int16_t>(elements);
   a.high = scratch.take<int8_t>(elements);
   a.low = scratch.take<int8_t>(elements);
+  a.high_split = scratch.take<int8_t>(elements);
+  a.low_split = scratch.take<int8_t>(elements);
   a.scales = scratch.take<float>(runs);
   a.sums32 = scratch.take<float>(runs);
   a.sums16 = scratch.take<float>(2 * runs);

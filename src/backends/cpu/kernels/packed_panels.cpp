@@ -121,11 +121,64 @@ void unpack_panel(const uint8_t* p, int64_t row_bytes, int64_t rows, int64_t cou
 HWY_INLINE hn::Vec<Ints> add_pair_products(hn::Vec<Ints> sum, hn::Vec<Pairs> a,
                                            hn::Vec<Pairs> b) {
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL
-  // One instruction here; it could not saturate.
-  return hn::SatWidenMulPairwiseAccumulate(Ints(), a, b, sum);
+  // One instruction. Written out, because GCC 12 copies and spills the accumulators of its intrinsic.
+  asm("vpdpwssd %2, %1, %0" : "+v"(sum.raw) : "v"(a.raw), "v"(b.raw));
+  return sum;
 #else
   return hn::Add(sum, hn::WidenMulPairwiseAdd(Ints(), a, b));
 #endif
+}
+
+// Two vectors for each of R rows. A list and not an array: GCC keeps arrays that loops index in
+// memory, even when it unrolls the loops.
+template <class V, int R>
+struct TileOf {
+  V left, right;
+  TileOf<V, R - 1> rest;
+};
+template <class V>
+struct TileOf<V, 0> {};
+
+template <int R>
+using IntTile = TileOf<hn::Vec<Ints>, R>;
+template <int R>
+using FloatTile = TileOf<hn::Vec<Sums>, R>;
+
+template <int R>
+HWY_INLINE void set_zero(IntTile<R>& tile) {
+  if constexpr (R > 0) {
+    tile.left = tile.right = hn::Zero(Ints());
+    set_zero<R - 1>(tile.rest);
+  }
+}
+
+// Adds one pair of columns; x has the pairs of the rows.
+template <int R>
+HWY_INLINE void add_pairs(IntTile<R>& tile, hn::Vec<Pairs> w0, hn::Vec<Pairs> w1,
+                          const int16_t* x) {
+  if constexpr (R > 0) {
+    int32_t both;
+    std::memcpy(&both, x, sizeof both);
+    const auto pair = hn::BitCast(Pairs(), hn::Set(Ints(), both));
+    tile.left = add_pair_products(tile.left, w0, pair);
+    tile.right = add_pair_products(tile.right, w1, pair);
+    add_pairs<R - 1>(tile.rest, w0, w1, x + 2);
+  }
+}
+
+// sums += tile * w's scales * x's scale, row by row.
+template <int R>
+HWY_INLINE void add_scaled(const IntTile<R>& tile, hn::Vec<Sums> scale0, hn::Vec<Sums> scale1,
+                           const float* x_scales, float* sums) {
+  if constexpr (R > 0) {
+    const Sums d;
+    const auto scale = hn::Set(d, *x_scales);
+    const auto value0 = hn::Mul(hn::ConvertTo(d, tile.left), scale0);
+    const auto value1 = hn::Mul(hn::ConvertTo(d, tile.right), scale1);
+    hn::Store(hn::MulAdd(value0, scale, hn::Load(d, sums)), d, sums);
+    hn::Store(hn::MulAdd(value1, scale, hn::Load(d, sums + lanes)), d, sums + lanes);
+    add_scaled<R - 1>(tile.rest, scale0, scale1, x_scales + 1, sums + columns);
+  }
 }
 
 // sums[R][columns] += x tile * panel over `runs` runs of 32 columns.
@@ -133,37 +186,48 @@ template <int R>
 HWY_INLINE void add_tile(const int16_t* x, const float* x_scales, int64_t runs, const Panel& panel,
                          float* sums) {
   const Sums d;
-  const Ints d32;
   const Pairs d16;
   const int16_t* w = panel.levels;
   for (int64_t run = 0; run < runs; ++run) {
-    hn::Vec<Ints> products[R][2];
-#pragma GCC unroll 12
-    for (int r = 0; r < R; ++r) products[r][0] = products[r][1] = hn::Zero(d32);
+    IntTile<R> tile;
+    set_zero<R>(tile);
+#pragma GCC unroll 2
     for (int pair = 0; pair < 16; ++pair) {
-      const auto w0 = hn::Load(d16, w), w1 = hn::Load(d16, w + 2 * lanes);
-#pragma GCC unroll 12
-      for (int r = 0; r < R; ++r) {
-        int32_t both;
-        std::memcpy(&both, x + 2 * r, sizeof both);
-        const auto level = hn::BitCast(d16, hn::Set(d32, both));
-        products[r][0] = add_pair_products(products[r][0], w0, level);
-        products[r][1] = add_pair_products(products[r][1], w1, level);
-      }
+      add_pairs<R>(tile, hn::Load(d16, w), hn::Load(d16, w + 2 * lanes), x);
       w += 2 * columns;
       x += 2 * R;
     }
-    const auto scale0 = hn::Load(d, panel.scales + run * columns);
-    const auto scale1 = hn::Load(d, panel.scales + run * columns + lanes);
-#pragma GCC unroll 12
-    for (int r = 0; r < R; ++r) {
-      const auto scale = hn::Set(d, x_scales[run * R + r]);
-      float* sum = sums + r * columns;
-      const auto value0 = hn::Mul(hn::ConvertTo(d, products[r][0]), scale0);
-      const auto value1 = hn::Mul(hn::ConvertTo(d, products[r][1]), scale1);
-      hn::Store(hn::MulAdd(value0, scale, hn::Load(d, sum)), d, sum);
-      hn::Store(hn::MulAdd(value1, scale, hn::Load(d, sum + lanes)), d, sum + lanes);
-    }
+    add_scaled<R>(tile, hn::Load(d, panel.scales + run * columns),
+                  hn::Load(d, panel.scales + run * columns + lanes), x_scales + run * R, sums);
+  }
+}
+
+template <int R>
+HWY_INLINE void load_tile(FloatTile<R>& tile, const float* sums) {
+  if constexpr (R > 0) {
+    tile.left = hn::Load(Sums(), sums);
+    tile.right = hn::Load(Sums(), sums + lanes);
+    load_tile<R - 1>(tile.rest, sums + columns);
+  }
+}
+
+template <int R>
+HWY_INLINE void store_tile(const FloatTile<R>& tile, float* sums) {
+  if constexpr (R > 0) {
+    hn::Store(tile.left, Sums(), sums);
+    hn::Store(tile.right, Sums(), sums + lanes);
+    store_tile<R - 1>(tile.rest, sums + columns);
+  }
+}
+
+template <int R>
+HWY_INLINE void add_products(FloatTile<R>& tile, hn::Vec<Sums> w0, hn::Vec<Sums> w1,
+                             const float* x) {
+  if constexpr (R > 0) {
+    const auto value = hn::Set(Sums(), *x);
+    tile.left = hn::MulAdd(w0, value, tile.left);
+    tile.right = hn::MulAdd(w1, value, tile.right);
+    add_products<R - 1>(tile.rest, w0, w1, x + 1);
   }
 }
 
@@ -171,27 +235,13 @@ HWY_INLINE void add_tile(const int16_t* x, const float* x_scales, int64_t runs, 
 template <int R>
 HWY_INLINE void add_biases(const float* x_sums, int64_t groups, const Panel& panel, float* sums) {
   const Sums d;
-  hn::Vec<Sums> totals[R][2];
-#pragma GCC unroll 12
-  for (int r = 0; r < R; ++r) {
-    totals[r][0] = hn::Load(d, sums + r * columns);
-    totals[r][1] = hn::Load(d, sums + r * columns + lanes);
-  }
+  FloatTile<R> tile;
+  load_tile<R>(tile, sums);
   for (int64_t g = 0; g < groups; ++g) {
-    const auto bias0 = hn::Load(d, panel.biases + g * columns);
-    const auto bias1 = hn::Load(d, panel.biases + g * columns + lanes);
-#pragma GCC unroll 12
-    for (int r = 0; r < R; ++r) {
-      const auto x_sum = hn::Set(d, x_sums[g * R + r]);
-      totals[r][0] = hn::MulAdd(bias0, x_sum, totals[r][0]);
-      totals[r][1] = hn::MulAdd(bias1, x_sum, totals[r][1]);
-    }
+    add_products<R>(tile, hn::Load(d, panel.biases + g * columns),
+                    hn::Load(d, panel.biases + g * columns + lanes), x_sums + g * R);
   }
-#pragma GCC unroll 12
-  for (int r = 0; r < R; ++r) {
-    hn::Store(totals[r][0], d, sums + r * columns);
-    hn::Store(totals[r][1], d, sums + r * columns + lanes);
-  }
+  store_tile<R>(tile, sums);
 }
 
 // All tiles [first, last) times one panel that starts at column `at` of w.
