@@ -46,7 +46,7 @@ void fill_activations(const void* x, Dtype x_dtype, int64_t row_stride, int64_t 
 // the last are zeros.
 struct ActivationTiles {
   int64_t rows = 0;
-  int64_t tile = 0;    // rows of a tile
+  int64_t tile = 0;    // rows of a tile, a multiple of 4
   int64_t stride = 0;  // elements of a row, padded to a multiple of 32
 
   int16_t* levels = nullptr;  // [tiles, stride / 2, tile, 2]

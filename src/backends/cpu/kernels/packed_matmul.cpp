@@ -114,7 +114,7 @@ void run_panels(std::span<const PackedMatmul> products, Scratch& scratch,
   const PackedMatmul& p = products.front();
   const PanelShape shape = panel_shape();
   int64_t tiles = (p.m + shape.tile_rows - 1) / shape.tile_rows;
-  int64_t tile = ((p.m + tiles - 1) / tiles + 1) / 2 * 2;
+  int64_t tile = ((p.m + tiles - 1) / tiles + 3) / 4 * 4;
   ActivationTiles x;
   place_tiles(p.m, p.k, tile, scratch, x);
   ThreadPool::instance().run(x.tiles(), [&](int64_t index) {

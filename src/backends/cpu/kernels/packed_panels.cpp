@@ -50,7 +50,8 @@ struct Panel {
 template <class F>
 HWY_INLINE void unpack_row(const uint8_t* p, int64_t count, int64_t column, int16_t* levels,
                            Panel& panel) {
-  const hn::CappedTag<int16_t, F::group> d16;
+  // 16 bytes at a time: a wider load of what F::levels just stored would wait for the stores.
+  const hn::CappedTag<int16_t, 16> d16;
   const hn::Rebind<int8_t, decltype(d16)> d8;
   constexpr int groups = F::elements / F::group;
   for (int64_t block = 0; block < count / F::elements; ++block, p += F::bytes) {
@@ -59,14 +60,16 @@ HWY_INLINE void unpack_row(const uint8_t* p, int64_t count, int64_t column, int1
     F::levels(p, small);
     if constexpr (F::nested) F::subscales(p, multiples, minima);
     const float d = half_at(p + F::scale_at);
-    [[maybe_unused]] const float e = half_at(p + F::bias_at);
     for (int g = 0; g < groups; ++g) {
       for (size_t i = 0; i < F::group; i += hn::Lanes(d16)) {
         auto level = hn::PromoteTo(d16, hn::LoadU(d8, small + g * F::group + i));
         if constexpr (F::nested) level = hn::Mul(level, hn::Set(d16, multiples[g]));
         hn::StoreU(level, d16, levels + block * F::elements + g * F::group + i);
       }
-      if constexpr (F::biased) {
+    }
+    if constexpr (F::biased) {
+      const float e = half_at(p + F::bias_at);
+      for (int g = 0; g < groups; ++g) {
         panel.biases[(block * groups + g) * columns + column] = F::nested ? -(e * minima[g]) : e;
       }
     }
@@ -76,16 +79,29 @@ HWY_INLINE void unpack_row(const uint8_t* p, int64_t count, int64_t column, int1
   }
 }
 
-// Four rows of levels to columns column..column + 3 of the panel: [pair, column, 2].
-HWY_INLINE void interleave_rows(const int16_t (&rows)[4][depth], int64_t count, int64_t column,
-                                Panel& panel) {
-  const hn::FixedTag<int32_t, 4> d;
-  const hn::FixedTag<int64_t, 2> d64;
+// Four pairs of columns of the rows 0, 4, 8, ... from `row` on, one 128-bit block each.
+template <int Block>
+HWY_INLINE hn::Vec<Ints> load_blocks(const int16_t* row, hn::Vec<Ints> blocks) {
+  if constexpr (Block < lanes / 4) {
+    const hn::FixedTag<int32_t, 4> d128;
+    const auto block = hn::BitCast(d128, hn::LoadU(hn::FixedTag<int16_t, 8>(),
+                                                   row + Block * 4 * depth));
+    return load_blocks<Block + 1>(row, hn::InsertBlock<Block>(blocks, block));
+  } else {
+    return blocks;
+  }
+}
+
+// `lanes` rows of levels, [lanes, depth], to as many columns of the panel from `column` on.
+HWY_INLINE void interleave_rows(const int16_t* rows, int64_t count, int64_t column, Panel& panel) {
+  const Ints d;
+  const hn::Repartition<int64_t, Ints> d64;
   for (int64_t pair = 0; pair < count / 2; pair += 4) {
-    const auto load = [&](int r) {
-      return hn::BitCast(d, hn::Load(hn::FixedTag<int16_t, 8>(), rows[r] + 2 * pair));
-    };
-    const auto a = load(0), b = load(1), c = load(2), e = load(3);
+    const auto zero = hn::Zero(d);
+    const auto a = load_blocks<0>(rows + 2 * pair, zero);
+    const auto b = load_blocks<0>(rows + 2 * pair + depth, zero);
+    const auto c = load_blocks<0>(rows + 2 * pair + 2 * depth, zero);
+    const auto e = load_blocks<0>(rows + 2 * pair + 3 * depth, zero);
     const auto ab0 = hn::BitCast(d64, hn::InterleaveLower(d, a, b));
     const auto ab1 = hn::BitCast(d64, hn::InterleaveUpper(d, a, b));
     const auto ce0 = hn::BitCast(d64, hn::InterleaveLower(d, c, e));
@@ -101,17 +117,18 @@ HWY_INLINE void interleave_rows(const int16_t (&rows)[4][depth], int64_t count, 
 // Columns [0, count) of `rows` rows of w at p; rows that do not exist become zeros.
 template <class F>
 void unpack_panel(const uint8_t* p, int64_t row_bytes, int64_t rows, int64_t count, Panel& panel) {
-  HWY_ALIGN int16_t levels[4][depth];
+  HWY_ALIGN int16_t levels[lanes * depth];
   if (rows < columns) {
     std::memset(panel.scales, 0, sizeof panel.scales);
     std::memset(panel.biases, 0, sizeof panel.biases);
   }
-  for (int64_t column = 0; column < columns; column += 4) {
-    for (int64_t r = 0; r < 4; ++r) {
+  for (int64_t column = 0; column < columns; column += lanes) {
+    for (int64_t r = 0; r < lanes; ++r) {
+      int16_t* row = levels + r * depth;
       if (column + r < rows) {
-        unpack_row<F>(p + (column + r) * row_bytes, count, column + r, levels[r], panel);
+        unpack_row<F>(p + (column + r) * row_bytes, count, column + r, row, panel);
       } else {
-        std::memset(levels[r], 0, sizeof levels[r]);
+        std::memset(row, 0, depth * sizeof(int16_t));
       }
     }
     interleave_rows(levels, count, column, panel);
@@ -263,12 +280,9 @@ void add_tiles(const ActivationTiles& x, int64_t first, int64_t last, int64_t at
 void add_tiles_of(const ActivationTiles& x, int64_t first, int64_t last, int64_t at, int64_t count,
                   int bias_group, const Panel& panel, float* sums) {
   switch (x.tile) {
-    case 2: return add_tiles<2>(x, first, last, at, count, bias_group, panel, sums);
     case 4: return add_tiles<4>(x, first, last, at, count, bias_group, panel, sums);
 #if HWY_MAX_BYTES >= 64
-    case 6: return add_tiles<6>(x, first, last, at, count, bias_group, panel, sums);
     case 8: return add_tiles<8>(x, first, last, at, count, bias_group, panel, sums);
-    case 10: return add_tiles<10>(x, first, last, at, count, bias_group, panel, sums);
     case 12: return add_tiles<12>(x, first, last, at, count, bias_group, panel, sums);
 #endif
     default: HWY_UNREACHABLE;
