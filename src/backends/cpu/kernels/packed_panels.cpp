@@ -261,34 +261,33 @@ HWY_INLINE void add_biases(const float* x_sums, int64_t groups, const Panel& pan
   store_tile<R>(tile, sums);
 }
 
-// All tiles [first, last) times one panel that starts at column `at` of w.
+// One tile times one piece of a panel, that starts at column `at` of w.
 template <int R>
-void add_tiles(const ActivationTiles& x, int64_t first, int64_t last, int64_t at, int64_t count,
-               int bias_group, const Panel& panel, float* sums) {
-  for (int64_t tile = first; tile < last; ++tile, sums += R * columns) {
-    const int64_t runs = tile * R * x.runs();
-    add_tile<R>(x.levels + tile * R * x.stride + at * R, x.scales + runs + at / 32 * R, count / 32,
-                panel, sums);
-    if (bias_group == 32) {
-      add_biases<R>(x.sums32 + runs + at / 32 * R, count / 32, panel, sums);
-    } else if (bias_group == 16) {
-      add_biases<R>(x.sums16 + 2 * runs + at / 16 * R, count / 16, panel, sums);
-    }
+void add_piece(const ActivationTiles& x, int64_t tile, int64_t at, int64_t count, int bias_group,
+               const Panel& panel, float* sums) {
+  const int64_t runs = tile * R * x.runs();
+  add_tile<R>(x.levels + tile * R * x.stride + at * R, x.scales + runs + at / 32 * R, count / 32,
+              panel, sums);
+  if (bias_group == 32) {
+    add_biases<R>(x.sums32 + runs + at / 32 * R, count / 32, panel, sums);
+  } else if (bias_group == 16) {
+    add_biases<R>(x.sums16 + 2 * runs + at / 16 * R, count / 16, panel, sums);
   }
 }
 
-void add_tiles_of(const ActivationTiles& x, int64_t first, int64_t last, int64_t at, int64_t count,
-                  int bias_group, const Panel& panel, float* sums) {
-  switch (x.tile) {
-    case 4: return add_tiles<4>(x, first, last, at, count, bias_group, panel, sums);
+using AddPiece = void (*)(const ActivationTiles&, int64_t, int64_t, int64_t, int, const Panel&,
+                          float*);
+
+AddPiece add_piece_of(int64_t tile_rows) {
 #if HWY_MAX_BYTES >= 64
-    case 8: return add_tiles<8>(x, first, last, at, count, bias_group, panel, sums);
-    case 12: return add_tiles<12>(x, first, last, at, count, bias_group, panel, sums);
+  if (tile_rows == 12) return add_piece<12>;
+  if (tile_rows == 8) return add_piece<8>;
 #endif
-    default: HWY_UNREACHABLE;
-  }
+  HWY_DASSERT(tile_rows == 4);
+  return add_piece<4>;
 }
 
+// Rows [row_first, row_last) of sums to columns first... of `out`.
 template <class T>
 void store_sums(const PackedMatmul& p, int64_t row_first, int64_t row_last, int64_t first,
                 const float* sums) {
@@ -307,24 +306,26 @@ void store_sums(const PackedMatmul& p, int64_t row_first, int64_t row_last, int6
   }
 }
 
-void panel_product(const PackedMatmul& p, const ActivationTiles& x, int64_t tile_first,
-                   int64_t tile_last, int64_t first, Panel& panel, float* sums) {
-  const int64_t rows = (tile_last - tile_first) * x.tile;
-  std::memset(sums, 0, static_cast<size_t>(rows * columns) * sizeof(float));
-  with_format(p.format, [&](auto f) {
-    using F = decltype(f);
-    const int64_t row_bytes = p.k / F::elements * F::bytes;
-    const auto* w = reinterpret_cast<const uint8_t*>(p.w) + first * row_bytes;
-    for (int64_t at = 0; at < p.k; at += depth) {
-      const int64_t count = HWY_MIN(depth, p.k - at);
-      unpack_panel<F>(w + at / F::elements * F::bytes, row_bytes, p.n - first, count, panel);
-      add_tiles_of(x, tile_first, tile_last, at, count, F::biased ? F::group : 0, panel, sums);
+template <class F, class T>
+void panel_of(const PackedMatmul& p, const ActivationTiles& x, int64_t tile_first,
+              int64_t tile_last, int64_t first, Panel& panel, float* all_sums) {
+  const AddPiece add = add_piece_of(x.tile);
+  const int64_t row_bytes = p.k / F::elements * F::bytes, tile_size = x.tile * columns;
+  const auto* w = reinterpret_cast<const uint8_t*>(p.w) + first * row_bytes;
+  for (int64_t at = 0; at < p.k; at += depth) {
+    const int64_t count = HWY_MIN(depth, p.k - at);
+    unpack_panel<F>(w + at / F::elements * F::bytes, row_bytes, p.n - first, count, panel);
+    float* sums = all_sums;
+    for (int64_t tile = tile_first; tile < tile_last; ++tile, sums += tile_size) {
+      if (at == 0) std::memset(sums, 0, static_cast<size_t>(tile_size) * sizeof(float));
+      add(x, tile, at, count, F::biased ? F::group : 0, panel, sums);
+      // Tile by tile, so that the memory has time to take them.
+      if (at + count == p.k) {
+        const int64_t row = tile * x.tile;
+        store_sums<T>(p, row, HWY_MIN(row + x.tile, x.rows), first, sums);
+      }
     }
-  });
-  with_float(p.out_dtype, [&](auto t) {
-    store_sums<decltype(t)>(p, tile_first * x.tile, HWY_MIN(tile_last * x.tile, x.rows), first,
-                            sums);
-  });
+  }
 }
 
 void panel(const PackedMatmul& p, const ActivationTiles& x, int64_t tile_first, int64_t tile_last,
@@ -332,7 +333,12 @@ void panel(const PackedMatmul& p, const ActivationTiles& x, int64_t tile_first, 
   const int64_t sums = (tile_last - tile_first) * x.tile * columns;
   scratch.start(Scratch::bytes<Panel>(1) + Scratch::bytes<float>(sums));
   Panel* unpacked = scratch.take<Panel>(1);
-  panel_product(p, x, tile_first, tile_last, first, *unpacked, scratch.take<float>(sums));
+  float* all_sums = scratch.take<float>(sums);
+  with_format(p.format, [&](auto f) HWY_ATTR {
+    with_float(p.out_dtype, [&](auto t) HWY_ATTR {
+      panel_of<decltype(f), decltype(t)>(p, x, tile_first, tile_last, first, *unpacked, all_sums);
+    });
+  });
 }
 
 PanelShape shape() { return {columns, tile_rows_max}; }
