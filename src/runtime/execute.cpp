@@ -1,8 +1,11 @@
 // Running the steps of a plan on the CPU.
 #include <algorithm>
+#include <chrono>
+#include <cstdio>
 #include <cstring>
 
 #include "base/interrupt.h"
+#include "base/log.h"
 #include "compiler/backend.h"
 #include "runtime/run.h"
 #include "runtime/views.h"
@@ -207,9 +210,23 @@ void Run::execute_step(const Step& step) {
   bury(step);
 }
 
+// The same, with a line that tells how long the step took.
+void Run::execute_timed(const Step& step) {
+  auto start = std::chrono::steady_clock::now();
+  std::string what = describe(step, graph_);
+  execute_step(step);
+  std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - start;
+  char time[32];
+  std::snprintf(time, sizeof time, "%9.2f us  ", took.count());
+  debug_line(time + what);
+}
+
 void Run::execute(size_t first, size_t last) noexcept {
   try {
-    for (size_t s = first; s < last && !error_; ++s) execute_step(plan_->steps[s]);
+    bool timed = debugging(2);
+    for (size_t s = first; s < last && !error_; ++s) {
+      timed ? execute_timed(plan_->steps[s]) : execute_step(plan_->steps[s]);
+    }
   } catch (...) {
     fail(std::current_exception());
   }

@@ -34,6 +34,7 @@ class Run {
 
  private:
   void execute_step(const Step& step);
+  void execute_timed(const Step& step);
   void view_step(const Step& step);
   void fused_step(const Step& step);
   void kernel_step(const Step& step);

@@ -229,7 +229,7 @@ class Compiler {
     const FusedValue& x = value(v);
     Dtype::Val from = value(x.inputs[0]).dtype;
     if (x.op == Op::select) return select(v);
-    if (x.op == Op::astype || x.op == Op::copy) return convert(v);
+    if (x.op == Op::astype || x.op == Op::copy || x.op == Op::identity) return convert(v);
     if (!in_accumulator(from)) return tile(v);
     size_t op = static_cast<size_t>(x.op);
     if (x.dtype == Dtype::Val::bool_) return test(v, op);

@@ -218,7 +218,7 @@ const Reducer* reducer() {
 
 Tile elementwise_tile(Op op, Dtype::Val input, Dtype::Val output) {
   static const Tables tables = make_tables();
-  if (op == Op::astype || op == Op::copy) {
+  if (op == Op::astype || op == Op::copy || op == Op::identity) {
     return tables.convert[static_cast<size_t>(input)][static_cast<size_t>(output)];
   }
   return tables.by_op[static_cast<size_t>(op)][static_cast<size_t>(input)];
