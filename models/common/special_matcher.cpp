@@ -54,8 +54,8 @@ void SpecialMatcher::finish() {
   // A node's suffixes are shorter than it, so the nodes are done in the order of their depth.
   std::vector<int32_t> order(nodes_.size());
   std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(),
-                   [&](int32_t a, int32_t b) { return nodes_[a].depth < nodes_[b].depth; });
+  std::sort(order.begin(), order.end(),
+            [&](int32_t a, int32_t b) { return nodes_[a].depth < nodes_[b].depth; });
   for (int32_t index : order) {
     Node& node = nodes_[index];
     if (node.depth < 2) continue;

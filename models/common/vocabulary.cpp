@@ -7,6 +7,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <type_traits>
 
 #include "common/tokenizer.h"
 #include "lazuli/error.h"
@@ -51,7 +52,7 @@ class Loader {
   explicit Loader(const gguf::File& file) : file_(file) {}
 
   std::shared_ptr<const Vocabulary> load() {
-    std::string_view model = file_.text(key("model"), "");
+    std::string_view model = ask([&] { return file_.text(key("model"), ""); });
     if (model != "llama") {
       fail("model", model.empty() ? "is missing; the file has no tokenizer"
                                   : "names a tokenizer that is not supported; only the "
@@ -78,7 +79,7 @@ class Loader {
   // Runs a query of the file; what it throws about a missing key or another type is, for this
   // file, damage.
   template <class Query>
-  auto ask(Query query) const {
+  std::invoke_result_t<Query> ask(Query query) const {
     try {
       return query();
     } catch (const Error& error) {

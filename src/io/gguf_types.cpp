@@ -10,7 +10,7 @@ namespace lazuli::gguf {
 
 namespace {
 
-using io::quoted;
+using io::printable;
 
 constexpr const char* value_type_names[] = {
     "uint8",  "int8", "uint16", "int16", "uint32", "int32", "float32",
@@ -74,7 +74,7 @@ void for_each_number(const Array& array, Take take) {
 }
 
 std::string place(const File& file, std::string_view what, std::string_view key) {
-  return "gguf file " + quoted(file.path(), 1000) + ": " + std::string(what) + " " + quoted(key);
+  return "gguf file " + printable(file.path(), 1000) + ": " + std::string(what) + " " + printable(key);
 }
 
 const Value& require(const File& file, std::string_view key) {

@@ -62,6 +62,16 @@ TEST(MappedFile, ReadsAFileThatClaimsToBeEmpty) {
   EXPECT_GT(MappedFile::open("/proc/self/status")->bytes().size(), 0u);
 }
 
+TEST(MappedFile, CopiesBytes) {
+  std::string content = "from elsewhere";
+  auto file = MappedFile::copy("a name", std::as_bytes(std::span(content)));
+  content[0] = 'F';
+  EXPECT_EQ(text_of(*file), "from elsewhere");
+  EXPECT_EQ(file->path(), "a name");
+  EXPECT_FALSE(file->is_mapped());
+  EXPECT_EQ(MappedFile::copy("nothing", {})->bytes().size(), 0u);
+}
+
 TEST(MappedFile, Errors) {
   TemporaryFolder folder;
   std::string missing = folder.file("missing");
@@ -133,10 +143,10 @@ TEST(AtomicFile, Errors) {
             "file '/dev/full': writing it failed: No space left on device");
 }
 
-TEST(Quoted, MakesHostileTextPrintable) {
-  EXPECT_EQ(quoted("plain text"), "'plain text'");
-  EXPECT_EQ(quoted("a\n\x1b'\\\xff"), "'a\\x0a\\x1b\\x27\\x5c\\xff'");
-  EXPECT_EQ(quoted("abcdef", 3), "'abc'...");
+TEST(Printable, MakesHostileTextPrintable) {
+  EXPECT_EQ(printable("plain text"), "'plain text'");
+  EXPECT_EQ(printable("a\n\x1b'\\\xff"), "'a\\x0a\\x1b\\x27\\x5c\\xff'");
+  EXPECT_EQ(printable("abcdef", 3), "'abc'...");
 }
 
 }  // namespace

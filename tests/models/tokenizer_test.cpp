@@ -212,6 +212,8 @@ TEST(Tokenizer, LoadErrors) {
   using gguf::Writer;
   EXPECT_EQ(load_error([](Writer&) {}),
             "metadata key 'tokenizer.ggml.model' is missing; the file has no tokenizer");
+  EXPECT_EQ(load_error([](Writer& w) { w.add("tokenizer.ggml.model", 1); }),
+            "metadata key 'tokenizer.ggml.model' is of type int32, not a string");
   EXPECT_EQ(load_error([](Writer& w) { w.add("tokenizer.ggml.model", "gpt2"); }),
             "metadata key 'tokenizer.ggml.model' names a tokenizer that is not supported; only "
             "the SentencePiece kind, 'llama', is");

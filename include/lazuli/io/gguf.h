@@ -163,7 +163,7 @@ class Writer {
   explicit Writer(uint32_t alignment = 32);
 
   // Adds a value. ArgumentError if the key is empty, longer than 65,535 bytes or already there.
-  // "general.alignment" is added by the writer itself.
+  // "general.alignment" is the writer's own.
   template <class T>
     requires std::is_arithmetic_v<T>
   void add(std::string_view key, T value) {
