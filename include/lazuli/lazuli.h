@@ -10,3 +10,4 @@
 #include "lazuli/memory.h"
 #include "lazuli/ops.h"
 #include "lazuli/packed.h"
+#include "lazuli/transforms.h"

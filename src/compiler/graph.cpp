@@ -105,11 +105,14 @@ void collect(std::span<Node* const> outputs, Graph& graph) {
   if (++current_epoch == 0) current_epoch = 1;
   for (Node* output : outputs) visit_from(output, graph);
   size_t count = graph.nodes.size();
+  // A traced value is walked again by its transform, which needs it and what it was made from.
+  bool keep_traced = tracing();
   graph.held.resize(count);
   uint64_t word = 0;
   for (size_t i = 0; i < count; ++i) {
     const Node* node = graph.nodes[i];
-    graph.held[i] = node->references.load(std::memory_order_acquire) > graph.uses[i] || node->tracer;
+    graph.held[i] = node->references.load(std::memory_order_acquire) > graph.uses[i] ||
+                    (keep_traced && node->tracer);
     word |= static_cast<uint64_t>(graph.held[i] && !graph.leaf[i]) << (i & 63);
     if ((i & 63) == 63 || i + 1 == count) {
       graph.key.push_back(word);

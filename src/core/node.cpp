@@ -101,6 +101,12 @@ Node* make_node(Op op, Dtype dtype, Shape shape, std::span<Node* const> inputs, 
   return node;
 }
 
+Node* make_placeholder(Dtype dtype, Shape shape) {
+  Node* node = make_node(Op::placeholder, dtype, std::move(shape), {}, {}, Stream(0, Device::cpu));
+  node->tracer = 1;
+  return node;
+}
+
 Node* make_leaf(Dtype dtype, Shape shape, Layout layout) {
   Node* node = new (take_block(&Pools::nodes)) Node;
   node->op = Op::leaf;

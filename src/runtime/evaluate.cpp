@@ -62,7 +62,7 @@ void claim(const Graph& graph, Run* run) {
 void detach_inputs(const Graph& graph) {
   for (size_t i = graph.nodes.size(); i-- > 0;) {
     Node* node = graph.nodes[i];
-    if (graph.leaf[i] || !graph.held[i] || node->tracer) continue;
+    if (graph.leaf[i] || !graph.held[i] || (node->tracer && tracing())) continue;
     for (Node* input : node->inputs) release(input);
     node->inputs.clear();
   }

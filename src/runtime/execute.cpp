@@ -116,7 +116,7 @@ Layout Run::dense_copy(const Layout& from, const Node* node) {
 
 void Run::view_step(const Step& step) {
   const Node* node = graph_.nodes[step.node];
-  uint32_t input = step.reads[0];
+  uint32_t input = step.inputs[0];
   const Node* source = graph_.nodes[input];
   const Layout& from = layout_of(input);
   std::optional<Layout> view = view_layout(node, from, source->shape);
@@ -170,6 +170,10 @@ Layout Run::output_for_update(const Step& step) {
 void Run::kernel_step(const Step& step) {
   const Node* node = graph_.nodes[step.node];
   Kernel kernel = find_kernel(node->op);
+  if (node->op == Op::placeholder) {
+    throw ArgumentError("[eval] The argument of a function under vmap or compile has no value yet; "
+                        "do not evaluate inside of the function.");
+  }
   if (!kernel) {
     throw RuntimeError("[" + std::string(op_info(node->op).name) + "] The CPU has no kernel.");
   }

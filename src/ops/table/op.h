@@ -11,6 +11,7 @@ enum class Op : uint16_t {
   astype,
   select,     // where(condition, x, y)
   copy,       // the same values, row-contiguous
+  placeholder,  // an argument of a traced function
   identity,   // the same value; marks a tracer or stops a gradient
 #define UNARY(name, ...) name,
 #include "ops/table/unary.def"

@@ -1,5 +1,6 @@
-// Each run of 32: its largest magnitude gives the scale, then the levels are rounded, to nearest
-// even, and spread to the layout that the product reads.
+// Four runs of 32 at a time, so that their largest magnitudes and sums meet in one vector: the
+// largest gives the scale, then the levels are rounded, to nearest even, and spread to the layout
+// that the product reads.
 #include "backends/cpu/kernels/packed_activations.h"
 
 #include <algorithm>
@@ -16,54 +17,109 @@ HWY_BEFORE_NAMESPACE();
 namespace lazuli::cpu {
 namespace HWY_NAMESPACE {
 
-// One run, converted. All zeros if it is not finite.
-struct Run {
-  HWY_ALIGN int16_t levels[activation_run];
-  float scale;
-  float half_sums[2];  // scale * sum of each half's levels
-  bool finite;
+constexpr int64_t runs_together = 4;
+
+// Four runs, converted. A run that is not finite has levels without meaning and a scale of 0.
+struct Runs {
+  HWY_ALIGN int16_t levels[runs_together][activation_run];
+  HWY_ALIGN float scales[runs_together];
+  HWY_ALIGN float half_sums[2][runs_together];  // scale * sum of the first or last 16 levels
+  HWY_ALIGN int32_t finite[runs_together];
+};
+
+using Four = hn::FixedTag<float, 4>;
+using FourInts = hn::RebindToSigned<Four>;
+
+// Lane i of the result combines all lanes of vector i; `combine` is associative.
+template <class D, class V, class Combine>
+HWY_INLINE hn::Vec<FourInts> combine_lanes(D d, V a, V b, V c, V e, const Combine& combine) {
+  const hn::Repartition<int64_t, D> d64;
+  const auto wide = [&](V v) HWY_ATTR { return hn::BitCast(d64, v); };
+  const auto ab = wide(combine(hn::InterleaveLower(d, a, b), hn::InterleaveUpper(d, a, b)));
+  const auto ce = wide(combine(hn::InterleaveLower(d, c, e), hn::InterleaveUpper(d, c, e)));
+  // Each 128-bit block has one lane for each vector now.
+  auto all = combine(hn::BitCast(d, hn::InterleaveLower(d64, ab, ce)),
+                     hn::BitCast(d, hn::InterleaveUpper(d64, ab, ce)));
+  if constexpr (hn::MaxLanes(D()) >= 8) all = combine(all, hn::SwapAdjacentBlocks(all));
+  if constexpr (hn::MaxLanes(D()) >= 16) all = combine(all, hn::ReverseBlocks(d, all));
+  return hn::ResizeBitCast(FourInts(), all);
+}
+
+// The bits of the largest magnitude among 32 elements, lane by lane. As integers, so that infinities
+// and NaNs count as largest.
+template <class T>
+HWY_INLINE auto largest_lanes(const T* x) {
+  const hn::CappedTag<float, 16> d;
+  const hn::RebindToSigned<decltype(d)> d32;
+  auto largest = hn::Zero(d32);
+  for (size_t i = 0; i < activation_run; i += hn::Lanes(d)) {
+    largest = hn::Max(largest, hn::BitCast(d32, hn::Abs(load_floats(d, x + i))));
+  }
+  return largest;
+}
+
+// Writes the levels of a run and returns sums of them over its first and last half, lane by lane.
+struct HalfSums {
+  using D = hn::CappedTag<int32_t, 8>;
+  hn::Vec<D> first, last;
 };
 
 template <class T>
-HWY_INLINE void convert_run(const T* x, Run& run) {
+HWY_INLINE HalfSums round_run(const T* x, float inverse, int16_t* levels) {
   const hn::CappedTag<float, 16> d;
-  const hn::RebindToSigned<decltype(d)> d32;
   const hn::Rebind<int16_t, decltype(d)> d16;
-  HWY_ALIGN float values[activation_run];
-  auto largest = hn::Zero(d);
-  auto finite = hn::Eq(largest, largest);
   for (size_t i = 0; i < activation_run; i += hn::Lanes(d)) {
-    const auto value = load_floats(d, x + i);
-    largest = hn::Max(largest, hn::Abs(value));
-    finite = hn::And(finite, hn::IsFinite(value));
-    hn::Store(value, d, values + i);
+    const auto level = hn::NearestInt(hn::Mul(load_floats(d, x + i), hn::Set(d, inverse)));
+    hn::Store(hn::DemoteTo(d16, level), d16, levels + i);
   }
-  run.finite = hn::AllTrue(d, finite);
-  const float top = hn::ReduceMax(d, largest);
-  if (!run.finite || !(top >= 0x1p-100f)) {
-    std::memset(run.levels, 0, sizeof run.levels);
-    run.scale = run.half_sums[0] = run.half_sums[1] = 0;
-    return;
+  const HalfSums::D d_sum;
+  const hn::Repartition<int16_t, HalfSums::D> d_half;
+  HalfSums sums = {hn::Zero(d_sum), hn::Zero(d_sum)};
+  const auto ones = hn::Set(d_half, 1);
+  for (size_t i = 0; i < 16; i += hn::Lanes(d_half)) {
+    const auto first = hn::Load(d_half, levels + i), last = hn::Load(d_half, levels + 16 + i);
+    sums.first = hn::Add(sums.first, hn::WidenMulPairwiseAdd(d_sum, first, ones));
+    sums.last = hn::Add(sums.last, hn::WidenMulPairwiseAdd(d_sum, last, ones));
   }
-  run.scale = top * (1.0f / activation_level_max);
-  const auto inverse = hn::Set(d, activation_level_max / top);
-  for (int half = 0; half < 2; ++half) {
-    auto sum = hn::Zero(d32);
-    for (size_t i = 0; i < 16; i += hn::Lanes(d)) {
-      const size_t at = 16 * half + i;
-      const auto level = hn::NearestInt(hn::Mul(hn::Load(d, values + at), inverse));
-      hn::Store(hn::DemoteTo(d16, level), d16, run.levels + at);
-      sum = hn::Add(sum, level);
-    }
-    run.half_sums[half] = run.scale * static_cast<float>(hn::ReduceSum(d32, sum));
-  }
+  return sums;
+}
+
+template <class T>
+HWY_INLINE void convert_runs(const T* const (&x)[runs_together], Runs& runs) {
+  const Four d;
+  const FourInts d32;
+  const hn::CappedTag<int32_t, 16> d_wide;
+  const auto bits = combine_lanes(d_wide, largest_lanes(x[0]), largest_lanes(x[1]),
+                                  largest_lanes(x[2]), largest_lanes(x[3]),
+                                  [](auto a, auto b) HWY_ATTR { return hn::Max(a, b); });
+  const auto largest = hn::BitCast(d, bits);
+  const auto infinity = hn::Set(d32, 0x7f800000);
+  hn::Store(hn::VecFromMask(d32, hn::Lt(bits, infinity)), d32, runs.finite);
+  const auto counts = hn::And(hn::Ge(largest, hn::Set(d, 0x1p-100f)),
+                              hn::RebindMask(d, hn::Lt(bits, infinity)));
+  const auto scales =
+      hn::IfThenElseZero(counts, hn::Mul(largest, hn::Set(d, 1.0f / activation_level_max)));
+  HWY_ALIGN float inverse[runs_together];
+  hn::Store(hn::IfThenElseZero(counts, hn::Div(hn::Set(d, activation_level_max), largest)), d,
+            inverse);
+  const HalfSums a = round_run(x[0], inverse[0], runs.levels[0]);
+  const HalfSums b = round_run(x[1], inverse[1], runs.levels[1]);
+  const HalfSums c = round_run(x[2], inverse[2], runs.levels[2]);
+  const HalfSums e = round_run(x[3], inverse[3], runs.levels[3]);
+  const auto add = [](auto v, auto w) HWY_ATTR { return hn::Add(v, w); };
+  const HalfSums::D d_sum;
+  const auto first = combine_lanes(d_sum, a.first, b.first, c.first, e.first, add);
+  const auto last = combine_lanes(d_sum, a.last, b.last, c.last, e.last, add);
+  hn::Store(scales, d, runs.scales);
+  hn::Store(hn::Mul(scales, hn::ConvertTo(d, first)), d, runs.half_sums[0]);
+  hn::Store(hn::Mul(scales, hn::ConvertTo(d, last)), d, runs.half_sums[1]);
 }
 
 // level = 128 * high + low, with low in [-64, 63].
 HWY_INLINE void split_levels(const int16_t* levels, int8_t* high, int8_t* low) {
-  const hn::CappedTag<int16_t, activation_run> d16;
+  const hn::CappedTag<int16_t, 16> d16;
   const hn::Rebind<int8_t, decltype(d16)> d8;
-  for (size_t i = 0; i < activation_run; i += hn::Lanes(d16)) {
+  for (size_t i = 0; i < 16; i += hn::Lanes(d16)) {
     const auto level = hn::Load(d16, levels + i);
     const auto top = hn::ShiftRight<7>(hn::Add(level, hn::Set(d16, 64)));
     hn::StoreU(hn::DemoteTo(d8, top), d8, high + i);
@@ -71,33 +127,48 @@ HWY_INLINE void split_levels(const int16_t* levels, int8_t* high, int8_t* low) {
   }
 }
 
+// Runs 4 * index to 4 * index + 3 of a row.
+HWY_INLINE void place_runs(const Runs& runs, int64_t row, int64_t index, const Activations& a) {
+  const int64_t at = row * a.stride + index * runs_together * activation_run;
+  const int64_t run = row * a.runs() + index * runs_together;
+  std::memcpy(a.levels + at, runs.levels, sizeof runs.levels);
+  for (int64_t j = 0; j < runs_together; ++j) {
+    for (int64_t half = 0; half < 2; ++half) {
+      const int64_t place = at + j * activation_run + half * 16, split = at + half * 64 + j * 16;
+      split_levels(runs.levels[j] + half * 16, a.high + place, a.low + place);
+      std::memcpy(a.high_split + split, a.high + place, 16);
+      std::memcpy(a.low_split + split, a.low + place, 16);
+    }
+  }
+  const Four d;
+  const auto first = hn::Load(d, runs.half_sums[0]), last = hn::Load(d, runs.half_sums[1]);
+  hn::StoreU(hn::Load(d, runs.scales), d, a.scales + run);
+  hn::StoreU(hn::Add(first, last), d, a.sums32 + run);
+  hn::StoreInterleaved2(first, last, d, a.sums16 + 2 * run);
+}
+
 template <class T>
 void fill_row(const T* x, int64_t k, int64_t row, const Activations& a) {
-  a.finite[row] = 1;
-  Run run;
-  for (int64_t i = 0; i < k / activation_run; ++i) {
-    const int64_t at = row * a.stride + i * activation_run, index = row * a.runs() + i;
-    convert_run(x + i * activation_run, run);
-    if (!run.finite) a.finite[row] = 0;
-    std::memcpy(a.levels + at, run.levels, sizeof run.levels);
-    split_levels(run.levels, a.high + at, a.low + at);
-    a.scales[index] = run.scale;
-    a.sums16[2 * index] = run.half_sums[0];
-    a.sums16[2 * index + 1] = run.half_sums[1];
-    a.sums32[index] = run.half_sums[0] + run.half_sums[1];
+  constexpr int64_t step = runs_together * activation_run;
+  const FourInts d32;
+  auto finite = hn::Set(d32, -1);
+  Runs runs;
+  for (int64_t at = 0; at < a.stride; at += step) {
+    const T* from = x + at;
+    T rest[step] = {};
+    if (at + step > k) {
+      if (at < k) std::memcpy(rest, from, static_cast<size_t>(k - at) * sizeof(T));
+      from = rest;
+    }
+    convert_runs<T>({from, from + 32, from + 64, from + 96}, runs);
+    finite = hn::And(finite, hn::Load(d32, runs.finite));
+    place_runs(runs, row, at / step, a);
   }
-  const auto rest = static_cast<size_t>(a.stride - k), end = static_cast<size_t>(k);
-  const size_t first = static_cast<size_t>(row * a.stride) + end;
-  std::memset(a.levels + first, 0, rest * sizeof(int16_t));
-  std::memset(a.high + first, 0, rest);
-  std::memset(a.low + first, 0, rest);
-  std::memset(a.scales + first / 32, 0, rest / 32 * sizeof(float));
-  std::memset(a.sums32 + first / 32, 0, rest / 32 * sizeof(float));
-  std::memset(a.sums16 + first / 16, 0, rest / 16 * sizeof(float));
+  a.finite[row] = hn::AllTrue(d32, hn::Ne(finite, hn::Zero(d32)));
 }
 
 void fill_rows(const void* x, Dtype x_dtype, int64_t row_stride, int64_t k, const Activations& a) {
-  with_float(x_dtype, [&](auto t) {
+  with_float(x_dtype, [&](auto t) HWY_ATTR {
     using T = decltype(t);
     for (int64_t row = 0; row < a.rows; ++row) {
       fill_row(static_cast<const T*>(x) + row * row_stride, k, row, a);
@@ -105,39 +176,66 @@ void fill_rows(const void* x, Dtype x_dtype, int64_t row_stride, int64_t k, cons
   });
 }
 
-// Row r of tile `index`; x is null for a row of zeros.
-template <class T>
-void fill_tile_row(const T* x, int64_t k, int64_t index, int64_t r, const ActivationTiles& t) {
-  int16_t* levels = t.levels + index * t.tile * t.stride + 2 * r;
-  float* scales = t.scales + index * t.tile * t.runs() + r;
-  float* sums32 = t.sums32 + index * t.tile * t.runs() + r;
-  float* sums16 = t.sums16 + index * t.tile * t.runs() * 2 + r;
-  t.finite[index * t.tile + r] = 1;
-  Run run = {};
-  for (int64_t i = 0; i < k / activation_run; ++i) {
-    if (x != nullptr) {
-      convert_run(x + i * activation_run, run);
-      if (!run.finite) t.finite[index * t.tile + r] = 0;
-    }
-    for (int pair = 0; pair < activation_run / 2; ++pair) {
-      std::memcpy(levels + (i * (activation_run / 2) + pair) * t.tile * 2, run.levels + 2 * pair,
-                  4);
-    }
-    scales[i * t.tile] = run.scale;
-    sums16[2 * i * t.tile] = run.half_sums[0];
-    sums16[(2 * i + 1) * t.tile] = run.half_sums[1];
-    sums32[i * t.tile] = run.half_sums[0] + run.half_sums[1];
+// Levels of one run of four rows, to [pair, four rows of `tile`, 2].
+HWY_INLINE void interleave_runs(const Runs& runs, int64_t tile, int16_t* levels) {
+  const hn::FixedTag<int16_t, 8> d16;
+  const hn::FixedTag<int32_t, 4> d;
+  const hn::FixedTag<int64_t, 2> d64;
+  for (int pair = 0; pair < activation_run / 2; pair += 4) {
+    const auto a = hn::BitCast(d, hn::Load(d16, runs.levels[0] + 2 * pair));
+    const auto b = hn::BitCast(d, hn::Load(d16, runs.levels[1] + 2 * pair));
+    const auto c = hn::BitCast(d, hn::Load(d16, runs.levels[2] + 2 * pair));
+    const auto e = hn::BitCast(d, hn::Load(d16, runs.levels[3] + 2 * pair));
+    const auto ab0 = hn::BitCast(d64, hn::InterleaveLower(d, a, b));
+    const auto ab1 = hn::BitCast(d64, hn::InterleaveUpper(d, a, b));
+    const auto ce0 = hn::BitCast(d64, hn::InterleaveLower(d, c, e));
+    const auto ce1 = hn::BitCast(d64, hn::InterleaveUpper(d, c, e));
+    auto* to = reinterpret_cast<int64_t*>(levels + pair * tile * 2);
+    hn::StoreU(hn::InterleaveLower(d64, ab0, ce0), d64, to);
+    hn::StoreU(hn::InterleaveUpper(d64, ab0, ce0), d64, to + tile / 2);
+    hn::StoreU(hn::InterleaveLower(d64, ab1, ce1), d64, to + tile);
+    hn::StoreU(hn::InterleaveUpper(d64, ab1, ce1), d64, to + 3 * tile / 2);
   }
+}
+
+// Rows r..r + 3 of tile `index`; those from `rows` on are zeros.
+template <class T>
+void fill_four_rows(const T* x, int64_t row_stride, int64_t rows, int64_t k, int64_t index,
+                    int64_t r, const ActivationTiles& t) {
+  const Four d;
+  const FourInts d32;
+  auto finite = hn::Set(d32, -1);
+  const T zeros[activation_run] = {};
+  Runs runs;
+  for (int64_t i = 0; i < k / activation_run; ++i) {
+    const auto row = [&](int64_t j) HWY_ATTR {
+      return j < rows ? x + j * row_stride + i * activation_run : zeros;
+    };
+    convert_runs<T>({row(0), row(1), row(2), row(3)}, runs);
+    finite = hn::And(finite, hn::Load(d32, runs.finite));
+    const int64_t at = (index * t.runs() + i) * t.tile + r;
+    const int64_t at16 = (index * t.runs() + i) * 2 * t.tile + r;
+    const auto first = hn::Load(d, runs.half_sums[0]), last = hn::Load(d, runs.half_sums[1]);
+    hn::StoreU(hn::Load(d, runs.scales), d, t.scales + at);
+    hn::StoreU(hn::Add(first, last), d, t.sums32 + at);
+    hn::StoreU(first, d, t.sums16 + at16);
+    hn::StoreU(last, d, t.sums16 + at16 + t.tile);
+    interleave_runs(runs, t.tile,
+                    t.levels + (index * t.stride + i * activation_run) * t.tile + 2 * r);
+  }
+  HWY_ALIGN int32_t flags[runs_together];
+  hn::Store(finite, d32, flags);
+  for (int j = 0; j < runs_together; ++j) t.finite[index * t.tile + r + j] = flags[j] != 0;
 }
 
 void fill_one_tile(const void* x, Dtype x_dtype, int64_t row_stride, int64_t k, int64_t index,
                    const ActivationTiles& t) {
-  with_float(x_dtype, [&](auto type) {
+  with_float(x_dtype, [&](auto type) HWY_ATTR {
     using T = decltype(type);
-    for (int64_t r = 0; r < t.tile; ++r) {
+    for (int64_t r = 0; r < t.tile; r += 4) {
       const int64_t row = index * t.tile + r;
-      const T* from = row < t.rows ? static_cast<const T*>(x) + row * row_stride : nullptr;
-      fill_tile_row(from, k, index, r, t);
+      const T* from = static_cast<const T*>(x) + row * row_stride;
+      fill_four_rows(from, row_stride, t.rows - row, k, index, r, t);
     }
   });
 }
@@ -156,12 +254,14 @@ void place_activations(int64_t m, int64_t k, Scratch& scratch, Activations& a) {
   a.rows = m;
   a.stride = (k + activation_pad - 1) / activation_pad * activation_pad;
   int64_t elements = m * a.stride, runs = m * a.runs();
-  scratch.start(Scratch::bytes<int16_t>(elements) + 2 * Scratch::bytes<int8_t>(elements) +
+  scratch.start(Scratch::bytes<int16_t>(elements) + 4 * Scratch::bytes<int8_t>(elements) +
                 2 * Scratch::bytes<float>(runs) + Scratch::bytes<float>(2 * runs) +
                 Scratch::bytes<uint8_t>(m));
   a.levels = scratch.take<int16_t>(elements);
   a.high = scratch.take<int8_t>(elements);
   a.low = scratch.take<int8_t>(elements);
+  a.high_split = scratch.take<int8_t>(elements);
+  a.low_split = scratch.take<int8_t>(elements);
   a.scales = scratch.take<float>(runs);
   a.sums32 = scratch.take<float>(runs);
   a.sums16 = scratch.take<float>(2 * runs);

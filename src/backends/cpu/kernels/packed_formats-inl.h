@@ -64,13 +64,11 @@ HWY_INLINE void five_bit_levels(const uint8_t* p, const uint8_t* bits, int offse
   const auto low = hn::Set(d, 15);
   const auto away = hn::Set(d, static_cast<uint8_t>(offset));
   const auto fifth = hn::Set(d, 16);
-  // LoadMaskBits may read eight bytes, so the four are copied.
-  uint8_t masks[16] = {};
-  memcpy(masks, bits, 4);
+  // LoadMaskBits may read eight bytes from its pointer: the block has them.
   for (size_t i = 0; i < 16; i += hn::Lanes(d)) {
     const auto bytes = hn::LoadU(d, p + i);
-    const auto top0 = hn::IfThenElseZero(hn::LoadMaskBits(d, masks + i / 8), fifth);
-    const auto top1 = hn::IfThenElseZero(hn::LoadMaskBits(d, masks + 2 + i / 8), fifth);
+    const auto top0 = hn::IfThenElseZero(hn::LoadMaskBits(d, bits + i / 8), fifth);
+    const auto top1 = hn::IfThenElseZero(hn::LoadMaskBits(d, bits + 2 + i / 8), fifth);
     store_levels(d, hn::Sub(hn::Or(hn::And(bytes, low), top0), away), out + i);
     store_levels(d, hn::Sub(hn::Or(hn::ShiftRight<4>(bytes), top1), away), out + 16 + i);
   }

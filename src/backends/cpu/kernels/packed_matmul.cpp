@@ -16,8 +16,9 @@ namespace lazuli::cpu {
 
 namespace {
 
-constexpr int64_t task_bytes = 1 << 16;  // of w: a few microseconds of reading
-constexpr int64_t task_rows_max = 512;   // of x: their float sums and levels stay in L2
+constexpr int64_t task_bytes = 1 << 16;        // of w: a few microseconds of reading
+constexpr int64_t task_rows_max = 512;         // of x
+constexpr int64_t task_x_bytes_max = 1 << 20;  // of x's levels, which stay in L2 from task to task
 constexpr int64_t row_product_rows_max = 4;
 
 bool is_packed_float(Dtype dtype) {
@@ -104,7 +105,8 @@ int64_t tiles_per_task(std::span<const PackedMatmul> products, const ActivationT
   for (const PackedMatmul& product : products) panels += (product.n + columns - 1) / columns;
   int64_t wanted = 4 * ThreadPool::instance().threads();
   int64_t pieces = std::max<int64_t>(1, wanted / std::max<int64_t>(1, panels));
-  int64_t most = std::max<int64_t>(1, task_rows_max / x.tile);
+  int64_t rows = std::min(task_rows_max, task_x_bytes_max / (2 * x.stride));
+  int64_t most = std::max<int64_t>(1, rows / x.tile);
   return std::clamp<int64_t>((x.tiles() + pieces - 1) / pieces, 1, most);
 }
 
@@ -114,7 +116,7 @@ void run_panels(std::span<const PackedMatmul> products, Scratch& scratch,
   const PackedMatmul& p = products.front();
   const PanelShape shape = panel_shape();
   int64_t tiles = (p.m + shape.tile_rows - 1) / shape.tile_rows;
-  int64_t tile = ((p.m + tiles - 1) / tiles + 1) / 2 * 2;
+  int64_t tile = ((p.m + tiles - 1) / tiles + 3) / 4 * 4;
   ActivationTiles x;
   place_tiles(p.m, p.k, tile, scratch, x);
   ThreadPool::instance().run(x.tiles(), [&](int64_t index) {

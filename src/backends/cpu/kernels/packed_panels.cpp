@@ -50,7 +50,8 @@ struct Panel {
 template <class F>
 HWY_INLINE void unpack_row(const uint8_t* p, int64_t count, int64_t column, int16_t* levels,
                            Panel& panel) {
-  const hn::CappedTag<int16_t, F::group> d16;
+  // 16 bytes at a time: a wider load of what F::levels just stored would wait for the stores.
+  const hn::CappedTag<int16_t, 16> d16;
   const hn::Rebind<int8_t, decltype(d16)> d8;
   constexpr int groups = F::elements / F::group;
   for (int64_t block = 0; block < count / F::elements; ++block, p += F::bytes) {
@@ -59,14 +60,16 @@ HWY_INLINE void unpack_row(const uint8_t* p, int64_t count, int64_t column, int1
     F::levels(p, small);
     if constexpr (F::nested) F::subscales(p, multiples, minima);
     const float d = half_at(p + F::scale_at);
-    [[maybe_unused]] const float e = half_at(p + F::bias_at);
     for (int g = 0; g < groups; ++g) {
       for (size_t i = 0; i < F::group; i += hn::Lanes(d16)) {
         auto level = hn::PromoteTo(d16, hn::LoadU(d8, small + g * F::group + i));
         if constexpr (F::nested) level = hn::Mul(level, hn::Set(d16, multiples[g]));
         hn::StoreU(level, d16, levels + block * F::elements + g * F::group + i);
       }
-      if constexpr (F::biased) {
+    }
+    if constexpr (F::biased) {
+      const float e = half_at(p + F::bias_at);
+      for (int g = 0; g < groups; ++g) {
         panel.biases[(block * groups + g) * columns + column] = F::nested ? -(e * minima[g]) : e;
       }
     }
@@ -76,16 +79,29 @@ HWY_INLINE void unpack_row(const uint8_t* p, int64_t count, int64_t column, int1
   }
 }
 
-// Four rows of levels to columns column..column + 3 of the panel: [pair, column, 2].
-HWY_INLINE void interleave_rows(const int16_t (&rows)[4][depth], int64_t count, int64_t column,
-                                Panel& panel) {
-  const hn::FixedTag<int32_t, 4> d;
-  const hn::FixedTag<int64_t, 2> d64;
+// Four pairs of columns of the rows 0, 4, 8, ... from `row` on, one 128-bit block each.
+template <int Block>
+HWY_INLINE hn::Vec<Ints> load_blocks(const int16_t* row, hn::Vec<Ints> blocks) {
+  if constexpr (Block < lanes / 4) {
+    const hn::FixedTag<int32_t, 4> d128;
+    const auto block = hn::BitCast(d128, hn::LoadU(hn::FixedTag<int16_t, 8>(),
+                                                   row + Block * 4 * depth));
+    return load_blocks<Block + 1>(row, hn::InsertBlock<Block>(blocks, block));
+  } else {
+    return blocks;
+  }
+}
+
+// `lanes` rows of levels, [lanes, depth], to as many columns of the panel from `column` on.
+HWY_INLINE void interleave_rows(const int16_t* rows, int64_t count, int64_t column, Panel& panel) {
+  const Ints d;
+  const hn::Repartition<int64_t, Ints> d64;
   for (int64_t pair = 0; pair < count / 2; pair += 4) {
-    const auto load = [&](int r) {
-      return hn::BitCast(d, hn::Load(hn::FixedTag<int16_t, 8>(), rows[r] + 2 * pair));
-    };
-    const auto a = load(0), b = load(1), c = load(2), e = load(3);
+    const auto zero = hn::Zero(d);
+    const auto a = load_blocks<0>(rows + 2 * pair, zero);
+    const auto b = load_blocks<0>(rows + 2 * pair + depth, zero);
+    const auto c = load_blocks<0>(rows + 2 * pair + 2 * depth, zero);
+    const auto e = load_blocks<0>(rows + 2 * pair + 3 * depth, zero);
     const auto ab0 = hn::BitCast(d64, hn::InterleaveLower(d, a, b));
     const auto ab1 = hn::BitCast(d64, hn::InterleaveUpper(d, a, b));
     const auto ce0 = hn::BitCast(d64, hn::InterleaveLower(d, c, e));
@@ -101,17 +117,18 @@ HWY_INLINE void interleave_rows(const int16_t (&rows)[4][depth], int64_t count, 
 // Columns [0, count) of `rows` rows of w at p; rows that do not exist become zeros.
 template <class F>
 void unpack_panel(const uint8_t* p, int64_t row_bytes, int64_t rows, int64_t count, Panel& panel) {
-  HWY_ALIGN int16_t levels[4][depth];
+  HWY_ALIGN int16_t levels[lanes * depth];
   if (rows < columns) {
     std::memset(panel.scales, 0, sizeof panel.scales);
     std::memset(panel.biases, 0, sizeof panel.biases);
   }
-  for (int64_t column = 0; column < columns; column += 4) {
-    for (int64_t r = 0; r < 4; ++r) {
+  for (int64_t column = 0; column < columns; column += lanes) {
+    for (int64_t r = 0; r < lanes; ++r) {
+      int16_t* row = levels + r * depth;
       if (column + r < rows) {
-        unpack_row<F>(p + (column + r) * row_bytes, count, column + r, levels[r], panel);
+        unpack_row<F>(p + (column + r) * row_bytes, count, column + r, row, panel);
       } else {
-        std::memset(levels[r], 0, sizeof levels[r]);
+        std::memset(row, 0, depth * sizeof(int16_t));
       }
     }
     interleave_rows(levels, count, column, panel);
@@ -121,11 +138,64 @@ void unpack_panel(const uint8_t* p, int64_t row_bytes, int64_t rows, int64_t cou
 HWY_INLINE hn::Vec<Ints> add_pair_products(hn::Vec<Ints> sum, hn::Vec<Pairs> a,
                                            hn::Vec<Pairs> b) {
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL
-  // One instruction here; it could not saturate.
-  return hn::SatWidenMulPairwiseAccumulate(Ints(), a, b, sum);
+  // One instruction. Written out, because GCC 12 copies and spills the accumulators of its intrinsic.
+  asm("vpdpwssd %2, %1, %0" : "+v"(sum.raw) : "v"(a.raw), "v"(b.raw));
+  return sum;
 #else
   return hn::Add(sum, hn::WidenMulPairwiseAdd(Ints(), a, b));
 #endif
+}
+
+// Two vectors for each of R rows. A list and not an array: GCC keeps arrays that loops index in
+// memory, even when it unrolls the loops.
+template <class V, int R>
+struct TileOf {
+  V left, right;
+  TileOf<V, R - 1> rest;
+};
+template <class V>
+struct TileOf<V, 0> {};
+
+template <int R>
+using IntTile = TileOf<hn::Vec<Ints>, R>;
+template <int R>
+using FloatTile = TileOf<hn::Vec<Sums>, R>;
+
+template <int R>
+HWY_INLINE void set_zero(IntTile<R>& tile) {
+  if constexpr (R > 0) {
+    tile.left = tile.right = hn::Zero(Ints());
+    set_zero<R - 1>(tile.rest);
+  }
+}
+
+// Adds one pair of columns; x has the pairs of the rows.
+template <int R>
+HWY_INLINE void add_pairs(IntTile<R>& tile, hn::Vec<Pairs> w0, hn::Vec<Pairs> w1,
+                          const int16_t* x) {
+  if constexpr (R > 0) {
+    int32_t both;
+    std::memcpy(&both, x, sizeof both);
+    const auto pair = hn::BitCast(Pairs(), hn::Set(Ints(), both));
+    tile.left = add_pair_products(tile.left, w0, pair);
+    tile.right = add_pair_products(tile.right, w1, pair);
+    add_pairs<R - 1>(tile.rest, w0, w1, x + 2);
+  }
+}
+
+// sums += tile * w's scales * x's scale, row by row.
+template <int R>
+HWY_INLINE void add_scaled(const IntTile<R>& tile, hn::Vec<Sums> scale0, hn::Vec<Sums> scale1,
+                           const float* x_scales, float* sums) {
+  if constexpr (R > 0) {
+    const Sums d;
+    const auto scale = hn::Set(d, *x_scales);
+    const auto value0 = hn::Mul(hn::ConvertTo(d, tile.left), scale0);
+    const auto value1 = hn::Mul(hn::ConvertTo(d, tile.right), scale1);
+    hn::Store(hn::MulAdd(value0, scale, hn::Load(d, sums)), d, sums);
+    hn::Store(hn::MulAdd(value1, scale, hn::Load(d, sums + lanes)), d, sums + lanes);
+    add_scaled<R - 1>(tile.rest, scale0, scale1, x_scales + 1, sums + columns);
+  }
 }
 
 // sums[R][columns] += x tile * panel over `runs` runs of 32 columns.
@@ -133,37 +203,48 @@ template <int R>
 HWY_INLINE void add_tile(const int16_t* x, const float* x_scales, int64_t runs, const Panel& panel,
                          float* sums) {
   const Sums d;
-  const Ints d32;
   const Pairs d16;
   const int16_t* w = panel.levels;
   for (int64_t run = 0; run < runs; ++run) {
-    hn::Vec<Ints> products[R][2];
-#pragma GCC unroll 12
-    for (int r = 0; r < R; ++r) products[r][0] = products[r][1] = hn::Zero(d32);
+    IntTile<R> tile;
+    set_zero<R>(tile);
+#pragma GCC unroll 2
     for (int pair = 0; pair < 16; ++pair) {
-      const auto w0 = hn::Load(d16, w), w1 = hn::Load(d16, w + 2 * lanes);
-#pragma GCC unroll 12
-      for (int r = 0; r < R; ++r) {
-        int32_t both;
-        std::memcpy(&both, x + 2 * r, sizeof both);
-        const auto level = hn::BitCast(d16, hn::Set(d32, both));
-        products[r][0] = add_pair_products(products[r][0], w0, level);
-        products[r][1] = add_pair_products(products[r][1], w1, level);
-      }
+      add_pairs<R>(tile, hn::Load(d16, w), hn::Load(d16, w + 2 * lanes), x);
       w += 2 * columns;
       x += 2 * R;
     }
-    const auto scale0 = hn::Load(d, panel.scales + run * columns);
-    const auto scale1 = hn::Load(d, panel.scales + run * columns + lanes);
-#pragma GCC unroll 12
-    for (int r = 0; r < R; ++r) {
-      const auto scale = hn::Set(d, x_scales[run * R + r]);
-      float* sum = sums + r * columns;
-      const auto value0 = hn::Mul(hn::ConvertTo(d, products[r][0]), scale0);
-      const auto value1 = hn::Mul(hn::ConvertTo(d, products[r][1]), scale1);
-      hn::Store(hn::MulAdd(value0, scale, hn::Load(d, sum)), d, sum);
-      hn::Store(hn::MulAdd(value1, scale, hn::Load(d, sum + lanes)), d, sum + lanes);
-    }
+    add_scaled<R>(tile, hn::Load(d, panel.scales + run * columns),
+                  hn::Load(d, panel.scales + run * columns + lanes), x_scales + run * R, sums);
+  }
+}
+
+template <int R>
+HWY_INLINE void load_tile(FloatTile<R>& tile, const float* sums) {
+  if constexpr (R > 0) {
+    tile.left = hn::Load(Sums(), sums);
+    tile.right = hn::Load(Sums(), sums + lanes);
+    load_tile<R - 1>(tile.rest, sums + columns);
+  }
+}
+
+template <int R>
+HWY_INLINE void store_tile(const FloatTile<R>& tile, float* sums) {
+  if constexpr (R > 0) {
+    hn::Store(tile.left, Sums(), sums);
+    hn::Store(tile.right, Sums(), sums + lanes);
+    store_tile<R - 1>(tile.rest, sums + columns);
+  }
+}
+
+template <int R>
+HWY_INLINE void add_products(FloatTile<R>& tile, hn::Vec<Sums> w0, hn::Vec<Sums> w1,
+                             const float* x) {
+  if constexpr (R > 0) {
+    const auto value = hn::Set(Sums(), *x);
+    tile.left = hn::MulAdd(w0, value, tile.left);
+    tile.right = hn::MulAdd(w1, value, tile.right);
+    add_products<R - 1>(tile.rest, w0, w1, x + 1);
   }
 }
 
@@ -171,60 +252,42 @@ HWY_INLINE void add_tile(const int16_t* x, const float* x_scales, int64_t runs, 
 template <int R>
 HWY_INLINE void add_biases(const float* x_sums, int64_t groups, const Panel& panel, float* sums) {
   const Sums d;
-  hn::Vec<Sums> totals[R][2];
-#pragma GCC unroll 12
-  for (int r = 0; r < R; ++r) {
-    totals[r][0] = hn::Load(d, sums + r * columns);
-    totals[r][1] = hn::Load(d, sums + r * columns + lanes);
-  }
+  FloatTile<R> tile;
+  load_tile<R>(tile, sums);
   for (int64_t g = 0; g < groups; ++g) {
-    const auto bias0 = hn::Load(d, panel.biases + g * columns);
-    const auto bias1 = hn::Load(d, panel.biases + g * columns + lanes);
-#pragma GCC unroll 12
-    for (int r = 0; r < R; ++r) {
-      const auto x_sum = hn::Set(d, x_sums[g * R + r]);
-      totals[r][0] = hn::MulAdd(bias0, x_sum, totals[r][0]);
-      totals[r][1] = hn::MulAdd(bias1, x_sum, totals[r][1]);
-    }
+    add_products<R>(tile, hn::Load(d, panel.biases + g * columns),
+                    hn::Load(d, panel.biases + g * columns + lanes), x_sums + g * R);
   }
-#pragma GCC unroll 12
-  for (int r = 0; r < R; ++r) {
-    hn::Store(totals[r][0], d, sums + r * columns);
-    hn::Store(totals[r][1], d, sums + r * columns + lanes);
-  }
+  store_tile<R>(tile, sums);
 }
 
-// All tiles [first, last) times one panel that starts at column `at` of w.
+// One tile times one piece of a panel, that starts at column `at` of w.
 template <int R>
-void add_tiles(const ActivationTiles& x, int64_t first, int64_t last, int64_t at, int64_t count,
-               int bias_group, const Panel& panel, float* sums) {
-  for (int64_t tile = first; tile < last; ++tile, sums += R * columns) {
-    const int64_t runs = tile * R * x.runs();
-    add_tile<R>(x.levels + tile * R * x.stride + at * R, x.scales + runs + at / 32 * R, count / 32,
-                panel, sums);
-    if (bias_group == 32) {
-      add_biases<R>(x.sums32 + runs + at / 32 * R, count / 32, panel, sums);
-    } else if (bias_group == 16) {
-      add_biases<R>(x.sums16 + 2 * runs + at / 16 * R, count / 16, panel, sums);
-    }
+void add_piece(const ActivationTiles& x, int64_t tile, int64_t at, int64_t count, int bias_group,
+               const Panel& panel, float* sums) {
+  const int64_t runs = tile * R * x.runs();
+  add_tile<R>(x.levels + tile * R * x.stride + at * R, x.scales + runs + at / 32 * R, count / 32,
+              panel, sums);
+  if (bias_group == 32) {
+    add_biases<R>(x.sums32 + runs + at / 32 * R, count / 32, panel, sums);
+  } else if (bias_group == 16) {
+    add_biases<R>(x.sums16 + 2 * runs + at / 16 * R, count / 16, panel, sums);
   }
 }
 
-void add_tiles_of(const ActivationTiles& x, int64_t first, int64_t last, int64_t at, int64_t count,
-                  int bias_group, const Panel& panel, float* sums) {
-  switch (x.tile) {
-    case 2: return add_tiles<2>(x, first, last, at, count, bias_group, panel, sums);
-    case 4: return add_tiles<4>(x, first, last, at, count, bias_group, panel, sums);
+using AddPiece = void (*)(const ActivationTiles&, int64_t, int64_t, int64_t, int, const Panel&,
+                          float*);
+
+AddPiece add_piece_of(int64_t tile_rows) {
 #if HWY_MAX_BYTES >= 64
-    case 6: return add_tiles<6>(x, first, last, at, count, bias_group, panel, sums);
-    case 8: return add_tiles<8>(x, first, last, at, count, bias_group, panel, sums);
-    case 10: return add_tiles<10>(x, first, last, at, count, bias_group, panel, sums);
-    case 12: return add_tiles<12>(x, first, last, at, count, bias_group, panel, sums);
+  if (tile_rows == 12) return add_piece<12>;
+  if (tile_rows == 8) return add_piece<8>;
 #endif
-    default: HWY_UNREACHABLE;
-  }
+  HWY_DASSERT(tile_rows == 4);
+  return add_piece<4>;
 }
 
+// Rows [row_first, row_last) of sums to columns first... of `out`.
 template <class T>
 void store_sums(const PackedMatmul& p, int64_t row_first, int64_t row_last, int64_t first,
                 const float* sums) {
@@ -243,24 +306,26 @@ void store_sums(const PackedMatmul& p, int64_t row_first, int64_t row_last, int6
   }
 }
 
-void panel_product(const PackedMatmul& p, const ActivationTiles& x, int64_t tile_first,
-                   int64_t tile_last, int64_t first, Panel& panel, float* sums) {
-  const int64_t rows = (tile_last - tile_first) * x.tile;
-  std::memset(sums, 0, static_cast<size_t>(rows * columns) * sizeof(float));
-  with_format(p.format, [&](auto f) {
-    using F = decltype(f);
-    const int64_t row_bytes = p.k / F::elements * F::bytes;
-    const auto* w = reinterpret_cast<const uint8_t*>(p.w) + first * row_bytes;
-    for (int64_t at = 0; at < p.k; at += depth) {
-      const int64_t count = HWY_MIN(depth, p.k - at);
-      unpack_panel<F>(w + at / F::elements * F::bytes, row_bytes, p.n - first, count, panel);
-      add_tiles_of(x, tile_first, tile_last, at, count, F::biased ? F::group : 0, panel, sums);
+template <class F, class T>
+void panel_of(const PackedMatmul& p, const ActivationTiles& x, int64_t tile_first,
+              int64_t tile_last, int64_t first, Panel& panel, float* all_sums) {
+  const AddPiece add = add_piece_of(x.tile);
+  const int64_t row_bytes = p.k / F::elements * F::bytes, tile_size = x.tile * columns;
+  const auto* w = reinterpret_cast<const uint8_t*>(p.w) + first * row_bytes;
+  for (int64_t at = 0; at < p.k; at += depth) {
+    const int64_t count = HWY_MIN(depth, p.k - at);
+    unpack_panel<F>(w + at / F::elements * F::bytes, row_bytes, p.n - first, count, panel);
+    float* sums = all_sums;
+    for (int64_t tile = tile_first; tile < tile_last; ++tile, sums += tile_size) {
+      if (at == 0) std::memset(sums, 0, static_cast<size_t>(tile_size) * sizeof(float));
+      add(x, tile, at, count, F::biased ? F::group : 0, panel, sums);
+      // Tile by tile, so that the memory has time to take them.
+      if (at + count == p.k) {
+        const int64_t row = tile * x.tile;
+        store_sums<T>(p, row, HWY_MIN(row + x.tile, x.rows), first, sums);
+      }
     }
-  });
-  with_float(p.out_dtype, [&](auto t) {
-    store_sums<decltype(t)>(p, tile_first * x.tile, HWY_MIN(tile_last * x.tile, x.rows), first,
-                            sums);
-  });
+  }
 }
 
 void panel(const PackedMatmul& p, const ActivationTiles& x, int64_t tile_first, int64_t tile_last,
@@ -268,7 +333,12 @@ void panel(const PackedMatmul& p, const ActivationTiles& x, int64_t tile_first, 
   const int64_t sums = (tile_last - tile_first) * x.tile * columns;
   scratch.start(Scratch::bytes<Panel>(1) + Scratch::bytes<float>(sums));
   Panel* unpacked = scratch.take<Panel>(1);
-  panel_product(p, x, tile_first, tile_last, first, *unpacked, scratch.take<float>(sums));
+  float* all_sums = scratch.take<float>(sums);
+  with_format(p.format, [&](auto f) HWY_ATTR {
+    with_float(p.out_dtype, [&](auto t) HWY_ATTR {
+      panel_of<decltype(f), decltype(t)>(p, x, tile_first, tile_last, first, *unpacked, all_sums);
+    });
+  });
 }
 
 PanelShape shape() { return {columns, tile_rows_max}; }

@@ -6,7 +6,8 @@
 
 namespace lazuli::cpu {
 
-// Rows of w in a panel, and the most rows of x in a tile, of the chosen SIMD target.
+// Rows of w in a panel, and the most rows of x in a tile, of the chosen SIMD target. Tiles have a
+// multiple of four rows.
 struct PanelShape {
   int64_t columns;
   int64_t tile_rows;

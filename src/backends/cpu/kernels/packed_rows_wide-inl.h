@@ -43,10 +43,6 @@ struct WideSums {
   __m512 row[wide_rows][M];
 };
 
-HWY_INLINE __m512i nibble_shifts_128() {
-  return _mm512_set_epi64(4, 4, 0, 0, 4, 4, 0, 0);
-}
-
 HWY_INLINE __m512i two_halves(const uint8_t* first, const uint8_t* second) {
   const __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(first));
   const __m256i high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(second));
@@ -57,56 +53,89 @@ HWY_INLINE __m512i both_halves(const uint8_t* p) {
   return _mm512_broadcast_i64x4(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
 }
 
-// 16 + 16 bytes to 64 nibbles in element order.
-HWY_INLINE __m512i two_nibble_blocks(const uint8_t* first, const uint8_t* second) {
-  const __m128i a = _mm_loadu_si128(reinterpret_cast<const __m128i*>(first));
-  const __m128i b = _mm_loadu_si128(reinterpret_cast<const __m128i*>(second));
-  const __m512i bytes = _mm512_mask_broadcast_i32x4(_mm512_broadcast_i32x4(a), 0xff00, b);
-  return _mm512_and_si512(_mm512_srlv_epi64(bytes, nibble_shifts_128()), _mm512_set1_epi8(15));
-}
-
-HWY_INLINE __m512i add_fifth_bits(__m512i nibbles, const uint8_t* first, const uint8_t* second) {
-  uint32_t low, high;
-  memcpy(&low, first, 4);
-  memcpy(&high, second, 4);
-  const __mmask64 set = low | (static_cast<uint64_t>(high) << 32);
-  return _mm512_mask_add_epi8(nibbles, set, nibbles, _mm512_set1_epi8(16));
-}
-
-// 64 levels plus `offset` from two blocks of 32 (Wide<F>::pair) or from a quarter of a block of 256
-// (Wide<F>::quarter).
+// How a format's integers come into registers. Legacy blocks (of 32) come four at a time:
+// Wide<F>::four gives the first and the last halves of four blocks as two vectors; blocks of 256 as
+// quarters in element order. Both are levels plus `offset`.
 template <class F>
 struct Wide;
+
+// Four blocks of 32 of one row: `first` and three more, each `step` bytes on (0 behind the end).
+struct FourBlocks {
+  const uint8_t* first;
+  int64_t step[3];
+};
+
+struct Halves {
+  __m512i first, last;
+};
+
+// 16 bytes of each block at `at`.
+HWY_INLINE __m512i four_parts(const FourBlocks& b, int at) {
+  const auto part = [&](const uint8_t* p) {
+    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + at));
+  };
+  __m512i bytes = _mm512_broadcast_i32x4(part(b.first));
+  bytes = _mm512_mask_broadcast_i32x4(bytes, 0x00f0, part(b.first + b.step[0]));
+  bytes = _mm512_mask_broadcast_i32x4(bytes, 0x0f00, part(b.first + b.step[1]));
+  return _mm512_mask_broadcast_i32x4(bytes, 0xf000, part(b.first + b.step[2]));
+}
+
+HWY_INLINE Halves four_nibble_blocks(const FourBlocks& b, int at) {
+  const __m512i bytes = four_parts(b, at), low = _mm512_set1_epi8(15);
+  return {_mm512_and_si512(bytes, low), _mm512_and_si512(_mm512_srli_epi64(bytes, 4), low)};
+}
+
+// The same with fifth bits. `heads` holds the first eight bytes of the blocks of this row and of
+// another one, four and four; the bits of a block lie at byte BitsAt of its eight.
+template <int BitsAt>
+HWY_INLINE Halves four_five_bit_blocks(const FourBlocks& b, int at, __m512i heads, int row) {
+  const __m512i bytes = four_parts(b, at), low = _mm512_set1_epi8(15);
+  // Bit j of a byte B to bit 4 of byte j of eight: the bit matrix with row B for output bit 4 times
+  // the one-hot bytes. The matrix is B in byte 3 of the eight.
+  const __m512i one_hot = _mm512_set1_epi64(INT64_C(0x8040201008040201));
+  const __m512i blocks = _mm512_set_epi64(25, 24, 17, 16, 9, 8, 1, 0);
+  const __m512i places =
+      _mm512_slli_epi64(_mm512_add_epi64(blocks, _mm512_set1_epi64(32 * row + BitsAt)), 24);
+  const __m512i places2 = _mm512_add_epi64(places, _mm512_set1_epi64(INT64_C(2) << 24));
+  constexpr __mmask64 third_bytes = 0x0808080808080808u;
+  const __m512i first = _mm512_gf2p8affine_epi64_epi8(
+      one_hot, _mm512_maskz_permutexvar_epi8(third_bytes, places, heads), 0);
+  const __m512i last = _mm512_gf2p8affine_epi64_epi8(
+      one_hot, _mm512_maskz_permutexvar_epi8(third_bytes, places2, heads), 0);
+  // (bytes & 15) | fifth bits
+  return {_mm512_ternarylogic_epi64(bytes, first, low, 0xec),
+          _mm512_ternarylogic_epi64(_mm512_srli_epi64(bytes, 4), last, low, 0xec)};
+}
 
 template <>
 struct Wide<Q4_0> {
   static constexpr int offset = 8;
-  static HWY_INLINE __m512i pair(const uint8_t* a, const uint8_t* b) {
-    return two_nibble_blocks(a + 2, b + 2);
+  static HWY_INLINE Halves four(const FourBlocks& b, __m512i, int) {
+    return four_nibble_blocks(b, 2);
   }
 };
 
 template <>
 struct Wide<Q4_1> {
   static constexpr int offset = 0;
-  static HWY_INLINE __m512i pair(const uint8_t* a, const uint8_t* b) {
-    return two_nibble_blocks(a + 4, b + 4);
+  static HWY_INLINE Halves four(const FourBlocks& b, __m512i, int) {
+    return four_nibble_blocks(b, 4);
   }
 };
 
 template <>
 struct Wide<Q5_0> {
   static constexpr int offset = 16;
-  static HWY_INLINE __m512i pair(const uint8_t* a, const uint8_t* b) {
-    return add_fifth_bits(two_nibble_blocks(a + 6, b + 6), a + 2, b + 2);
+  static HWY_INLINE Halves four(const FourBlocks& b, __m512i heads, int row) {
+    return four_five_bit_blocks<2>(b, 6, heads, row);
   }
 };
 
 template <>
 struct Wide<Q5_1> {
   static constexpr int offset = 0;
-  static HWY_INLINE __m512i pair(const uint8_t* a, const uint8_t* b) {
-    return add_fifth_bits(two_nibble_blocks(a + 8, b + 8), a + 4, b + 4);
+  static HWY_INLINE Halves four(const FourBlocks& b, __m512i heads, int row) {
+    return four_five_bit_blocks<4>(b, 8, heads, row);
   }
 };
 
@@ -173,33 +202,66 @@ HWY_INLINE __m512 dot_levels(__m512i u, const Activations& x, int64_t at) {
   return _mm512_cvtepi32_ps(_mm512_dpbusd_epi32(_mm512_slli_epi32(tops, 7), u, low));
 }
 
-// Lane i of the scales of `row`, two blocks of 32 from `pair`: see four_row_scales.
-HWY_INLINE __m512 pair_scale(__m512 scales, int row, int pair) {
-  const __m512i half = _mm512_set_epi32(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0);
-  return _mm512_permutexvar_ps(_mm512_add_epi32(half, _mm512_set1_epi32(4 * row + 2 * pair)),
-                               scales);
+// 16 sums of eight products: lanes 4 b.. belong to block b of four.
+HWY_INLINE __m512 dot_halves(const Halves& u, const Activations& x, int64_t at) {
+  const auto plane = [&](const int8_t* p) { return _mm512_loadu_si512(p + at); };
+  __m512i sum = _mm512_dpbusd_epi32(_mm512_setzero_si512(), u.first, plane(x.high_split));
+  sum = _mm512_dpbusd_epi32(sum, u.last, plane(x.high_split + 64));
+  sum = _mm512_slli_epi32(sum, 7);
+  sum = _mm512_dpbusd_epi32(sum, u.first, plane(x.low_split));
+  sum = _mm512_dpbusd_epi32(sum, u.last, plane(x.low_split + 64));
+  return _mm512_cvtepi32_ps(sum);
 }
 
-// Four blocks of 32 of each of four rows, `left` of the four if Tail. Lane 4 r + b of the vectors
-// here belongs to row r and block b.
+// The first eight bytes of four blocks in each of four rows; lane 4 r + b of `places` says where
+// block b of row r lies. Blocks from `left` on are zeros if Tail.
+template <bool Tail>
+HWY_INLINE void load_heads(const uint8_t* base, __m512i places, int64_t left, __m512i (&heads)[2]) {
+  const __m256i rows01 = _mm512_castsi512_si256(places);
+  const __m256i rows23 = _mm512_extracti64x4_epi64(places, 1);
+  if constexpr (Tail) {
+    const auto mask = static_cast<__mmask8>(((1 << left) - 1) * 0x11);
+    const __m512i zero = _mm512_setzero_si512();
+    heads[0] = _mm512_mask_i32gather_epi64(zero, mask, rows01, base, 1);
+    heads[1] = _mm512_mask_i32gather_epi64(zero, mask, rows23, base, 1);
+  } else {
+    heads[0] = _mm512_i32gather_epi64(rows01, base, 1);
+    heads[1] = _mm512_i32gather_epi64(rows23, base, 1);
+  }
+}
+
+// Word `word` of each head as a float16: lane 4 r + b.
+HWY_INLINE __m512 head_halves(const __m512i (&heads)[2], int word) {
+  const __m512i fourths = _mm512_set_epi16(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  //
+                                           60, 56, 52, 48, 44, 40, 36, 32, 28, 24, 20, 16, 12, 8,
+                                           4, 0);
+  const __m512i places = _mm512_add_epi16(fourths, _mm512_set1_epi16(static_cast<int16_t>(word)));
+  return _mm512_cvtph_ps(
+      _mm512_castsi512_si256(_mm512_permutex2var_epi16(heads[0], places, heads[1])));
+}
+
+// Places of the scales of row `row` for lanes that belong to blocks 0 0 0 0 1 1 1 1 2 ..., and for
+// lanes that belong to blocks 2 * pair (eight) and 2 * pair + 1.
+HWY_INLINE __m512i four_block_places(int row) {
+  const __m512i blocks = _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0);
+  return _mm512_add_epi32(blocks, _mm512_set1_epi32(4 * row));
+}
+
+HWY_INLINE __m512i two_block_places(int row, int pair) {
+  const __m512i blocks = _mm512_set_epi32(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0);
+  return _mm512_add_epi32(blocks, _mm512_set1_epi32(4 * row + 2 * pair));
+}
+
+// Four blocks of 32 of each of four rows, of which `left` exist if Tail.
 template <class F, int M, bool Tail>
 HWY_INLINE void wide_blocks(const RowGroup& w, int64_t block, int64_t left, const Activations& x,
                             __m512i places, WideSums<M>& sums, __m512 (&biases)[M]) {
   const uint8_t* base = w.base + block * F::bytes;
-  __m512i words;
-  if constexpr (Tail) {
-    const auto mask = static_cast<__mmask16>(((1 << left) - 1) * 0x1111);
-    words = _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), mask, places, base, 1);
-  } else {
-    words = _mm512_i32gather_epi32(places, base, 1);
-  }
-  const __m512 scale = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(words));
-  __m512 bias;
-  if constexpr (F::biased) {
-    bias = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_srli_epi32(words, 16)));
-  } else {
-    bias = _mm512_mul_ps(scale, _mm512_set1_ps(-Wide<F>::offset));
-  }
+  __m512i heads[2];
+  load_heads<Tail>(base, places, left, heads);
+  const __m512 scale = head_halves(heads, F::scale_at / 2);
+  const __m512 bias = F::biased ? head_halves(heads, F::bias_at / 2)
+                                : _mm512_mul_ps(scale, _mm512_set1_ps(-Wide<F>::offset));
   __m512 scales[M];
   for (int m = 0; m < M; ++m) {
     const int64_t at = m * x.runs() + block;
@@ -207,19 +269,35 @@ HWY_INLINE void wide_blocks(const RowGroup& w, int64_t block, int64_t left, cons
     biases[m] =
         _mm512_fmadd_ps(bias, _mm512_broadcast_f32x4(_mm_loadu_ps(x.sums32 + at)), biases[m]);
   }
-#pragma GCC unroll 2
-  for (int pair = 0; pair < 2; ++pair) {
-    if (Tail && 2 * pair >= left) break;
-    const int64_t second = Tail && 2 * pair + 1 >= left ? 0 : F::bytes;
+  FourBlocks blocks = {base, {F::bytes, 2 * F::bytes, 3 * F::bytes}};
+  for (int64_t b = left; Tail && b < 4; ++b) blocks.step[b - 1] = 0;
 #pragma GCC unroll 4
-    for (int r = 0; r < wide_rows; ++r) {
-      const uint8_t* p = base + w.offset[r] + 2 * pair * F::bytes;
-      _mm_prefetch(reinterpret_cast<const char*>(p + wide_prefetch), _MM_HINT_T0);
-      const __m512i u = Wide<F>::pair(p, p + second);
+  for (int r = 0; r < wide_rows; ++r) {
+    blocks.first = base + w.offset[r];
+    for (int line = 0; line < 4 * F::bytes; line += 64) {
+      _mm_prefetch(reinterpret_cast<const char*>(blocks.first + wide_prefetch + line),
+                   _MM_HINT_T0);
+    }
+    if constexpr (std::is_same_v<F, Q8_0>) {
+#pragma GCC unroll 2
+      for (int pair = 0; pair < 2; ++pair) {
+        const uint8_t* first = blocks.first + (pair == 0 ? 0 : blocks.step[1]);
+        const uint8_t* second = blocks.first + blocks.step[2 * pair];
+        const __m512i u = Wide<F>::pair(first, second);
+#pragma GCC unroll 4
+        for (int m = 0; m < M; ++m) {
+          const __m512 dot = dot_levels(u, x, m * x.stride + (block + 2 * pair) * 32);
+          const __m512 by = _mm512_permutexvar_ps(two_block_places(r, pair), scales[m]);
+          sums.row[r][m] = _mm512_fmadd_ps(dot, by, sums.row[r][m]);
+        }
+      }
+    } else {
+      const Halves u = Wide<F>::four(blocks, heads[r / 2], r % 2);
 #pragma GCC unroll 4
       for (int m = 0; m < M; ++m) {
-        const __m512 dot = dot_levels(u, x, m * x.stride + (block + 2 * pair) * 32);
-        sums.row[r][m] = _mm512_fmadd_ps(dot, pair_scale(scales[m], r, pair), sums.row[r][m]);
+        const __m512 dot = dot_halves(u, x, m * x.stride + block * 32);
+        const __m512 by = _mm512_permutexvar_ps(four_block_places(r), scales[m]);
+        sums.row[r][m] = _mm512_fmadd_ps(dot, by, sums.row[r][m]);
       }
     }
   }
