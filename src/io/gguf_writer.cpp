@@ -77,9 +77,13 @@ void Writer::begin_value(std::string_view key, ValueType type) {
   ++metadata_count_;
 }
 
-void Writer::add_number(std::string_view key, ValueType type, const std::string& bytes) {
+void Writer::add_number(std::string_view key, ValueType type, std::span<const std::byte> bytes) {
+  if (value_bytes(type) == 0 || bytes.size() != value_bytes(type)) {
+    fail("metadata key " + io::printable(key) + " has " + std::to_string(bytes.size()) +
+         " bytes, which are no " + value_type_name(type));
+  }
   begin_value(key, type);
-  metadata_ += bytes;
+  metadata_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }
 
 void Writer::add(std::string_view key, std::string_view text) {
@@ -96,6 +100,11 @@ void Writer::add(std::string_view key, std::span<const std::string_view> strings
 
 void Writer::add_numbers(std::string_view key, ValueType type, size_t count,
                          std::span<const std::byte> bytes) {
+  if (value_bytes(type) == 0 || bytes.size() / value_bytes(type) != count ||
+      bytes.size() % value_bytes(type) != 0) {
+    fail("metadata key " + io::printable(key) + " has " + std::to_string(bytes.size()) +
+         " bytes, which are no " + std::to_string(count) + " values of " + value_type_name(type));
+  }
   begin_value(key, ValueType::array);
   append(metadata_, static_cast<uint32_t>(type));
   append<uint64_t>(metadata_, count);

@@ -118,7 +118,10 @@ void MappedFile::map(int descriptor, uint64_t size) {
   if (size > std::numeric_limits<size_t>::max()) {
     fail(path_, std::to_string(size) + " bytes do not fit into the address space");
   }
-  void* address = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, descriptor, 0);
+  // Private and writable, so that a program that writes through an array's data pointer changes its
+  // own copy of the page instead of dying.
+  void* address = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE,
+                         descriptor, 0);
   if (address == MAP_FAILED) {
     fail(path_, "mapping its " + std::to_string(size) + " bytes failed: " + system_reason(errno));
   }

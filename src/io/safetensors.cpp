@@ -40,6 +40,8 @@ std::optional<Dtype> dtype_of(std::string_view name) {
   for (const DtypeName& row : dtype_names) {
     if (name == row.name) return row.dtype;
   }
+  // A float of 8 bits: its bytes, which from_fp8 takes.
+  if (name == "F8_E4M3") return uint8;
   return std::nullopt;
 }
 
@@ -244,8 +246,8 @@ std::string header_of(const std::vector<Source>& tensors,
 
 }  // namespace
 
-void save(const std::string& path, std::vector<Source> tensors,
-          const std::map<std::string, std::string>& metadata) {
+void write(const std::function<void(std::span<const std::byte>)>& sink, std::vector<Source> tensors,
+           const std::map<std::string, std::string>& metadata) {
   for (const Source& tensor : tensors) check_source(tensor);
   std::sort(tensors.begin(), tensors.end(), [](const Source& a, const Source& b) {
     if (a.dtype.size() != b.dtype.size()) return a.dtype.size() > b.dtype.size();
@@ -259,10 +261,15 @@ void save(const std::string& path, std::vector<Source> tensors,
                         " bytes is more than the format's limit of " +
                         std::to_string(header_bytes_max) + "; write several files");
   }
+  sink(std::as_bytes(std::span(&length, 1)));
+  sink(std::as_bytes(std::span(header)));
+  for (const Source& tensor : tensors) sink(tensor.bytes);
+}
+
+void save(const std::string& path, std::vector<Source> tensors,
+          const std::map<std::string, std::string>& metadata) {
   io::AtomicFile file(path);
-  file.write(std::as_bytes(std::span(&length, 1)));
-  file.write(header);
-  for (const Source& tensor : tensors) file.write(tensor.bytes);
+  write([&](std::span<const std::byte> bytes) { file.write(bytes); }, std::move(tensors), metadata);
   file.commit();
 }
 

@@ -332,6 +332,15 @@ TEST(GgufWriter, Errors) {
   EXPECT_EQ(message_of<ArgumentError>([&] { writer.add("", 8); }),
             "gguf::Writer: a metadata key must have 1 to 65535 bytes, not 0");
   std::vector<std::byte> bytes(8);
+  EXPECT_EQ(message_of<ArgumentError>(
+                [&] { writer.add_number("n", ValueType::uint32, bytes); }),
+            "gguf::Writer: metadata key 'n' has 8 bytes, which are no uint32");
+  EXPECT_EQ(message_of<ArgumentError>(
+                [&] { writer.add_number("n", ValueType::string, {}); }),
+            "gguf::Writer: metadata key 'n' has 0 bytes, which are no string");
+  EXPECT_EQ(message_of<ArgumentError>(
+                [&] { writer.add_numbers("n", ValueType::int16, 3, bytes); }),
+            "gguf::Writer: metadata key 'n' has 8 bytes, which are no 3 values of int16");
   auto add = [&](std::string name, uint32_t type, std::vector<int64_t> shape) {
     return message_of<ArgumentError>(
         [&] { writer.add_tensor(name, *tensor_type(type), shape, bytes); });

@@ -121,8 +121,8 @@ TEST(SafetensorsReader, FieldErrors) {
             "tensor 'a' at byte 64: is there twice");
   EXPECT_EQ(error_of(file_text("{\"__metadata__\":{\"a\":\"\",\"a\":\"\"}}")),
             "metadata key 'a' at byte 35: is there twice");
-  EXPECT_EQ(error_of(file_text("{" + record("a", "F8_E4M3", "[1]", "[0,1]") + "}", 1)),
-            "field 'dtype' of tensor 'a' at byte 65: dtype 'F8_E4M3' is not supported; convert "
+  EXPECT_EQ(error_of(file_text("{" + record("a", "F8_E5M2", "[1]", "[0,1]") + "}", 1)),
+            "field 'dtype' of tensor 'a' at byte 65: dtype 'F8_E5M2' is not supported; convert "
             "the tensor to another");
   EXPECT_EQ(error_of(file_text("{" + record("a", "U8", "[9223372036854775808]", "[0,0]") + "}")),
             "field 'shape' of tensor 'a' at byte 78: 9223372036854775808 does not fit into 63 bits");

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -54,8 +55,8 @@ class File {
 };
 
 // Opens and checks the file. IoError, naming the file, the field and the offset, if it is damaged,
-// if its header is longer than 100 MB, or if a tensor has a dtype that Lazuli has not, such as the
-// 8-bit floats.
+// if its header is longer than 100 MB, or if a tensor has a dtype that Lazuli has not. F8_E4M3 is
+// read as its bytes, uint8, as MLX does.
 File open(const std::string& path);
 File open(std::shared_ptr<const io::MappedFile> storage);
 
@@ -73,5 +74,8 @@ struct Source {
 // those of the dtype and shape; IoError as usual.
 void save(const std::string& path, std::vector<Source> tensors,
           const std::map<std::string, std::string>& metadata = {});
+// The same into anything that takes bytes, part by part.
+void write(const std::function<void(std::span<const std::byte>)>& sink, std::vector<Source> tensors,
+           const std::map<std::string, std::string>& metadata = {});
 
 }  // namespace lazuli::safetensors
