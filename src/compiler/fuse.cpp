@@ -53,7 +53,9 @@ class Fuser {
 
  private:
   const Node* node(uint32_t i) const { return graph_.nodes[i]; }
-  const Shape& space_shape(int32_t group) const { return node(grouping_.groups[group].space)->shape; }
+  const Shape& space_shape(int32_t group) const {
+    return node(grouping_.groups[group].space)->shape;
+  }
 
   // The node whose shape is the space `i` iterates over: a reduction iterates over its input's.
   uint32_t space_of(uint32_t i) const {

@@ -140,11 +140,13 @@ void Run::fused_step(const Step& step) {
     const Node* node = graph_.nodes[values[v].node];
     for (size_t k = 0; k < values.size() && !outputs[v].buffer; ++k) {
       uint32_t from = values[k].node;
-      bool ends_here = values[k].kind == FusedValue::Kind::operand && graph_.nodes[from]->shape == node->shape &&
+      bool ends_here = values[k].kind == FusedValue::Kind::operand &&
+                       graph_.nodes[from]->shape == node->shape &&
                        std::find(step.dead.begin(), step.dead.end(), from) != step.dead.end() &&
                        std::find(taken.begin(), taken.end(), from) == taken.end();
       if (!ends_here || !may_take(from)) continue;
-      if (!may_take_over(*step.compiled, static_cast<uint16_t>(k), static_cast<uint16_t>(v))) continue;
+      if (!may_take_over(*step.compiled, static_cast<uint16_t>(k), static_cast<uint16_t>(v)))
+        continue;
       outputs[v] = *bound[k];
       outputs[v].strides.clear();
       taken.push_back(from);
@@ -174,8 +176,9 @@ void Run::kernel_step(const Step& step) {
   const Node* node = graph_.nodes[step.node];
   Kernel kernel = find_kernel(node->op);
   if (node->op == Op::placeholder) {
-    throw ArgumentError("[eval] The argument of a function under vmap or compile has no value yet; "
-                        "do not evaluate inside of the function.");
+    throw ArgumentError(
+        "[eval] The argument of a function under vmap or compile has no value yet; "
+        "do not evaluate inside of the function.");
   }
   if (!kernel) {
     throw RuntimeError("[" + std::string(op_info(node->op).name) + "] The CPU has no kernel.");

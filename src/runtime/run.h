@@ -29,7 +29,9 @@ class Run {
   const Graph& graph() const { return graph_; }
   bool share_streams = false;  // steps run on several streams: nothing is freed before the end
 
-  friend void retain(Run* run) noexcept { run->references_.fetch_add(1, std::memory_order_relaxed); }
+  friend void retain(Run* run) noexcept {
+    run->references_.fetch_add(1, std::memory_order_relaxed);
+  }
   friend void release_run(Run* run) noexcept;
 
  private:
