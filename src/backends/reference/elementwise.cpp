@@ -30,6 +30,7 @@ double rounded(double v, Dtype::Val dtype) {
 double python_remainder(double a, double b) { return a - b * std::floor(a / b); }
 
 double inverse_erf(double x) {
+  if (std::isnan(x)) return x;
   if (std::fabs(x) >= 1) return std::fabs(x) == 1 ? std::copysign(HUGE_VAL, x) : NAN;
   double low = -6, high = 6;  // erf(6) is 1 in double
   for (int k = 0; k < 200; ++k) {

@@ -98,6 +98,15 @@ Tensor view(const Node* node, const Tensor& x) {
   }
 }
 
+// An integer as its dtype keeps it.
+int64_t wrapped(int64_t v, Dtype::Val dtype) {
+  return visit(dtype, [&]<class S>() -> int64_t {
+    if constexpr (std::is_same_v<S, bool>) return v != 0;
+    else if constexpr (std::is_integral_v<S>) return static_cast<int64_t>(static_cast<S>(v));
+    else return v;
+  });
+}
+
 // ---- Reductions ----
 bool less(double a, double b) { return a < b; }
 bool less(int64_t a, int64_t b) { return a < b; }
@@ -154,13 +163,7 @@ Tensor reduce(const Node* node, const Tensor& x) {
       seen[place] = true;
     }
     if constexpr (std::is_same_v<T, int64_t>) {
-      for (T& v : values) {
-        v = visit(out.dtype, [&]<class S>() -> int64_t {
-          if constexpr (std::is_same_v<S, bool>) return v != 0;
-          else if constexpr (std::is_integral_v<S>) return static_cast<int64_t>(static_cast<S>(v));
-          else return v;
-        });
-      }
+      for (T& v : values) v = wrapped(v, out.dtype);
     }
   });
   return out;
@@ -227,11 +230,7 @@ void merge(Tensor& out, size_t to, const Tensor& x, size_t from, ScatterMode mod
   else if (out.is_real()) apply(out.real[to], x.real[from]);
   else {
     apply(out.whole[to], x.whole[from]);
-    out.whole[to] = visit(out.dtype, [&]<class S>() -> int64_t {
-      if constexpr (std::is_same_v<S, bool>) return out.whole[to] != 0;
-      else if constexpr (std::is_integral_v<S>) return static_cast<int64_t>(static_cast<S>(out.whole[to]));
-      else return out.whole[to];
-    });
+    out.whole[to] = wrapped(out.whole[to], out.dtype);
   }
 }
 
@@ -370,6 +369,7 @@ Tensor cumulative(const Node* node, const Tensor& x) {
         size_t at = static_cast<size_t>(first + (reverse ? extent - 1 - k : k) * stride);
         if (!inclusive) values[at] = total;
         fold(op, out.dtype, total, (*source)[at], k == 0 && extreme);
+        if constexpr (std::is_same_v<T, int64_t>) total = wrapped(total, out.dtype);
         if (inclusive) values[at] = total;
       }
     });
