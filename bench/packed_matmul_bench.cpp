@@ -83,8 +83,8 @@ Row measure(const Weights& w, int64_t m, double budget) {
   for (float& v : x) v = normal(random);
   std::vector<float> out(static_cast<size_t>(m * w.n));
   auto product = [&](int64_t i) {
-    cpu::packed_matmul({x.data(), float32, w.k, m, w.n, w.k, w.copy(i), w.format, out.data(),
-                        float32, w.n});
+    cpu::packed_matmul(
+        {x.data(), float32, w.k, m, w.n, w.k, w.copy(i), w.format, out.data(), float32, w.n});
   };
   auto read = [&](int64_t i) { plain_read(w.copy(i), w.bytes); };
   product(0);
@@ -114,11 +114,12 @@ void print(PackedFormat format, const Shape& s, double budget) {
   Weights w(format, s.n, s.k, s.hot ? 0 : int64_t{400} << 20);
   Row row = measure(w, s.m, budget);
   double flops = 2.0 * static_cast<double>(s.m) * static_cast<double>(s.n) * s.k;
-  fmt::print("{:5} {:4} x {:6} x {:4}{} {:9.1f} us {:6.1f} GB/s {:5.2f} of a read ({:6.1f} us) "
-             "{:7.1f} GFLOP/s\n",
-             packed_format_info(format).name, s.m, s.n, s.k, s.hot ? " hot" : "    ",
-             row.product * 1e6, w.bytes / row.product * 1e-9, row.read / row.product,
-             row.read * 1e6, flops / row.product * 1e-9);
+  fmt::print(
+      "{:5} {:4} x {:6} x {:4}{} {:9.1f} us {:6.1f} GB/s {:5.2f} of a read ({:6.1f} us) "
+      "{:7.1f} GFLOP/s\n",
+      packed_format_info(format).name, s.m, s.n, s.k, s.hot ? " hot" : "    ", row.product * 1e6,
+      w.bytes / row.product * 1e-9, row.read / row.product, row.read * 1e6,
+      flops / row.product * 1e-9);
 }
 
 int run(int argc, char** argv) {

@@ -23,12 +23,11 @@
 namespace lazuli {
 
 // A GGUF metadata value: numbers as 0-d arrays, arrays of numbers as 1-d arrays.
-using GGUFMetaData =
-    std::variant<std::monostate, array, std::string, std::vector<std::string>>;
+using GGUFMetaData = std::variant<std::monostate, array, std::string, std::vector<std::string>>;
 using GGUFLoad = std::pair<std::unordered_map<std::string, array>,
                            std::unordered_map<std::string, GGUFMetaData>>;
-using SafetensorsLoad = std::pair<std::unordered_map<std::string, array>,
-                                  std::unordered_map<std::string, std::string>>;
+using SafetensorsLoad =
+    std::pair<std::unordered_map<std::string, array>, std::unordered_map<std::string, std::string>>;
 
 // One array in NumPy's npy format (bfloat16 as two bytes without type, like MLX). ".npy" is appended
 // to a name that does not end in it. Loading takes either byte order and either memory order.

@@ -89,14 +89,14 @@ HWY_INLINE void convert_runs(const T* const (&x)[runs_together], Runs& runs) {
   const Four d;
   const FourInts d32;
   const hn::CappedTag<int32_t, 16> d_wide;
-  const auto bits = combine_lanes(d_wide, largest_lanes(x[0]), largest_lanes(x[1]),
-                                  largest_lanes(x[2]), largest_lanes(x[3]),
-                                  [](auto a, auto b) HWY_ATTR { return hn::Max(a, b); });
+  const auto bits =
+      combine_lanes(d_wide, largest_lanes(x[0]), largest_lanes(x[1]), largest_lanes(x[2]),
+                    largest_lanes(x[3]), [](auto a, auto b) HWY_ATTR { return hn::Max(a, b); });
   const auto largest = hn::BitCast(d, bits);
   const auto infinity = hn::Set(d32, 0x7f800000);
   hn::Store(hn::VecFromMask(d32, hn::Lt(bits, infinity)), d32, runs.finite);
-  const auto counts = hn::And(hn::Ge(largest, hn::Set(d, 0x1p-100f)),
-                              hn::RebindMask(d, hn::Lt(bits, infinity)));
+  const auto counts =
+      hn::And(hn::Ge(largest, hn::Set(d, 0x1p-100f)), hn::RebindMask(d, hn::Lt(bits, infinity)));
   const auto scales =
       hn::IfThenElseZero(counts, hn::Mul(largest, hn::Set(d, 1.0f / activation_level_max)));
   HWY_ALIGN float inverse[runs_together];

@@ -84,8 +84,8 @@ template <int Block>
 HWY_INLINE hn::Vec<Ints> load_blocks(const int16_t* row, hn::Vec<Ints> blocks) {
   if constexpr (Block < lanes / 4) {
     const hn::FixedTag<int32_t, 4> d128;
-    const auto block = hn::BitCast(d128, hn::LoadU(hn::FixedTag<int16_t, 8>(),
-                                                   row + Block * 4 * depth));
+    const auto block =
+        hn::BitCast(d128, hn::LoadU(hn::FixedTag<int16_t, 8>(), row + Block * 4 * depth));
     return load_blocks<Block + 1>(row, hn::InsertBlock<Block>(blocks, block));
   } else {
     return blocks;
@@ -135,8 +135,7 @@ void unpack_panel(const uint8_t* p, int64_t row_bytes, int64_t rows, int64_t cou
   }
 }
 
-HWY_INLINE hn::Vec<Ints> add_pair_products(hn::Vec<Ints> sum, hn::Vec<Pairs> a,
-                                           hn::Vec<Pairs> b) {
+HWY_INLINE hn::Vec<Ints> add_pair_products(hn::Vec<Ints> sum, hn::Vec<Pairs> a, hn::Vec<Pairs> b) {
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL
   // One instruction. Written out, because GCC 12 copies and spills the accumulators of its intrinsic.
   asm("vpdpwssd %2, %1, %0" : "+v"(sum.raw) : "v"(a.raw), "v"(b.raw));

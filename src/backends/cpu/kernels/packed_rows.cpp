@@ -26,8 +26,8 @@ namespace HWY_NAMESPACE {
 // A row of w, unpacked.
 struct LevelRow {
   int8_t* levels;  // [k]
-  float* scales;   // [k / group]
-  float* biases;   // [k / group]
+  float* scales;  // [k / group]
+  float* biases;  // [k / group]
 };
 
 template <class F>
