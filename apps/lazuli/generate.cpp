@@ -15,9 +15,9 @@ namespace {
 std::atomic<bool> stop{false};
 
 [[noreturn]] void explain_missing_model() {
-  throw ArgumentError(
-      "no model was named and " + default_model_path() +
-      " does not exist. Name a Gemma 3 GGUF file with -m FILE; in a checkout, './dev demo' fetches one.");
+  throw ArgumentError("no model was named and " + default_model_path() +
+                      " does not exist. Name a Gemma 3 GGUF file with -m FILE; in a checkout, "
+                      "'./dev demo' fetches one.");
 }
 
 nlohmann::json as_json(const models::GenerateResult& r, size_t weight_bytes) {
@@ -35,12 +35,13 @@ nlohmann::json as_json(const models::GenerateResult& r, size_t weight_bytes) {
 
 void print_figures(const models::GenerateResult& r, size_t weight_bytes) {
   char line[200];
-  std::snprintf(line, sizeof line,
-                "first token %.0f ms | prompt %d tokens, %.0f tok/s | decode %d tokens, %.1f tok/s | "
-                "memory %.0f MB + weights %.0f MB",
-                r.prompt_seconds * 1e3, r.prompt_tokens, r.prompt_tokens / r.prompt_seconds,
-                r.new_tokens, r.decode_seconds > 0 ? (r.new_tokens - 1) / r.decode_seconds : 0.0,
-                static_cast<double>(get_peak_memory()) / 1e6, static_cast<double>(weight_bytes) / 1e6);
+  std::snprintf(
+      line, sizeof line,
+      "first token %.0f ms | prompt %d tokens, %.0f tok/s | decode %d tokens, %.1f tok/s | "
+      "memory %.0f MB + weights %.0f MB",
+      r.prompt_seconds * 1e3, r.prompt_tokens, r.prompt_tokens / r.prompt_seconds, r.new_tokens,
+      r.decode_seconds > 0 ? (r.new_tokens - 1) / r.decode_seconds : 0.0,
+      static_cast<double>(get_peak_memory()) / 1e6, static_cast<double>(weight_bytes) / 1e6);
   std::cerr << line << "\n";
 }
 
@@ -69,13 +70,15 @@ int run_generate(const GenerateCommand& command) {
   models::Gemma3 model(file);
   if (terminal) std::cerr << "\033[K" << std::flush;
   if (!command.json) std::cout << command.prompt << std::flush;
-  models::GenerateResult result =
-      models::generate(model, tokenizer, command.prompt, command.options, [&](const std::string& text) {
-        if (!command.json) std::cout << text << std::flush;
-        return !interrupted();
-      });
+  models::GenerateResult result = models::generate(model, tokenizer, command.prompt,
+                                                   command.options, [&](const std::string& text) {
+                                                     if (!command.json)
+                                                       std::cout << text << std::flush;
+                                                     return !interrupted();
+                                                   });
   if (command.json) {
-    std::cout << as_json(result, model.nbytes()).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
+    std::cout << as_json(result, model.nbytes())
+                     .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
               << "\n";
   } else {
     std::cout << "\n";

@@ -51,8 +51,12 @@ int run_info(const std::string& path, bool json) {
   }
   if (json) {
     for (auto& [name, row] : by_type) types[name] = {{"tensors", row.first}, {"bytes", row.second}};
-    nlohmann::json all = {{"path", path}, {"version", file.version()}, {"parameters", parameters},
-                          {"tensors", file.tensors().size()}, {"types", types}, {"metadata", metadata}};
+    nlohmann::json all = {{"path", path},
+                          {"version", file.version()},
+                          {"parameters", parameters},
+                          {"tensors", file.tensors().size()},
+                          {"types", types},
+                          {"metadata", metadata}};
     std::cout << all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
     return 0;
   }
@@ -72,11 +76,14 @@ int run_devices(bool json) {
   bool gpu = is_available(Device(Device::gpu));
   unsigned threads = std::thread::hardware_concurrency();
   if (json) {
-    nlohmann::json all = {{"devices", {{{"name", "cpu:0"}, {"threads", threads}, {"memory_limit", get_memory_limit()}}}}};
+    nlohmann::json all = {
+        {"devices",
+         {{{"name", "cpu:0"}, {"threads", threads}, {"memory_limit", get_memory_limit()}}}}};
     std::cout << all.dump(2) << "\n";
     return 0;
   }
-  std::cout << "cpu:0  " << threads << " threads, " << get_memory_limit() / 1000000 << " MB for arrays\n";
+  std::cout << "cpu:0  " << threads << " threads, " << get_memory_limit() / 1000000
+            << " MB for arrays\n";
   if (!gpu) std::cout << "gpu    none: this version computes on the CPU alone\n";
   return 0;
 }

@@ -24,11 +24,14 @@ void add_generate(CLI::App& app, app::GenerateCommand& c) {
                 "0 takes the most likely token; higher is more varied")
       ->capture_default_str();
   g->add_option("--top-k", c.options.sampler.top_k, "Keep the k most likely tokens; 0 keeps all");
-  g->add_option("--top-p", c.options.sampler.top_p, "Keep the likeliest tokens up to this probability");
-  g->add_option("--min-p", c.options.sampler.min_p, "Drop tokens below this fraction of the likeliest");
+  g->add_option("--top-p", c.options.sampler.top_p,
+                "Keep the likeliest tokens up to this probability");
+  g->add_option("--min-p", c.options.sampler.min_p,
+                "Drop tokens below this fraction of the likeliest");
   g->add_option("--repetition-penalty", c.options.sampler.repetition_penalty,
                 "Divides the logits of recent tokens");
-  g->add_option("--seed", c.options.sampler.seed, "Seed of the random choice")->capture_default_str();
+  g->add_option("--seed", c.options.sampler.seed, "Seed of the random choice")
+      ->capture_default_str();
   g->add_flag("--json", c.json, "One JSON object instead of text");
   g->add_flag("-q,--quiet", c.quiet, "The text alone, no figures");
 }

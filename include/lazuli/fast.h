@@ -32,7 +32,7 @@ array rope(const array& x, int dims, bool traditional, std::optional<float> base
 array scaled_dot_product_attention(const array& queries, const array& keys, const array& values,
                                    const float scale, const std::string& mask_mode = "",
                                    std::optional<array> mask_arr = {},
-                                   const std::optional<array>& sinks = {},
-                                   bool force_fused = false, StreamOrDevice s = {});
+                                   const std::optional<array>& sinks = {}, bool force_fused = false,
+                                   StreamOrDevice s = {});
 
 }  // namespace lazuli::fast

@@ -54,8 +54,8 @@ Attended KvCache::update_full(const array& keys, const array& values) {
   keys_ = with_positions(*keys_, keys, length_);
   values_ = with_positions(*values_, values, length_);
   length_ = needed;
-  return {positions(*keys_, 0, needed), positions(*values_, 0, needed),
-          added > 1 ? "causal" : "", std::nullopt};
+  return {positions(*keys_, 0, needed), positions(*values_, 0, needed), added > 1 ? "causal" : "",
+          std::nullopt};
 }
 
 // One position: it replaces the oldest one. Softmax does not mind the order of a ring.
@@ -86,7 +86,8 @@ Attended KvCache::update_window(const array& keys, const array& values) {
   keys_ = as_ring(positions(all_keys, total - last, total), length_, window_);
   values_ = as_ring(positions(all_values, total - last, total), length_, window_);
   if (total <= window_) return {all_keys, all_values, "causal", std::nullopt};
-  array query = expand_dims(arange(static_cast<double>(kept), static_cast<double>(total), 1.0, int32), 1);
+  array query =
+      expand_dims(arange(static_cast<double>(kept), static_cast<double>(total), 1.0, int32), 1);
   array key = arange(0.0, static_cast<double>(total), 1.0, int32);
   array mask = logical_and(greater_equal(query, key), less(query - key, array(window_)));
   return {all_keys, all_values, "array", mask};

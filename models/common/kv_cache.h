@@ -14,7 +14,7 @@ namespace lazuli::models {
 
 struct Attended {
   array keys, values;
-  std::string mask_mode;      // as scaled_dot_product_attention takes it
+  std::string mask_mode;  // as scaled_dot_product_attention takes it
   std::optional<array> mask;
 };
 
@@ -27,7 +27,7 @@ class KvCache {
   Attended update(const array& keys, const array& values);
 
   int64_t length() const { return length_; }  // positions seen
-  std::vector<array> state() const;           // what must be evaluated to let go of the past
+  std::vector<array> state() const;  // what must be evaluated to let go of the past
 
  private:
   Attended update_full(const array& keys, const array& values);

@@ -29,7 +29,8 @@ Sampler::Sampler(const SamplerOptions& options) : options_(options), random_(opt
 }
 
 void Sampler::penalize(std::vector<float>& logits, std::span<const int32_t> history) const {
-  size_t window = std::min(history.size(), static_cast<size_t>(std::max(options_.repetition_window, 0)));
+  size_t window =
+      std::min(history.size(), static_cast<size_t>(std::max(options_.repetition_window, 0)));
   std::vector<int32_t> recent(history.end() - static_cast<long>(window), history.end());
   std::sort(recent.begin(), recent.end());
   recent.erase(std::unique(recent.begin(), recent.end()), recent.end());

@@ -11,10 +11,10 @@ namespace lazuli::models {
 struct SamplerOptions {
   float temperature = 0.0f;         // 0: the most likely token
   int top_k = 0;                    // keep the k most likely tokens; 0: all
-  float top_p = 1.0f;               // keep the most likely tokens that together reach this probability
-  float min_p = 0.0f;               // drop tokens below this fraction of the most likely one's
+  float top_p = 1.0f;  // keep the most likely tokens that together reach this probability
+  float min_p = 0.0f;  // drop tokens below this fraction of the most likely one's
   float repetition_penalty = 1.0f;  // divides the logits of recent tokens (Keskar et al., 2019)
-  int repetition_window = 64;       // how many recent tokens that are
+  int repetition_window = 64;  // how many recent tokens that are
   uint64_t seed = 0;
 };
 

@@ -65,8 +65,8 @@ class Merger {
       size_t length = character_bytes(static_cast<unsigned char>(text_[begin]));
       length = std::min(length, text_.size() - begin);
       int32_t index = static_cast<int32_t>(symbols_.size());
-      symbols_.push_back({static_cast<uint32_t>(begin), static_cast<uint32_t>(length), index - 1,
-                          index + 1});
+      symbols_.push_back(
+          {static_cast<uint32_t>(begin), static_cast<uint32_t>(length), index - 1, index + 1});
       begin += length;
     }
     symbols_.back().next = none;

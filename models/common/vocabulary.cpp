@@ -33,7 +33,9 @@ constexpr EndName end_names[] = {
     {"_<EOT>", true},
     {"[EOT]", true},
     {"<end_of_utterance>", true},
-    {"<\xef\xbd\x9c""end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>", true},
+    {"<\xef\xbd\x9c"
+     "end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>",
+     true},
     {"<|eom_id|>", false},
     {"<turn|>", false},
     {"<|return|>", false},

@@ -41,7 +41,8 @@ Weight weight(const gguf::File& file, const std::string& name) {
 
 array vector(const gguf::File& file, const std::string& name) {
   const gguf::Tensor& tensor = file.tensor(name);
-  if (tensor.shape.size() != 1 || !tensor.type.dtype) refuse(file, tensor, "a plain vector is needed");
+  if (tensor.shape.size() != 1 || !tensor.type.dtype)
+    refuse(file, tensor, "a plain vector is needed");
   return astype(mapped(file, tensor, {tensor.shape[0]}, *tensor.type.dtype), float32);
 }
 

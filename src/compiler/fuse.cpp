@@ -19,6 +19,11 @@ bool is_fusable(const Node* node) {
   return info.form == OpForm::Reduce && trailing_axes(node) > 0;
 }
 
+// An identity is a view, but inside of a sweep it is nothing at all.
+bool is_plain_identity(const Node* node) {
+  return node->op == Op::identity && node->inputs.size() == 1;
+}
+
 bool is_reduction(const Node* node) { return op_info(node->op).form == OpForm::Reduce; }
 
 // `shape` with its last `axes` extents 1.
@@ -48,7 +53,9 @@ class Fuser {
 
  private:
   const Node* node(uint32_t i) const { return graph_.nodes[i]; }
-  const Shape& space_shape(int32_t group) const { return node(grouping_.groups[group].space)->shape; }
+  const Shape& space_shape(int32_t group) const {
+    return node(grouping_.groups[group].space)->shape;
+  }
 
   // The node whose shape is the space `i` iterates over: a reduction iterates over its input's.
   uint32_t space_of(uint32_t i) const {
@@ -75,7 +82,7 @@ class Fuser {
 
   void place(uint32_t i) {
     uint32_t level = 0;
-    bool fusable = is_fusable(node(i));
+    bool fusable = is_fusable(node(i)) || joins_as_identity(i);
     SmallVector<int32_t, 8> candidates;
     for (Node* input : node(i)->inputs) {
       uint32_t m = input->mark_index;
@@ -90,6 +97,13 @@ class Fuser {
     }
     level_[i] = level;
     if (fusable) join(i, level, candidates);
+  }
+
+  bool joins_as_identity(uint32_t i) {
+    if (!is_plain_identity(node(i))) return false;
+    uint32_t m = node(i)->inputs[0]->mark_index;
+    int32_t g = find(grouping_.group_of[m]);
+    return g >= 0 && fits(g, i) && level_of_group(g) == level_[m];
   }
 
   void join(uint32_t i, uint32_t level, const SmallVector<int32_t, 8>& candidates) {

@@ -109,7 +109,8 @@ class Pipeline {
     std::vector<int32_t> last(graph_.nodes.size(), -1);
     for (size_t s = 0; s < plan_->steps.size(); ++s) {
       for (uint32_t n : plan_->steps[s].reads) last[n] = static_cast<int32_t>(s);
-      for (uint32_t n : plan_->steps[s].writes) last[n] = std::max(last[n], static_cast<int32_t>(s));
+      for (uint32_t n : plan_->steps[s].writes)
+        last[n] = std::max(last[n], static_cast<int32_t>(s));
     }
     for (uint32_t n = 0; n < graph_.nodes.size(); ++n) {
       if (last[n] >= 0 && (graph_.is_leaf(n) || !graph_.held[n])) {

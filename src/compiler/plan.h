@@ -92,6 +92,7 @@ PlanCacheStatistics plan_cache_statistics();
 void clear_plan_cache();
 
 // One line a step.
+std::string describe(const Step& step, const Graph& graph);
 std::string describe(const Plan& plan, const Graph& graph);
 
 }  // namespace lazuli

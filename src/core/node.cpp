@@ -54,13 +54,13 @@ struct PoolsOwner {
 thread_local PoolsOwner owner;
 
 template <class T>
-void* take_block(Freelist<T> Pools::*list) {
+void* take_block(Freelist<T> Pools::* list) {
   if (pools_gone) return ::operator new(sizeof(T), std::align_val_t(64));
   return (owner.pools.*list).take();
 }
 
 template <class T>
-void give_block(Freelist<T> Pools::*list, void* block) {
+void give_block(Freelist<T> Pools::* list, void* block) {
   if (pools_gone) {
     ::operator delete(block, std::align_val_t(64));
   } else {

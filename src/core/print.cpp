@@ -43,7 +43,10 @@ void print_value(std::ostream& out, T value) {
 class Printer {
  public:
   Printer(std::ostream& out, const array& a)
-      : out_(out), shape_(a.shape()), strides_(a.strides()), dtype_(a.dtype()),
+      : out_(out),
+        shape_(a.shape()),
+        strides_(a.strides()),
+        dtype_(a.dtype()),
         data_(a.data<char>()) {}
 
   void print(size_t axis, int64_t offset) {

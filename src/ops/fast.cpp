@@ -104,7 +104,8 @@ array rope(const array& x, int dims, bool traditional, std::optional<float> base
     throw ArgumentError("[rope] freqs " + describe(*freqs) + " must hold dims / 2 values.");
   }
   if (offset.size() != 1 && (offset.ndim() != 1 || offset.shape(0) != x.shape(0))) {
-    throw ArgumentError("[rope] offset " + describe(offset) + " is neither one value nor one for each example.");
+    throw ArgumentError("[rope] offset " + describe(offset) +
+                        " is neither one value nor one for each example.");
   }
   Angles angles = rope_angles(x, dims, base, scale, offset, freqs, s);
   Dtype dtype = x.dtype();
@@ -169,12 +170,13 @@ array causal_mask(int64_t queries, int64_t keys, StreamOrDevice s) {
 
 array scaled_dot_product_attention(const array& queries, const array& keys, const array& values,
                                    const float scale, const std::string& mask_mode,
-                                   std::optional<array> mask_arr,
-                                   const std::optional<array>& sinks, bool, StreamOrDevice s) {
+                                   std::optional<array> mask_arr, const std::optional<array>& sinks,
+                                   bool, StreamOrDevice s) {
   check_attention(queries, keys, values);
   if (mask_mode != "" && mask_mode != "causal" && mask_mode != "array") {
-    throw ArgumentError("[scaled_dot_product_attention] mask_mode is '', 'causal' or 'array', not '" +
-                        mask_mode + "'.");
+    throw ArgumentError(
+        "[scaled_dot_product_attention] mask_mode is '', 'causal' or 'array', not '" + mask_mode +
+        "'.");
   }
   Dtype dtype = promote_types(promote_types(queries.dtype(), keys.dtype()), values.dtype());
   int64_t groups = keys.shape(1);

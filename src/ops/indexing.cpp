@@ -58,8 +58,8 @@ array scatter(const char* name, const array& a, const std::vector<array>& indice
     inputs.push_back(std::move(index));
   }
   const Shape& shape = updates.shape();
-  bool fits = shape.size() == lead.size() + a.ndim() &&
-              std::equal(lead.begin(), lead.end(), shape.begin());
+  bool fits =
+      shape.size() == lead.size() + a.ndim() && std::equal(lead.begin(), lead.end(), shape.begin());
   for (size_t d = 0; fits && d < a.ndim(); ++d) fits = shape[lead.size() + d] <= a.shape()[d];
   if (!fits) {
     throw ArgumentError("[" + std::string(name) + "] Updates " + describe(updates) +
@@ -163,10 +163,10 @@ array scatter_add_axis(const array& a, const array& indices, const array& values
   return scatter_along("scatter_add_axis", a, indices, values, axis, ScatterMode::add, s);
 }
 
-#define LAZULI_SCATTER(name, mode)                                                              \
-  array name(const array& a, const std::vector<array>& indices, const array& updates,           \
-             const std::vector<int>& axes, StreamOrDevice s) {                                  \
-    return scatter(#name, a, indices, updates, axes, ScatterMode::mode, s);                     \
+#define LAZULI_SCATTER(name, mode)                                                    \
+  array name(const array& a, const std::vector<array>& indices, const array& updates, \
+             const std::vector<int>& axes, StreamOrDevice s) {                        \
+    return scatter(#name, a, indices, updates, axes, ScatterMode::mode, s);           \
   }
 LAZULI_SCATTER(scatter, replace)
 LAZULI_SCATTER(scatter_add, add)

@@ -11,8 +11,9 @@ namespace {
 int64_t row_elements(const char* op, const array& w, PackedFormat format) {
   const PackedFormatInfo& info = packed_format_info(format);
   if (w.dtype() != uint8 || w.ndim() == 0 || w.shape(-1) % info.block_bytes) {
-    throw ArgumentError("[" + std::string(op) + "] " + describe(w) + " does not hold whole blocks of " +
-                        info.name + " (" + std::to_string(info.block_bytes) + " bytes each).");
+    throw ArgumentError("[" + std::string(op) + "] " + describe(w) +
+                        " does not hold whole blocks of " + info.name + " (" +
+                        std::to_string(info.block_bytes) + " bytes each).");
   }
   return w.shape(-1) / info.block_bytes * info.block_elements;
 }

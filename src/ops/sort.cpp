@@ -13,7 +13,8 @@ array ordered(Op op, const array& a, int axis, int64_t kth, StreamOrDevice s) {
   bool partial = op == Op::partition || op == Op::argpartition;
   if (partial && (kth < -extent || kth >= extent)) {
     throw ArgumentError("[" + std::string(name) + "] kth = " + std::to_string(kth) +
-                        " lies outside of axis " + std::to_string(axis) + " of " + describe(a) + ".");
+                        " lies outside of axis " + std::to_string(axis) + " of " + describe(a) +
+                        ".");
   }
   // The kernel sorts along the last axis.
   array moved = swapaxes(a, at, -1, s);
@@ -50,9 +51,9 @@ array topk(const array& a, int k, int axis, StreamOrDevice s) {
   return slice(partition(a, static_cast<int>(extent - k), at, s), start, stop, s);
 }
 
-#define LAZULI_CUMULATIVE(name, mode)                                                      \
-  array name(const array& a, int axis, bool reverse, bool inclusive, StreamOrDevice s) {   \
-    return cumulative(#name, a, axis, reverse, inclusive, mode, s);                        \
+#define LAZULI_CUMULATIVE(name, mode)                                                    \
+  array name(const array& a, int axis, bool reverse, bool inclusive, StreamOrDevice s) { \
+    return cumulative(#name, a, axis, reverse, inclusive, mode, s);                      \
   }
 
 namespace {

@@ -33,7 +33,8 @@ size_t rounded_size(size_t bytes) {
 }
 
 size_t default_limit() {
-  size_t total = static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGE_SIZE));
+  size_t total =
+      static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGE_SIZE));
   std::ifstream cgroup("/sys/fs/cgroup/memory.max");
   size_t limit = 0;
   if (cgroup >> limit) total = std::min(total, limit);
@@ -175,7 +176,8 @@ class Allocator {
 
 Buffer* allocate_buffer(size_t bytes) { return Allocator::instance().allocate(bytes); }
 
-Buffer* wrap_buffer(void* memory, size_t bytes, std::function<void(void*)> deleter, bool read_only) {
+Buffer* wrap_buffer(void* memory, size_t bytes, std::function<void(void*)> deleter,
+                    bool read_only) {
   Buffer* buffer = new Buffer(memory, bytes, 0);
   buffer->deleter = std::move(deleter);
   buffer->read_only = read_only;

@@ -178,7 +178,9 @@ void evaluate(const std::vector<array>& outputs, bool wait) {
 }  // namespace
 
 Run::Run(std::shared_ptr<const Plan> plan, Graph&& graph, std::vector<uint8_t>&& dying)
-    : plan_(std::move(plan)), graph_(std::move(graph)), dying_(std::move(dying)),
+    : plan_(std::move(plan)),
+      graph_(std::move(graph)),
+      dying_(std::move(dying)),
       values_(graph_.nodes.size()) {}
 
 Run::~Run() = default;

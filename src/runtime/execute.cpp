@@ -1,8 +1,11 @@
 // Running the steps of a plan on the CPU.
 #include <algorithm>
+#include <chrono>
+#include <cstdio>
 #include <cstring>
 
 #include "base/interrupt.h"
+#include "base/log.h"
 #include "compiler/backend.h"
 #include "runtime/run.h"
 #include "runtime/views.h"
@@ -137,11 +140,13 @@ void Run::fused_step(const Step& step) {
     const Node* node = graph_.nodes[values[v].node];
     for (size_t k = 0; k < values.size() && !outputs[v].buffer; ++k) {
       uint32_t from = values[k].node;
-      bool ends_here = values[k].kind == FusedValue::Kind::operand && graph_.nodes[from]->shape == node->shape &&
+      bool ends_here = values[k].kind == FusedValue::Kind::operand &&
+                       graph_.nodes[from]->shape == node->shape &&
                        std::find(step.dead.begin(), step.dead.end(), from) != step.dead.end() &&
                        std::find(taken.begin(), taken.end(), from) == taken.end();
       if (!ends_here || !may_take(from)) continue;
-      if (!may_take_over(*step.compiled, static_cast<uint16_t>(k), static_cast<uint16_t>(v))) continue;
+      if (!may_take_over(*step.compiled, static_cast<uint16_t>(k), static_cast<uint16_t>(v)))
+        continue;
       outputs[v] = *bound[k];
       outputs[v].strides.clear();
       taken.push_back(from);
@@ -171,8 +176,9 @@ void Run::kernel_step(const Step& step) {
   const Node* node = graph_.nodes[step.node];
   Kernel kernel = find_kernel(node->op);
   if (node->op == Op::placeholder) {
-    throw ArgumentError("[eval] The argument of a function under vmap or compile has no value yet; "
-                        "do not evaluate inside of the function.");
+    throw ArgumentError(
+        "[eval] The argument of a function under vmap or compile has no value yet; "
+        "do not evaluate inside of the function.");
   }
   if (!kernel) {
     throw RuntimeError("[" + std::string(op_info(node->op).name) + "] The CPU has no kernel.");
@@ -207,9 +213,23 @@ void Run::execute_step(const Step& step) {
   bury(step);
 }
 
+// The same, with a line that tells how long the step took.
+void Run::execute_timed(const Step& step) {
+  auto start = std::chrono::steady_clock::now();
+  std::string what = describe(step, graph_);
+  execute_step(step);
+  std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - start;
+  char time[32];
+  std::snprintf(time, sizeof time, "%9.2f us  ", took.count());
+  debug_line(time + what);
+}
+
 void Run::execute(size_t first, size_t last) noexcept {
   try {
-    for (size_t s = first; s < last && !error_; ++s) execute_step(plan_->steps[s]);
+    bool timed = debugging(2);
+    for (size_t s = first; s < last && !error_; ++s) {
+      timed ? execute_timed(plan_->steps[s]) : execute_step(plan_->steps[s]);
+    }
   } catch (...) {
     fail(std::current_exception());
   }

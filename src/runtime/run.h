@@ -29,11 +29,14 @@ class Run {
   const Graph& graph() const { return graph_; }
   bool share_streams = false;  // steps run on several streams: nothing is freed before the end
 
-  friend void retain(Run* run) noexcept { run->references_.fetch_add(1, std::memory_order_relaxed); }
+  friend void retain(Run* run) noexcept {
+    run->references_.fetch_add(1, std::memory_order_relaxed);
+  }
   friend void release_run(Run* run) noexcept;
 
  private:
   void execute_step(const Step& step);
+  void execute_timed(const Step& step);
   void view_step(const Step& step);
   void fused_step(const Step& step);
   void kernel_step(const Step& step);

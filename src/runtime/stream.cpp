@@ -106,9 +106,7 @@ void set_default_device(const Device& device) {
   check_exists(device);
   default_device_value = device;
 }
-bool is_available(const Device& device) {
-  return device.type == Device::cpu && device.index == 0;
-}
+bool is_available(const Device& device) { return device.type == Device::cpu && device.index == 0; }
 int device_count(Device::DeviceType type) { return type == Device::cpu ? 1 : 0; }
 
 Stream default_stream(Device device) {
@@ -155,7 +153,8 @@ StreamContext::~StreamContext() {
 }
 
 std::string to_string(const Device& device) {
-  return std::string(device.type == Device::cpu ? "cpu" : "gpu") + ":" + std::to_string(device.index);
+  return std::string(device.type == Device::cpu ? "cpu" : "gpu") + ":" +
+         std::to_string(device.index);
 }
 std::string to_string(const Stream& stream) {
   return "stream " + std::to_string(stream.index) + " of " + to_string(stream.device);

@@ -19,7 +19,8 @@ Layout with_strides(const Node* node, const Layout& input, Strides strides, int6
 
 // Strides for the new shape over the same elements, if there are any: runs of input dimensions that
 // merge are cut into runs of new dimensions.
-std::optional<Strides> reshaped_strides(const Shape& from, const Strides& strides, const Shape& to) {
+std::optional<Strides> reshaped_strides(const Shape& from, const Strides& strides,
+                                        const Shape& to) {
   Shape extents;
   Strides steps;
   for (size_t i = 0; i < from.size(); ++i) {
@@ -70,8 +71,7 @@ std::optional<Layout> view_layout(const Node* node, const Layout& input, const S
   const auto& params = node->params;
   Strides result;
   switch (node->op) {
-    case Op::identity:
-      return input;
+    case Op::identity: return input;
     case Op::reshape: {
       if (input.dense || element_count(input_shape) == 0) {
         return with_strides(node, input, dense_strides(node->shape), 0);
@@ -102,15 +102,13 @@ std::optional<Layout> view_layout(const Node* node, const Layout& input, const S
         }
       }
       return with_strides(node, input, std::move(result), 0);
-    case Op::slice:
-      return slice_layout(node, input, strides);
+    case Op::slice: return slice_layout(node, input, strides);
     case Op::as_strided: {
       if (!input.dense) return std::nullopt;
       result.assign(params.begin() + 1, params.end());
       return with_strides(node, input, std::move(result), params[0]);
     }
-    default:
-      return std::nullopt;
+    default: return std::nullopt;
   }
 }
 

@@ -30,7 +30,8 @@ bool same_structure(const std::vector<array>& a, const std::vector<array>& b) {
 Recording record_function(const Function& fun, const std::vector<array>& arguments) {
   TracingScope scope;
   Recording r;
-  for (const array& a : arguments) r.placeholders.push_back(array(make_placeholder(a.dtype(), a.shape())));
+  for (const array& a : arguments)
+    r.placeholders.push_back(array(make_placeholder(a.dtype(), a.shape())));
   r.outputs = fun(r.placeholders);
   r.order = nodes_between(r.placeholders, r.outputs);
   return r;
@@ -38,7 +39,8 @@ Recording record_function(const Function& fun, const std::vector<array>& argumen
 
 std::vector<array> repeat_recording(const Recording& r, const std::vector<array>& arguments) {
   std::unordered_map<Node*, array> known;
-  for (size_t i = 0; i < arguments.size(); ++i) known.emplace(r.placeholders[i].node(), arguments[i]);
+  for (size_t i = 0; i < arguments.size(); ++i)
+    known.emplace(r.placeholders[i].node(), arguments[i]);
   for (Node* node : r.order) {
     std::vector<array> in;
     for (Node* input : node->inputs) {
@@ -93,9 +95,10 @@ Function compile(Function fun, bool) {
 }
 
 ScalarFunction compile(ScalarFunction fun, bool shapeless) {
-  Function inner = compile(
-      Function([fun = std::move(fun)](const std::vector<array>& x) { return std::vector<array>{fun(x[0])}; }),
-      shapeless);
+  Function inner = compile(Function([fun = std::move(fun)](const std::vector<array>& x) {
+                             return std::vector<array>{fun(x[0])};
+                           }),
+                           shapeless);
   return [inner](const array& x) { return inner({x})[0]; };
 }
 

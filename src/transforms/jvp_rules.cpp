@@ -91,14 +91,18 @@ std::optional<array> kernel(const Node* node, const std::vector<array>& in, cons
       if (mode == ScatterMode::add) return replay(node, {*t[0]});
       if (mode != ScatterMode::multiply) refuse(node);
       int axis = static_cast<int>(node->params[0]);
-      array relative = cumsum(divide(*t[0], in[0], s), axis, node->params[2] != 0, node->params[3] != 0, s);
+      array relative =
+          cumsum(divide(*t[0], in[0], s), axis, node->params[2] != 0, node->params[3] != 0, s);
       return multiply(out, relative, s);
     }
     case Op::sort: return take_along_axis(*t[0], argsort(in[0], -1, s), -1, s);
     case Op::partition:
-      return take_along_axis(*t[0], argpartition(in[0], static_cast<int>(node->params[0]), -1, s), -1, s);
-    case Op::argmax: case Op::argmin: case Op::argsort: case Op::argpartition:
-      return std::nullopt;
+      return take_along_axis(*t[0], argpartition(in[0], static_cast<int>(node->params[0]), -1, s),
+                             -1, s);
+    case Op::argmax:
+    case Op::argmin:
+    case Op::argsort:
+    case Op::argpartition: return std::nullopt;
     default: refuse(node);
   }
 }
@@ -111,7 +115,8 @@ std::optional<array> jvp_of(const Node* node, const array& output, const Derivat
   switch (op_info(node->op).form) {
     case OpForm::Elementwise: return elementwise(node, in, output, tangents, s);
     case OpForm::View:
-      if (node->op == Op::identity && !node->params.empty() && node->params[0] == 1) return std::nullopt;
+      if (node->op == Op::identity && !node->params.empty() && node->params[0] == 1)
+        return std::nullopt;
       return replay(node, {*tangents[0]});
     case OpForm::Reduce: return reduction(node, in[0], output, *tangents[0], s);
     default: return kernel(node, in, output, tangents, s);

@@ -51,7 +51,8 @@ std::vector<array> backward(const std::vector<array>& inputs, const std::vector<
   for (Node* node : order) depends[node] = true;
   Totals totals;
   for (size_t i = 0; i < outputs.size(); ++i) {
-    if (depends.contains(outputs[i].node())) accumulate(totals, outputs[i].node(), astype(cotangents[i], outputs[i].dtype()));
+    if (depends.contains(outputs[i].node()))
+      accumulate(totals, outputs[i].node(), astype(cotangents[i], outputs[i].dtype()));
   }
   for (size_t k = order.size(); k-- > 0;) {
     Node* node = order[k];
@@ -87,10 +88,11 @@ std::pair<std::vector<array>, std::vector<array>> vjp(const Function& fun,
   return {outputs, backward(inputs, outputs, cotangents)};
 }
 
-std::pair<array, array> vjp(const ScalarFunction& fun, const array& primal, const array& cotangent) {
-  auto [outputs, products] = vjp(
-      [&](const std::vector<array>& x) { return std::vector<array>{fun(x[0])}; },
-      std::vector<array>{primal}, std::vector<array>{cotangent});
+std::pair<array, array> vjp(const ScalarFunction& fun, const array& primal,
+                            const array& cotangent) {
+  auto [outputs, products] =
+      vjp([&](const std::vector<array>& x) { return std::vector<array>{fun(x[0])}; },
+          std::vector<array>{primal}, std::vector<array>{cotangent});
   return {outputs[0], products[0]};
 }
 
@@ -126,9 +128,9 @@ std::pair<std::vector<array>, std::vector<array>> jvp(const Function& fun,
 }
 
 std::pair<array, array> jvp(const ScalarFunction& fun, const array& primal, const array& tangent) {
-  auto [outputs, products] = jvp(
-      [&](const std::vector<array>& x) { return std::vector<array>{fun(x[0])}; },
-      std::vector<array>{primal}, std::vector<array>{tangent});
+  auto [outputs, products] =
+      jvp([&](const std::vector<array>& x) { return std::vector<array>{fun(x[0])}; },
+          std::vector<array>{primal}, std::vector<array>{tangent});
   return {outputs[0], products[0]};
 }
 
@@ -160,9 +162,9 @@ ValueAndGradFunction value_and_grad(const Function& fun, const std::vector<int>&
 }
 
 std::function<std::pair<array, array>(const array&)> value_and_grad(const ScalarFunction& fun) {
-  auto inner = value_and_grad(
-      [fun](const std::vector<array>& x) { return std::vector<array>{fun(x[0])}; },
-      std::vector<int>{0});
+  auto inner =
+      value_and_grad([fun](const std::vector<array>& x) { return std::vector<array>{fun(x[0])}; },
+                     std::vector<int>{0});
   return [inner](const array& x) {
     auto [values, grads] = inner({x});
     return std::pair{values[0], grads[0]};
@@ -236,8 +238,9 @@ std::vector<array> vectorized(const Function& fun, const std::vector<array>& arg
   }
   if (out_axes.empty()) out_axes.assign(outputs.size(), 0);
   if (out_axes.size() != outputs.size()) {
-    throw ArgumentError("[vmap] " + std::to_string(out_axes.size()) + " output axes were given for " +
-                        std::to_string(outputs.size()) + " outputs.");
+    throw ArgumentError("[vmap] " + std::to_string(out_axes.size()) +
+                        " output axes were given for " + std::to_string(outputs.size()) +
+                        " outputs.");
   }
   std::vector<array> result;
   for (size_t i = 0; i < outputs.size(); ++i) {
@@ -261,8 +264,9 @@ Function vmap(const Function& fun, const std::vector<int>& in_axes,
   };
 }
 ScalarFunction vmap(const ScalarFunction& fun, int in_axis, int out_axis) {
-  Function inner = vmap([fun](const std::vector<array>& x) { return std::vector<array>{fun(x[0])}; },
-                        std::vector<int>{in_axis}, std::vector<int>{out_axis});
+  Function inner =
+      vmap([fun](const std::vector<array>& x) { return std::vector<array>{fun(x[0])}; },
+           std::vector<int>{in_axis}, std::vector<int>{out_axis});
   return [inner](const array& x) { return inner({x})[0]; };
 }
 

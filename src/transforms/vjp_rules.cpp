@@ -34,7 +34,8 @@ struct Rule {
 };
 
 [[noreturn]] void refuse(const Node* node, const char* why) {
-  throw ArgumentError("[vjp] '" + std::string(op_info(node->op).name) + "' has no derivative " + why + ".");
+  throw ArgumentError("[vjp] '" + std::string(op_info(node->op).name) + "' has no derivative " +
+                      why + ".");
 }
 
 void elementwise(Rule& r) {
@@ -42,17 +43,19 @@ void elementwise(Rule& r) {
   if (r.node->op == Op::copy) return r.set(0, r.g);
   if (r.node->op == Op::select) {
     array zero = zeros_like(r.g, r.stream);
-    if (r.wanted[1]) r.set(1, sum_to(where(r.x(), r.g, zero, r.stream), r.inputs[1].shape(), r.stream));
-    if (r.wanted[2]) r.set(2, sum_to(where(r.x(), zero, r.g, r.stream), r.inputs[2].shape(), r.stream));
+    if (r.wanted[1])
+      r.set(1, sum_to(where(r.x(), r.g, zero, r.stream), r.inputs[1].shape(), r.stream));
+    if (r.wanted[2])
+      r.set(2, sum_to(where(r.x(), zero, r.g, r.stream), r.inputs[2].shape(), r.stream));
     return;
   }
   // Tests and comparisons have no slope.
   if (op_info(r.node->op).result == Result::Boolean) return;
   for (size_t k = 0; k < r.inputs.size(); ++k) {
     if (!r.wanted[k]) continue;
-    array d = r.inputs.size() == 1
-                  ? unary_gradient(r.node->op, r.x(), r.output, r.g)
-                  : binary_gradient(r.node->op, static_cast<int>(k), r.x(), r.inputs[1], r.output, r.g);
+    array d = r.inputs.size() == 1 ? unary_gradient(r.node->op, r.x(), r.output, r.g)
+                                   : binary_gradient(r.node->op, static_cast<int>(k), r.x(),
+                                                     r.inputs[1], r.output, r.g);
     d = broadcast_to(d, r.output.shape(), r.stream);
     r.set(k, sum_to(d, r.inputs[k].shape(), r.stream));
   }
@@ -60,7 +63,8 @@ void elementwise(Rule& r) {
 
 // The slice a slice op chose, put back into zeros.
 array unslice(const Rule& r, const array& base, const array& part) {
-  return record(Op::slice_update, part.dtype(), base.shape(), {&base, &part}, r.same_params(), r.stream);
+  return record(Op::slice_update, part.dtype(), base.shape(), {&base, &part}, r.same_params(),
+                r.stream);
 }
 array reslice(const Rule& r, const array& from, const Shape& shape) {
   return record(Op::slice, from.dtype(), shape, {&from}, r.same_params(), r.stream);
@@ -73,10 +77,13 @@ void as_strided_rule(Rule& r) {
     Shape along(shape.size(), 1);
     along[d] = shape[d];
     array steps = arange(0.0, static_cast<double>(shape[d]), 1.0, int64, r.stream);
-    index = add(index, reshape(multiply(steps, array(r.params()[d + 1], int64), r.stream), along, r.stream), r.stream);
+    index = add(
+        index, reshape(multiply(steps, array(r.params()[d + 1], int64), r.stream), along, r.stream),
+        r.stream);
   }
   index = flatten(broadcast_to(index, shape, r.stream), r.stream);
-  r.set(0, scatter_add_axis(zeros_like(r.x(), r.stream), index, flatten(r.g, r.stream), 0, r.stream));
+  r.set(0,
+        scatter_add_axis(zeros_like(r.x(), r.stream), index, flatten(r.g, r.stream), 0, r.stream));
 }
 
 void view(Rule& r) {
@@ -91,7 +98,8 @@ void view(Rule& r) {
     case Op::expand_dims: return r.set(0, squeeze(r.g, r.axes(), r.stream));
     case Op::transpose: {
       std::vector<int> inverse(r.axes().size());
-      for (size_t i = 0; i < inverse.size(); ++i) inverse[static_cast<size_t>(r.axes()[i])] = static_cast<int>(i);
+      for (size_t i = 0; i < inverse.size(); ++i)
+        inverse[static_cast<size_t>(r.axes()[i])] = static_cast<int>(i);
       return r.set(0, transpose(r.g, inverse, r.stream));
     }
     case Op::slice: return r.set(0, unslice(r, zeros_like(r.x(), r.stream), r.g));
@@ -114,7 +122,8 @@ array products_of_others(const array& x, const std::vector<int>& axes, const Str
   array flat = reshape(moved, rows, s);
   array others = multiply(cumprod(flat, -1, false, false, s), cumprod(flat, -1, true, false, s), s);
   std::vector<int> inverse(order.size());
-  for (size_t i = 0; i < order.size(); ++i) inverse[static_cast<size_t>(order[i])] = static_cast<int>(i);
+  for (size_t i = 0; i < order.size(); ++i)
+    inverse[static_cast<size_t>(order[i])] = static_cast<int>(i);
   return transpose(reshape(others, moved.shape(), s), inverse, s);
 }
 
@@ -122,12 +131,14 @@ void reduction(Rule& r) {
   const Shape& shape = r.x().shape();
   switch (r.node->op) {
     case Op::sum: return r.set(0, broadcast_to(r.g, shape, r.stream));
-    case Op::prod: return r.set(0, multiply(r.g, products_of_others(r.x(), r.axes(), r.stream), r.stream));
+    case Op::prod:
+      return r.set(0, multiply(r.g, products_of_others(r.x(), r.axes(), r.stream), r.stream));
     case Op::max:
     case Op::min: {
       // Equal extremes share the derivative.
       array hits = astype(equal(r.x(), r.output, r.stream), r.g.dtype(), r.stream);
-      return r.set(0, multiply(divide(r.g, sum(hits, r.axes(), true, r.stream), r.stream), hits, r.stream));
+      return r.set(
+          0, multiply(divide(r.g, sum(hits, r.axes(), true, r.stream), r.stream), hits, r.stream));
     }
     default: return;
   }
@@ -136,8 +147,10 @@ void reduction(Rule& r) {
 void matmul_rule(Rule& r) {
   const array& a = r.inputs[0];
   const array& b = r.inputs[1];
-  if (r.wanted[0]) r.set(0, sum_to(matmul(r.g, swapaxes(b, -1, -2, r.stream), r.stream), a.shape(), r.stream));
-  if (r.wanted[1]) r.set(1, sum_to(matmul(swapaxes(a, -1, -2, r.stream), r.g, r.stream), b.shape(), r.stream));
+  if (r.wanted[0])
+    r.set(0, sum_to(matmul(r.g, swapaxes(b, -1, -2, r.stream), r.stream), a.shape(), r.stream));
+  if (r.wanted[1])
+    r.set(1, sum_to(matmul(swapaxes(a, -1, -2, r.stream), r.g, r.stream), b.shape(), r.stream));
 }
 
 void concatenate_rule(Rule& r) {
@@ -168,9 +181,9 @@ void scatter_rule(Rule& r) {
   const array& updates = r.inputs[1];
   Shape sizes(updates.shape().end() - static_cast<long>(r.x().ndim()), updates.shape().end());
   if (r.wanted[0]) {
-    r.set(0, mode == ScatterMode::add
-                 ? r.g
-                 : scatter(r.g, indices, zeros_like(updates, r.stream), axes_after(r, 1), r.stream));
+    r.set(0, mode == ScatterMode::add ? r.g
+                                      : scatter(r.g, indices, zeros_like(updates, r.stream),
+                                                axes_after(r, 1), r.stream));
   }
   if (r.wanted[1]) r.set(1, gather(r.g, indices, axes_after(r, 1), sizes, r.stream));
 }
@@ -228,10 +241,14 @@ void kernel(Rule& r) {
     case Op::packed_matmul: {
       if (r.wanted[1]) refuse(r.node, "for its packed weights");
       auto format = static_cast<PackedFormat>(r.params()[0]);
-      return r.set(0, matmul(r.g, packed_dequantize(r.inputs[1], format, r.g.dtype(), r.stream), r.stream));
+      return r.set(
+          0, matmul(r.g, packed_dequantize(r.inputs[1], format, r.g.dtype(), r.stream), r.stream));
     }
-    case Op::argmax: case Op::argmin: case Op::argsort: case Op::argpartition: case Op::arange:
-      return;
+    case Op::argmax:
+    case Op::argmin:
+    case Op::argsort:
+    case Op::argpartition:
+    case Op::arange: return;
     default: refuse(r.node, "yet");
   }
 }
@@ -240,7 +257,12 @@ void kernel(Rule& r) {
 
 Derivatives vjp_of(const Node* node, const array& output, const array& g,
                    const std::vector<bool>& wanted) {
-  Rule r{node, output, g, inputs_of(node), wanted, Stream(node->stream, Device::cpu),
+  Rule r{node,
+         output,
+         g,
+         inputs_of(node),
+         wanted,
+         Stream(node->stream, Device::cpu),
          Derivatives(node->inputs.size())};
   switch (op_info(node->op).form) {
     case OpForm::Elementwise: elementwise(r); break;

@@ -42,7 +42,8 @@ struct Batch {
   }
   std::vector<int> shifted_axes(size_t first = 0) const {
     std::vector<int> axes;
-    for (size_t k = first; k < node->params.size(); ++k) axes.push_back(static_cast<int>(node->params[k]) + 1);
+    for (size_t k = first; k < node->params.size(); ++k)
+      axes.push_back(static_cast<int>(node->params[k]) + 1);
     return axes;
   }
   array again(const std::vector<array>& inputs, Params params) const {
@@ -75,7 +76,9 @@ array strided(const Batch& b) {
     Shape along(shape.size(), 1);
     along[d] = shape[d];
     array steps = arange(0.0, static_cast<double>(shape[d]), 1.0, int64, b.stream);
-    index = add(index, reshape(multiply(steps, array(b.param(d + 1), int64), b.stream), along, b.stream), b.stream);
+    index = add(index,
+                reshape(multiply(steps, array(b.param(d + 1), int64), b.stream), along, b.stream),
+                b.stream);
   }
   return take(b.in[0], broadcast_to(index, shape, b.stream), 1, b.stream);
 }
@@ -93,7 +96,8 @@ array view(const Batch& b) {
     // A gate of custom_vjp (2) loses its rule: differentiating it is refused from then on (3).
     case Op::identity: return b.again({b.spread(0)}, Params{b.param(0) == 2 ? 3 : b.param(0)});
     case Op::reshape: return reshape(x, b.batched_shape(), b.stream);
-    case Op::broadcast_to: return broadcast_to(b.aligned(0, b.node->shape.size()), b.batched_shape(), b.stream);
+    case Op::broadcast_to:
+      return broadcast_to(b.aligned(0, b.node->shape.size()), b.batched_shape(), b.stream);
     case Op::squeeze: return squeeze(x, b.shifted_axes(), b.stream);
     case Op::expand_dims: return expand_dims(x, b.shifted_axes(), b.stream);
     case Op::transpose: {
@@ -113,7 +117,8 @@ std::vector<array> batch_indices(const Batch& b, size_t first) {
   for (size_t k = first; k < b.in.size(); ++k) rank = std::max(rank, b.rank(k));
   Shape along(rank + 1, 1);
   along[0] = b.size;
-  indices.push_back(reshape(arange(0.0, static_cast<double>(b.size), 1.0, int64, b.stream), along, b.stream));
+  indices.push_back(
+      reshape(arange(0.0, static_cast<double>(b.size), 1.0, int64, b.stream), along, b.stream));
   for (size_t k = first; k < b.in.size(); ++k) indices.push_back(b.aligned(k, rank));
   return indices;
 }
@@ -178,12 +183,17 @@ array kernel(const Batch& b) {
       size_t rank = b.node->shape.size();
       return matmul(b.aligned(0, rank), b.aligned(1, rank), b.stream);
     }
-    case Op::concatenate: case Op::gather_axis: case Op::scatter_axis: case Op::cumulative:
-    case Op::argmax: case Op::argmin:
-      return b.again(all_spread(b), next_axis(b));
+    case Op::concatenate:
+    case Op::gather_axis:
+    case Op::scatter_axis:
+    case Op::cumulative:
+    case Op::argmax:
+    case Op::argmin: return b.again(all_spread(b), next_axis(b));
     case Op::slice_update: return b.again(all_spread(b), sliced_params(b));
-    case Op::sort: case Op::argsort: case Op::partition: case Op::argpartition:
-      return b.again(b.in, same(b));
+    case Op::sort:
+    case Op::argsort:
+    case Op::partition:
+    case Op::argpartition: return b.again(b.in, same(b));
     case Op::gather: return gather_rule(b);
     case Op::scatter: return scatter_rule(b);
     case Op::packed_matmul:

@@ -11,7 +11,7 @@ COMMANDS = {
     "test": ("test", "[name...] [--preset P]  build and run the tests"),
     "bench": ("bench", "[name...]  measure, beside the peers that are set up"),
     "demo": ("demo", "[prompt]  set up, build, fetch a model and write text with it"),
-    "tidy": ("tidy", "[--fix]  check what keeps the house in order"),
+    "tidy": ("housekeeping", "[--fix]  check what keeps the house in order"),
     "gen": ("gen", "[--check]  write the generated files anew"),
 }
 

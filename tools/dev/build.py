@@ -4,6 +4,7 @@ import json
 import os
 import time
 
+import stamps
 from console import ROOT, Failure, jobs, elapsed, run, step
 
 
@@ -14,6 +15,10 @@ def presets():
 
 def folder(preset):
     return ROOT / "build" / preset
+
+
+def stamp(preset):
+    return f"configure-{preset}"
 
 
 def environment():
@@ -27,9 +32,11 @@ def build(preset="release", targets=(), settings=()):
         raise Failure(f"there is no preset {preset}; choose one of {', '.join(presets())}")
     started = time.monotonic()
     place = folder(preset)
-    if settings or not (place / "build.ninja").exists():
+    key = stamps.digest((ROOT / "CMakePresets.json").read_bytes())
+    if settings or not (place / "build.ninja").exists() or not stamps.done(stamp(preset), key):
         step(f"configure {preset}: find the compiler and the libraries")
         run(["cmake", "--preset", preset, *settings], quiet=True)
+        stamps.mark(stamp(preset), key)
     step(f"build {preset}: in {place.relative_to(ROOT)}, {jobs()} jobs")
     chosen = ["--target", *targets] if targets else []
     run(["cmake", "--build", place, "-j", jobs(), *chosen], env=environment())

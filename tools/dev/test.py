@@ -23,7 +23,7 @@ def run_ctest(place, names):
     step("C++ tests")
     report = results / "ctest-report.xml"
     chosen = ["-R", "|".join(names)] if names else []
-    subprocess.run(["ctest", "--test-dir", place, "-j", jobs(), "--output-on-failure", "--quiet",
+    subprocess.run(["ctest", "--test-dir", place, "-j", jobs(), "--output-on-failure",
                     "--output-junit", report, *chosen], cwd=ROOT, check=False)
     return of_ctest(report, results) if report.exists() else Totals()
 

@@ -10,12 +10,10 @@ namespace lazuli {
 Kernel find_kernel(Op op) {
   switch (op) {
 #define KERNEL(name) \
-  case Op::name:     \
-    return kernel_##name;
+  case Op::name: return kernel_##name;
 #include "backends/cpu/kernel_table.def"
 #undef KERNEL
-    default:
-      return nullptr;
+    default: return nullptr;
   }
 }
 

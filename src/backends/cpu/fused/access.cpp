@@ -68,8 +68,11 @@ void make_flat_walk(const Shape& space, std::span<const WalkInput> inputs, Walk&
   if (walk.length != 1) walk.inner.push_back(walk.length);
   for (const WalkInput& input : inputs) {
     bool single = element_count(*input.shape) == 1 && walk.length != 1;
-    OperandAccess access{input.layout->data(), input.itemsize,
-                         single ? RowAccess::splat : RowAccess::direct, {}, {}};
+    OperandAccess access{input.layout->data(),
+                         input.itemsize,
+                         single ? RowAccess::splat : RowAccess::direct,
+                         {},
+                         {}};
     if (!walk.inner.empty()) access.inner.push_back(single ? 0 : input.itemsize);
     walk.operands.push_back(std::move(access));
   }
@@ -77,8 +80,7 @@ void make_flat_walk(const Shape& space, std::span<const WalkInput> inputs, Walk&
 
 }  // namespace
 
-void make_walk(const Shape& space, size_t row_axes, std::span<const WalkInput> inputs,
-               Walk& walk) {
+void make_walk(const Shape& space, size_t row_axes, std::span<const WalkInput> inputs, Walk& walk) {
   walk.rows = walk.length = 1;
   walk.outer.clear();
   walk.inner.clear();

@@ -204,7 +204,7 @@ class Compiler {
     Dtype::Val dtype = value(v).dtype;
     if (in_accumulator(dtype)) {
       into_accumulator(v);
-      emit(dtype == Dtype::Val::float32    ? table_.store_f32
+      emit(dtype == Dtype::Val::float32   ? table_.store_f32
            : dtype == Dtype::Val::float16 ? table_.store_f16
                                           : table_.store_bf16,
            0, 0, slot);
@@ -229,7 +229,7 @@ class Compiler {
     const FusedValue& x = value(v);
     Dtype::Val from = value(x.inputs[0]).dtype;
     if (x.op == Op::select) return select(v);
-    if (x.op == Op::astype || x.op == Op::copy) return convert(v);
+    if (x.op == Op::astype || x.op == Op::copy || x.op == Op::identity) return convert(v);
     if (!in_accumulator(from)) return tile(v);
     size_t op = static_cast<size_t>(x.op);
     if (x.dtype == Dtype::Val::bool_) return test(v, op);
@@ -312,7 +312,8 @@ class Compiler {
     Dtype::Val target = widened(x.dtype);
     Tile loop = elementwise_tile(x.op, source, target);
     if (!loop) {
-      throw TypeError("[" + std::string(op_info(x.op).name) + "] has no form for this dtype on the CPU.");
+      throw TypeError("[" + std::string(op_info(x.op).name) +
+                      "] has no form for this dtype on the CPU.");
     }
     memory_[v] = home_for(v);
     emit_tile(loop, memory_[v], in[0], in[1], in[2]);
@@ -339,11 +340,15 @@ class Compiler {
     if (in_accumulator(x.dtype)) {
       into_accumulator(from);
       bool sum = x.op == Op::sum, prod = x.op == Op::prod, max = x.op == Op::max;
-      emit(sum ? table_.reduce_sum : prod ? table_.reduce_prod : max ? table_.reduce_max
-                                                                     : table_.reduce_min,
+      emit(sum    ? table_.reduce_sum
+           : prod ? table_.reduce_prod
+           : max  ? table_.reduce_max
+                  : table_.reduce_min,
            0, 0, state);
-      reducer = sum ? &table_.float_sum : prod ? &table_.float_prod : max ? &table_.float_max
-                                                                          : &table_.float_min;
+      reducer = sum    ? &table_.float_sum
+                : prod ? &table_.float_prod
+                : max  ? &table_.float_max
+                       : &table_.float_min;
     } else {
       reducer = tile_reducer(x.op, x.dtype);
       uint16_t in = in_memory(from);

@@ -21,7 +21,7 @@ using Tile = void (*)(int64_t n, void* out, const void* a, const void* b, const 
 
 struct Instruction {
   void (*stage)();  // of the type the stages of the chosen SIMD target have
-  Tile tile;        // of tile stages
+  Tile tile;  // of tile stages
   uint16_t a, b, c, out;
 };
 
@@ -33,9 +33,9 @@ struct Slot {
 // What a thread carries through a chain.
 struct Context {
   Slot* slots;
-  int64_t i;          // first element of the block, within the row
-  int64_t n;          // elements of the block
-  bool nontemporal;   // outputs bypass the caches
+  int64_t i;  // first element of the block, within the row
+  int64_t n;  // elements of the block
+  bool nontemporal;  // outputs bypass the caches
 };
 
 // The largest block of any target, in elements; scratch blocks have room for it.
@@ -47,22 +47,22 @@ inline constexpr int64_t state_bytes = block_max * 4;
 struct Reducer {
   Tile tile;  // of dtypes that are not computed in the accumulator: out is the state
   void (*init)(void* state);
-  void (*finish)(const void* state, void* total);   // from lanes to one total
+  void (*finish)(const void* state, void* total);  // from lanes to one total
   void (*combine)(void* total, const void* other);  // totals
-  void (*write)(const void* total, void* value);    // in the dtype's own form
+  void (*write)(const void* total, void* value);  // in the dtype's own form
 };
 
 enum class SlotKind : uint8_t {
   unused,
-  operand,     // Full operand
-  row_value,   // Row operand: one block of copies, refreshed for each row
-  constant,    // one block of copies of a scalar
-  temporary,   // scratch block
+  operand,  // Full operand
+  row_value,  // Row operand: one block of copies, refreshed for each row
+  constant,  // one block of copies of a scalar
+  temporary,  // scratch block
   row_buffer,  // Full value kept from one phase to another: one row
-  output,      // Full output
+  output,  // Full output
   row_output,  // Row output: scratch block, its first element is kept
-  state,       // of a reduction
-  reduced,     // one block of copies of a reduction's result
+  state,  // of a reduction
+  reduced,  // one block of copies of a reduction's result
 };
 
 inline constexpr uint16_t nowhere = 0xffff;
@@ -70,7 +70,7 @@ inline constexpr uint16_t nowhere = 0xffff;
 struct SlotInfo {
   SlotKind kind;
   Dtype::Val dtype;  // of the elements in the slot
-  uint16_t value;    // index in FusedStep::values
+  uint16_t value;  // index in FusedStep::values
   uint16_t other = nowhere;  // state: slot of the result; reduced: slot of the Row output
 };
 
@@ -104,11 +104,11 @@ struct StageTable {
   Stage round_f16, round_bf16;
   Stage select_true, select_false;  // accumulator is taken where the condition holds, or not
   Stage reduce_sum, reduce_prod, reduce_max, reduce_min;
-  Stage unary[static_cast<size_t>(Op::count_)];       // accumulator = f(accumulator)
-  Stage test[static_cast<size_t>(Op::count_)];        // booleans in `out` = f(accumulator)
-  Stage binary[static_cast<size_t>(Op::count_)];      // accumulator = f(accumulator, a)
-  Stage reversed[static_cast<size_t>(Op::count_)];    // accumulator = f(a, accumulator)
-  Stage compare[static_cast<size_t>(Op::count_)];     // booleans in `out` = f(accumulator, a)
+  Stage unary[static_cast<size_t>(Op::count_)];  // accumulator = f(accumulator)
+  Stage test[static_cast<size_t>(Op::count_)];  // booleans in `out` = f(accumulator)
+  Stage binary[static_cast<size_t>(Op::count_)];  // accumulator = f(accumulator, a)
+  Stage reversed[static_cast<size_t>(Op::count_)];  // accumulator = f(a, accumulator)
+  Stage compare[static_cast<size_t>(Op::count_)];  // booleans in `out` = f(accumulator, a)
   Stage compare_reversed[static_cast<size_t>(Op::count_)];
   void (*run)(const Instruction* first, Context* context, int64_t begin, int64_t end);
   Reducer float_sum, float_prod, float_max, float_min;

@@ -47,10 +47,17 @@ int64_t itemsize(Dtype::Val d) {
 // `count` copies of an element.
 void splat(const void* element, int64_t size, int64_t count, char* to) {
   switch (size) {
-    case 1: std::memset(to, *static_cast<const uint8_t*>(element), static_cast<size_t>(count)); break;
-    case 2: std::fill_n(reinterpret_cast<uint16_t*>(to), count, *static_cast<const uint16_t*>(element)); break;
-    case 4: std::fill_n(reinterpret_cast<uint32_t*>(to), count, *static_cast<const uint32_t*>(element)); break;
-    default: std::fill_n(reinterpret_cast<uint64_t*>(to), count, *static_cast<const uint64_t*>(element));
+    case 1:
+      std::memset(to, *static_cast<const uint8_t*>(element), static_cast<size_t>(count));
+      break;
+    case 2:
+      std::fill_n(reinterpret_cast<uint16_t*>(to), count, *static_cast<const uint16_t*>(element));
+      break;
+    case 4:
+      std::fill_n(reinterpret_cast<uint32_t*>(to), count, *static_cast<const uint32_t*>(element));
+      break;
+    default:
+      std::fill_n(reinterpret_cast<uint64_t*>(to), count, *static_cast<const uint64_t*>(element));
   }
 }
 
@@ -72,7 +79,10 @@ void splat_widened(const void* element, Dtype::Val dtype, int64_t count, char* t
 class Runner {
  public:
   Runner(const FusedStep& step, const Program& program, const FusedBinding& binding)
-      : step_(step), program_(program), binding_(binding), walk_(walk_of_thread),
+      : step_(step),
+        program_(program),
+        binding_(binding),
+        walk_(walk_of_thread),
         block_(stage_table().block) {}
 
   void run() {
@@ -116,7 +126,8 @@ class Runner {
     int64_t parts_per_row = 1;
     int64_t tasks_wanted = threads * 4;
     if (!reduces && walk_.rows < tasks_wanted) {
-      parts_per_row = std::max<int64_t>(1, std::min(tasks_wanted / walk_.rows, walk_.length / (block_ * 16)));
+      parts_per_row =
+          std::max<int64_t>(1, std::min(tasks_wanted / walk_.rows, walk_.length / (block_ * 16)));
     }
     int64_t part = (walk_.length + parts_per_row - 1) / parts_per_row;
     part = (part + block_ - 1) / block_ * block_;
@@ -144,9 +155,7 @@ class Runner {
     return at;
   }
 
-  int64_t row_buffer_bytes() const {
-    return ((walk_.length + block_) * 8 + 63) / 64 * 64;
-  }
+  int64_t row_buffer_bytes() const { return ((walk_.length + block_) * 8 + 63) / 64 * 64; }
 
   size_t arena_bytes() const {
     size_t bytes = 0;

@@ -30,14 +30,14 @@ struct Scalar {
 template <class T>
 inline constexpr bool wraps = std::is_integral_v<T> && !std::is_same_v<T, bool>;
 
-#define LAZULI_ARITHMETIC(sign)                                              \
-  template <class T>                                                        \
-  Scalar<T> operator sign(Scalar<T> a, Scalar<T> b) {                        \
-    if constexpr (wraps<T>) {                                               \
+#define LAZULI_ARITHMETIC(sign)                                                        \
+  template <class T>                                                                   \
+  Scalar<T> operator sign(Scalar<T> a, Scalar<T> b) {                                  \
+    if constexpr (wraps<T>) {                                                          \
       return static_cast<T>(static_cast<Wide<T>>(a.v) sign static_cast<Wide<T>>(b.v)); \
-    } else {                                                                \
-      return static_cast<T>(a.v sign b.v);                                  \
-    }                                                                       \
+    } else {                                                                           \
+      return static_cast<T>(a.v sign b.v);                                             \
+    }                                                                                  \
   }
 LAZULI_ARITHMETIC(+)
 LAZULI_ARITHMETIC(-)
@@ -63,28 +63,50 @@ bool less(T a, T b) {
   }
 }
 template <class T>
-bool operator==(Scalar<T> a, Scalar<T> b) { return a.v == b.v; }
+bool operator==(Scalar<T> a, Scalar<T> b) {
+  return a.v == b.v;
+}
 template <class T>
-bool operator!=(Scalar<T> a, Scalar<T> b) { return !(a.v == b.v); }
+bool operator!=(Scalar<T> a, Scalar<T> b) {
+  return !(a.v == b.v);
+}
 template <class T>
-bool operator<(Scalar<T> a, Scalar<T> b) { return less(a.v, b.v); }
+bool operator<(Scalar<T> a, Scalar<T> b) {
+  return less(a.v, b.v);
+}
 template <class T>
-bool operator>(Scalar<T> a, Scalar<T> b) { return less(b.v, a.v); }
+bool operator>(Scalar<T> a, Scalar<T> b) {
+  return less(b.v, a.v);
+}
 template <class T>
-bool operator<=(Scalar<T> a, Scalar<T> b) { return less(a.v, b.v) || a.v == b.v; }
+bool operator<=(Scalar<T> a, Scalar<T> b) {
+  return less(a.v, b.v) || a.v == b.v;
+}
 template <class T>
-bool operator>=(Scalar<T> a, Scalar<T> b) { return less(b.v, a.v) || a.v == b.v; }
+bool operator>=(Scalar<T> a, Scalar<T> b) {
+  return less(b.v, a.v) || a.v == b.v;
+}
 
 template <class T>
-bool nonzero(Scalar<T> a) { return a.v != T{}; }
+bool nonzero(Scalar<T> a) {
+  return a.v != T{};
+}
 template <class T>
-bool logical_not(Scalar<T> a) { return !nonzero(a); }
+bool logical_not(Scalar<T> a) {
+  return !nonzero(a);
+}
 template <class T>
-bool logical_and(Scalar<T> a, Scalar<T> b) { return nonzero(a) && nonzero(b); }
+bool logical_and(Scalar<T> a, Scalar<T> b) {
+  return nonzero(a) && nonzero(b);
+}
 template <class T>
-bool logical_or(Scalar<T> a, Scalar<T> b) { return nonzero(a) || nonzero(b); }
+bool logical_or(Scalar<T> a, Scalar<T> b) {
+  return nonzero(a) || nonzero(b);
+}
 template <class T>
-bool logical_xor(Scalar<T> a, Scalar<T> b) { return nonzero(a) != nonzero(b); }
+bool logical_xor(Scalar<T> a, Scalar<T> b) {
+  return nonzero(a) != nonzero(b);
+}
 
 // ---- Tests ----
 template <class T>
@@ -100,11 +122,17 @@ bool isinf(Scalar<T> a) {
   else return false;
 }
 template <class T>
-bool isfinite(Scalar<T> a) { return !isnan(a) && !isinf(a); }
+bool isfinite(Scalar<T> a) {
+  return !isnan(a) && !isinf(a);
+}
 template <class T>
-bool isposinf(Scalar<T> a) { return isinf(a) && a > Scalar<T>(0); }
+bool isposinf(Scalar<T> a) {
+  return isinf(a) && a > Scalar<T>(0);
+}
 template <class T>
-bool isneginf(Scalar<T> a) { return isinf(a) && a < Scalar<T>(0); }
+bool isneginf(Scalar<T> a) {
+  return isinf(a) && a < Scalar<T>(0);
+}
 
 // ---- Signs and parts ----
 template <class T>
@@ -141,12 +169,12 @@ auto imag(Scalar<T> a) {
 }
 
 // ---- Rounding ----
-#define LAZULI_ROUNDING(name)                                              \
-  template <class T>                                                      \
-  Scalar<T> name(Scalar<T> a) {                                           \
+#define LAZULI_ROUNDING(name)                                                                  \
+  template <class T>                                                                           \
+  Scalar<T> name(Scalar<T> a) {                                                                \
     if constexpr (is_complex<T>) return Complex(std::name(a.v.real()), std::name(a.v.imag())); \
-    else if constexpr (std::is_floating_point_v<T>) return std::name(a.v); \
-    else return a;                                                        \
+    else if constexpr (std::is_floating_point_v<T>) return std::name(a.v);                     \
+    else return a;                                                                             \
   }
 LAZULI_ROUNDING(ceil)
 LAZULI_ROUNDING(floor)
@@ -155,9 +183,11 @@ LAZULI_ROUNDING(rint)
 #undef LAZULI_ROUNDING
 
 // ---- Functions of the C library, for double and complex ----
-#define LAZULI_LIBRARY(name) \
-  template <class T>         \
-  Scalar<T> name(Scalar<T> a) { return std::name(a.v); }
+#define LAZULI_LIBRARY(name)    \
+  template <class T>            \
+  Scalar<T> name(Scalar<T> a) { \
+    return std::name(a.v);      \
+  }
 LAZULI_LIBRARY(acos)
 LAZULI_LIBRARY(acosh)
 LAZULI_LIBRARY(asin)
@@ -177,9 +207,13 @@ LAZULI_LIBRARY(tan)
 LAZULI_LIBRARY(tanh)
 #undef LAZULI_LIBRARY
 template <class T>
-Scalar<T> rsqrt(Scalar<T> a) { return T(1) / std::sqrt(a.v); }
+Scalar<T> rsqrt(Scalar<T> a) {
+  return T(1) / std::sqrt(a.v);
+}
 template <class T>
-Scalar<T> sigmoid(Scalar<T> a) { return T(1) / (T(1) + std::exp(-a.v)); }
+Scalar<T> sigmoid(Scalar<T> a) {
+  return T(1) / (T(1) + std::exp(-a.v));
+}
 template <class T>
 Scalar<T> log2(Scalar<T> a) {
   if constexpr (is_complex<T>) return std::log(a.v) * 1.4426950408889634f;
@@ -218,17 +252,21 @@ Scalar<T> logaddexp(Scalar<T> a, Scalar<T> b) {
   }
 }
 template <class T>
-Scalar<T> atan2(Scalar<T> a, Scalar<T> b) { return std::atan2(a.v, b.v); }
+Scalar<T> atan2(Scalar<T> a, Scalar<T> b) {
+  return std::atan2(a.v, b.v);
+}
 
 // Newton's method on erf, from Giles' approximation (see float_math-inl.h).
 inline double erfinv_estimate(double x) {
   double w = -std::log((1 - x) * (1 + x)), p;
   if (w < 5) {
     double c = w - 2.5;
-    p = 1.50140941 + c * (0.246640727 + c * (-0.00417768164 + c * (-0.00125372503 + c * 0.00021858087)));
+    p = 1.50140941 +
+        c * (0.246640727 + c * (-0.00417768164 + c * (-0.00125372503 + c * 0.00021858087)));
   } else {
     double t = std::sqrt(w) - 3;
-    p = 2.83297682 + t * (1.00167406 + t * (0.00943887047 + t * (-0.0076224613 + t * 0.00573950773)));
+    p = 2.83297682 +
+        t * (1.00167406 + t * (0.00943887047 + t * (-0.0076224613 + t * 0.00573950773)));
   }
   return p * x;
 }
@@ -318,11 +356,17 @@ Scalar<T> invert(Scalar<T> a) {
   else return static_cast<T>(~a.v);
 }
 template <class T>
-Scalar<T> bit_and(Scalar<T> a, Scalar<T> b) { return static_cast<T>(a.v & b.v); }
+Scalar<T> bit_and(Scalar<T> a, Scalar<T> b) {
+  return static_cast<T>(a.v & b.v);
+}
 template <class T>
-Scalar<T> bit_or(Scalar<T> a, Scalar<T> b) { return static_cast<T>(a.v | b.v); }
+Scalar<T> bit_or(Scalar<T> a, Scalar<T> b) {
+  return static_cast<T>(a.v | b.v);
+}
 template <class T>
-Scalar<T> bit_xor(Scalar<T> a, Scalar<T> b) { return static_cast<T>(a.v ^ b.v); }
+Scalar<T> bit_xor(Scalar<T> a, Scalar<T> b) {
+  return static_cast<T>(a.v ^ b.v);
+}
 // Shifting by the width or more gives 0, or the sign.
 template <class T>
 bool shifts_out(T by) {

@@ -12,8 +12,8 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backends/cpu/fused/stages.cpp"
-#include "hwy/foreach_target.h"  // IWYU pragma: keep
 #include "hwy/cache_control.h"
+#include "hwy/foreach_target.h"  // IWYU pragma: keep
 #include "hwy/highway.h"
 
 #include "backends/cpu/fused/float_math-inl.h"
@@ -26,8 +26,7 @@ using Next = void (*)(const Instruction*, Context*, V, V, V, V, V, V, V, V);
 
 #define LAZULI_ACCUMULATOR V v0, V v1, V v2, V v3, V v4, V v5, V v6, V v7
 #define LAZULI_PASS v0, v1, v2, v3, v4, v5, v6, v7
-#define LAZULI_NEXT \
-  return reinterpret_cast<Next>(at[1].stage)(at + 1, context, LAZULI_PASS)
+#define LAZULI_NEXT return reinterpret_cast<Next>(at[1].stage)(at + 1, context, LAZULI_PASS)
 
 constexpr size_t vectors = 8;
 HWY_INLINE int64_t block() { return static_cast<int64_t>(vectors * Lanes(D())); }
@@ -124,10 +123,15 @@ HWY_INLINE void store_block(const Context* context, const Block& b, char* p) {
   std::memcpy(p, static_cast<const void*>(padded), static_cast<size_t>(context->n) * sizeof(T));
 }
 
-#define LAZULI_GATHER_BLOCK(b) Block b{{LAZULI_PASS}}
-#define LAZULI_SPREAD_BLOCK(b)                                     \
-  v0 = b.v[0], v1 = b.v[1], v2 = b.v[2], v3 = b.v[3], v4 = b.v[4], \
-  v5 = b.v[5], v6 = b.v[6], v7 = b.v[7]
+#define LAZULI_GATHER_BLOCK(b) \
+  Block b {                    \
+    {                          \
+      LAZULI_PASS              \
+    }                          \
+  }
+#define LAZULI_SPREAD_BLOCK(b)                                                               \
+  v0 = b.v[0], v1 = b.v[1], v2 = b.v[2], v3 = b.v[3], v4 = b.v[4], v5 = b.v[5], v6 = b.v[6], \
+  v7 = b.v[7]
 
 // ---- Moving ----
 void end_stage(const Instruction*, Context*, LAZULI_ACCUMULATOR) {
@@ -135,8 +139,8 @@ void end_stage(const Instruction*, Context*, LAZULI_ACCUMULATOR) {
 }
 
 void tile_stage(const Instruction* at, Context* context, LAZULI_ACCUMULATOR) {
-  at->tile(context->n, address(context, at->out), address(context, at->a),
-           address(context, at->b), address(context, at->c));
+  at->tile(context->n, address(context, at->out), address(context, at->a), address(context, at->b),
+           address(context, at->c));
   LAZULI_NEXT;
 }
 
@@ -229,7 +233,8 @@ void compare_stage(const Instruction* at, Context* context, LAZULI_ACCUMULATOR) 
   load_block<F32>(context, address(context, at->a), other);
   HWY_ALIGN uint8_t bytes[vectors * HWY_MAX_BYTES / 4];
   for (size_t k = 0; k < vectors; ++k) {
-    Mask m = Reversed ? F()(Float(other.v[k]), Float(b.v[k])) : F()(Float(b.v[k]), Float(other.v[k]));
+    Mask m =
+        Reversed ? F()(Float(other.v[k]), Float(b.v[k])) : F()(Float(b.v[k]), Float(other.v[k]));
     Bool::store(m, bytes + k * Lanes(D()));
   }
   std::memcpy(address(context, at->out), bytes, static_cast<size_t>(context->n));
@@ -237,11 +242,11 @@ void compare_stage(const Instruction* at, Context* context, LAZULI_ACCUMULATOR) 
 }
 
 // The second operand's block at `from`; all of it can be read.
-#define LAZULI_APPLY_BINARY(from)                                          \
-  auto apply = [&](V x, size_t k) HWY_ATTR {                               \
-    V y = hn::LoadU(D(), (from) + k * Lanes(D()));                         \
-    return Reversed ? F()(Float(y), Float(x)).v : F()(Float(x), Float(y)).v; \
-  };                                                                       \
+#define LAZULI_APPLY_BINARY(from)                                             \
+  auto apply = [&](V x, size_t k) HWY_ATTR {                                  \
+    V y = hn::LoadU(D(), (from) + k * Lanes(D()));                            \
+    return Reversed ? F()(Float(y), Float(x)).v : F()(Float(x), Float(y)).v;  \
+  };                                                                          \
   v0 = apply(v0, 0), v1 = apply(v1, 1), v2 = apply(v2, 2), v3 = apply(v3, 3); \
   v4 = apply(v4, 4), v5 = apply(v5, 5), v6 = apply(v6, 6), v7 = apply(v7, 7)
 
@@ -341,8 +346,10 @@ void finish_state(const void* state, void* total) {
   for (int64_t k = 0; k < block(); ++k) {
     if constexpr (std::is_same_v<R, Sum>) result += lanes[k];
     if constexpr (std::is_same_v<R, Prod>) result *= lanes[k];
-    if constexpr (std::is_same_v<R, Max>) result = extreme(static_cast<float>(result), lanes[k], true);
-    if constexpr (std::is_same_v<R, Min>) result = extreme(static_cast<float>(result), lanes[k], false);
+    if constexpr (std::is_same_v<R, Max>)
+      result = extreme(static_cast<float>(result), lanes[k], true);
+    if constexpr (std::is_same_v<R, Min>)
+      result = extreme(static_cast<float>(result), lanes[k], false);
   }
 }
 
@@ -352,8 +359,10 @@ void combine_totals(void* total, const void* other) {
   double x = *static_cast<const double*>(other);
   if constexpr (std::is_same_v<R, Sum>) result += x;
   if constexpr (std::is_same_v<R, Prod>) result *= x;
-  if constexpr (std::is_same_v<R, Max>) result = extreme(static_cast<float>(result), static_cast<float>(x), true);
-  if constexpr (std::is_same_v<R, Min>) result = extreme(static_cast<float>(result), static_cast<float>(x), false);
+  if constexpr (std::is_same_v<R, Max>)
+    result = extreme(static_cast<float>(result), static_cast<float>(x), true);
+  if constexpr (std::is_same_v<R, Min>)
+    result = extreme(static_cast<float>(result), static_cast<float>(x), false);
 }
 
 inline void write_total(const void* total, void* value) {
@@ -393,7 +402,8 @@ StageTable::Stage erase(S stage) {
 // Rows whose results are too cheap to go through a loop.
 constexpr bool is_short(Op op) {
   return op == Op::abs || op == Op::negative || op == Op::square || op == Op::floor ||
-         op == Op::ceil || op == Op::trunc || op == Op::rint || op == Op::conjugate || op == Op::real;
+         op == Op::ceil || op == Op::trunc || op == Op::rint || op == Op::conjugate ||
+         op == Op::real;
 }
 
 enum class RowKind { values, booleans, none };

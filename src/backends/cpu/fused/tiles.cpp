@@ -35,7 +35,9 @@ struct Stored<Scalar<T>> {
   using type = T;
 };
 template <class T>
-T stored(Scalar<T> x) { return x.v; }
+T stored(Scalar<T> x) {
+  return x.v;
+}
 inline bool stored(bool x) { return x; }
 
 template <class T, class F>
@@ -55,17 +57,21 @@ void binary_tile(int64_t n, void* out, const void* a, const void* b, const void*
   for (int64_t i = 0; i < n; ++i) to[i] = stored(F()(Scalar<T>(x[i]), Scalar<T>(y[i])));
 }
 
-#define UNARY(name, accepted, result, low, high, forward, gradient)  \
-  struct name##_form {                                               \
-    static constexpr Accepts accepts = Accepts::accepted;            \
-    template <class T>                                               \
-    auto operator()(T x) const { return forward; }                   \
+#define UNARY(name, accepted, result, low, high, forward, gradient) \
+  struct name##_form {                                              \
+    static constexpr Accepts accepts = Accepts::accepted;           \
+    template <class T>                                              \
+    auto operator()(T x) const {                                    \
+      return forward;                                               \
+    }                                                               \
   };
 #define BINARY(name, accepted, result, xl, xh, yl, yh, forward, gx, gy) \
   struct name##_form {                                                  \
     static constexpr Accepts accepts = Accepts::accepted;               \
     template <class T>                                                  \
-    auto operator()(T x, T y) const { return forward; }                 \
+    auto operator()(T x, T y) const {                                   \
+      return forward;                                                   \
+    }                                                                   \
   };
 #include "ops/table/binary.def"
 #include "ops/table/unary.def"
@@ -80,8 +86,8 @@ struct Tables {
 
 // float32 is served by the accumulator, and halves are widened to it.
 template <class T>
-constexpr bool has_tiles = !std::is_same_v<T, float> && !std::is_same_v<T, float16_t> &&
-                           !std::is_same_v<T, bfloat16_t>;
+constexpr bool has_tiles =
+    !std::is_same_v<T, float> && !std::is_same_v<T, float16_t> && !std::is_same_v<T, bfloat16_t>;
 
 template <class F, bool Binary>
 void add_op(Tables& tables, Op op) {
@@ -124,9 +130,8 @@ Tables make_tables() {
     visit(static_cast<Dtype::Val>(from), [&]<class From>() {
       tables.by_op[static_cast<size_t>(Op::select)][from] = select_tile<From>;
       for (size_t to = 0; to < dtype_count; ++to) {
-        visit(static_cast<Dtype::Val>(to), [&]<class To>() {
-          tables.convert[from][to] = convert_tile<From, To>;
-        });
+        visit(static_cast<Dtype::Val>(to),
+              [&]<class To>() { tables.convert[from][to] = convert_tile<From, To>; });
       }
     });
   }
@@ -166,7 +171,8 @@ Total<T> step(Total<T> total, Total<T> x) {
     }
   } else if constexpr (is_complex<T>) {
     Complex a(total), b(x);
-    return op == Op::max ? maximum(Scalar<T>(a), Scalar<T>(b)).v : minimum(Scalar<T>(a), Scalar<T>(b)).v;
+    return op == Op::max ? maximum(Scalar<T>(a), Scalar<T>(b)).v
+                         : minimum(Scalar<T>(a), Scalar<T>(b)).v;
   } else {
     return op == Op::max ? maximum(Scalar<T>(total), Scalar<T>(x)).v
                          : minimum(Scalar<T>(total), Scalar<T>(x)).v;
@@ -218,7 +224,7 @@ const Reducer* reducer() {
 
 Tile elementwise_tile(Op op, Dtype::Val input, Dtype::Val output) {
   static const Tables tables = make_tables();
-  if (op == Op::astype || op == Op::copy) {
+  if (op == Op::astype || op == Op::copy || op == Op::identity) {
     return tables.convert[static_cast<size_t>(input)][static_cast<size_t>(output)];
   }
   return tables.by_op[static_cast<size_t>(op)][static_cast<size_t>(input)];

@@ -56,8 +56,10 @@ template <class T>
 T merged(T old, T value, ScatterMode mode) {
   if constexpr (std::is_same_v<T, bool>) {
     switch (mode) {
-      case ScatterMode::add: case ScatterMode::maximum: return old || value;
-      case ScatterMode::multiply: case ScatterMode::minimum: return old && value;
+      case ScatterMode::add:
+      case ScatterMode::maximum: return old || value;
+      case ScatterMode::multiply:
+      case ScatterMode::minimum: return old && value;
       default: return value;
     }
   } else if constexpr (std::is_same_v<T, complex64_t>) {
@@ -75,7 +77,8 @@ T merged(T old, T value, ScatterMode mode) {
     using U = std::conditional_t<(sizeof(T) < 8), uint32_t, uint64_t>;
     switch (mode) {
       case ScatterMode::add: return static_cast<T>(static_cast<U>(old) + static_cast<U>(value));
-      case ScatterMode::multiply: return static_cast<T>(static_cast<U>(old) * static_cast<U>(value));
+      case ScatterMode::multiply:
+        return static_cast<T>(static_cast<U>(old) * static_cast<U>(value));
       case ScatterMode::maximum: return std::max(old, value);
       case ScatterMode::minimum: return std::min(old, value);
       default: return value;
@@ -128,8 +131,8 @@ void kernel_gather(const KernelCall& call) {
   int64_t count = call.output.size() * itemsize / block;
   Indices indices(call.inputs.subspan(1));
   size_t axes = call.node->params.size();
-  bool contiguous = is_dense(slice, source.layout->dense ? dense_strides(*source.shape)
-                                                         : source.layout->strides);
+  bool contiguous =
+      is_dense(slice, source.layout->dense ? dense_strides(*source.shape) : source.layout->strides);
   int64_t tasks = std::clamp<int64_t>(count * block / serial_bytes, 1, count);
   if (count == 0) return;
   ThreadPool::instance().run(tasks, [&](int64_t task) {
@@ -137,7 +140,8 @@ void kernel_gather(const KernelCall& call) {
       const char* at = source.data();
       for (size_t k = 0; k < axes; ++k) {
         size_t axis = static_cast<size_t>(call.node->params[k]);
-        at += checked("gather", indices.at(k, i), (*source.shape)[axis] - slice[axis] + 1) * from[axis];
+        at += checked("gather", indices.at(k, i), (*source.shape)[axis] - slice[axis] + 1) *
+              from[axis];
       }
       char* place = call.output.data() + i * block;
       if (contiguous) {
@@ -176,7 +180,8 @@ void kernel_scatter(const KernelCall& call) {
       int64_t room = (*call.output.shape)[axis] - slice[axis] + 1;
       place += checked("scatter", indices.at(k - 1, i), room) * to[axis];
     }
-    visit(call.output.dtype, [&]<class T>() { merge_block<T>(slice, update, from, place, to, mode); });
+    visit(call.output.dtype,
+          [&]<class T>() { merge_block<T>(slice, update, from, place, to, mode); });
   }
 }
 
@@ -214,10 +219,18 @@ void kernel_gather_axis(const KernelCall& call) {
   const int64_t* index = call.inputs[1].as<int64_t>();
   if (call.output.size() == 0) return;
   switch (call.node->type().size()) {
-    case 1: return gather_along(around, picks, call.inputs[0].as<uint8_t>(), index, call.output.as<uint8_t>());
-    case 2: return gather_along(around, picks, call.inputs[0].as<uint16_t>(), index, call.output.as<uint16_t>());
-    case 4: return gather_along(around, picks, call.inputs[0].as<uint32_t>(), index, call.output.as<uint32_t>());
-    default: return gather_along(around, picks, call.inputs[0].as<uint64_t>(), index, call.output.as<uint64_t>());
+    case 1:
+      return gather_along(around, picks, call.inputs[0].as<uint8_t>(), index,
+                          call.output.as<uint8_t>());
+    case 2:
+      return gather_along(around, picks, call.inputs[0].as<uint16_t>(), index,
+                          call.output.as<uint16_t>());
+    case 4:
+      return gather_along(around, picks, call.inputs[0].as<uint32_t>(), index,
+                          call.output.as<uint32_t>());
+    default:
+      return gather_along(around, picks, call.inputs[0].as<uint64_t>(), index,
+                          call.output.as<uint64_t>());
   }
 }
 

@@ -80,9 +80,10 @@ void product(const Tile<float>& t) {
   if (status != dnnl_success) throw RuntimeError("[matmul] oneDNN failed.");
 #elif LAZULI_HAVE_OPENBLAS
   cblas_sgemm(CblasRowMajor, t.a.transposed ? CblasTrans : CblasNoTrans,
-              t.b.transposed ? CblasTrans : CblasNoTrans, static_cast<int>(t.m), static_cast<int>(t.n),
-              static_cast<int>(t.k), 1.0f, t.a.data, static_cast<int>(t.a.stride), t.b.data,
-              static_cast<int>(t.b.stride), 0.0f, t.c, static_cast<int>(t.c_stride));
+              t.b.transposed ? CblasTrans : CblasNoTrans, static_cast<int>(t.m),
+              static_cast<int>(t.n), static_cast<int>(t.k), 1.0f, t.a.data,
+              static_cast<int>(t.a.stride), t.b.data, static_cast<int>(t.b.stride), 0.0f, t.c,
+              static_cast<int>(t.c_stride));
 #else
   own_product(t);
 #endif
@@ -100,7 +101,8 @@ void product(const Tile<T>& t) {
     cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1.0, t.a.data, lda, t.b.data, ldb, 0.0, t.c, ldc);
   } else {
     const T one(1), zero(0);
-    cblas_cgemm(CblasRowMajor, ta, tb, m, n, k, &one, t.a.data, lda, t.b.data, ldb, &zero, t.c, ldc);
+    cblas_cgemm(CblasRowMajor, ta, tb, m, n, k, &one, t.a.data, lda, t.b.data, ldb, &zero, t.c,
+                ldc);
   }
 #else
   own_product(t);
@@ -187,9 +189,11 @@ class Batches {
     ThreadPool::instance().run((count + 65535) / 65536, [&](int64_t part) {
       int64_t last = std::min(count, (part + 1) * 65536);
       if (operand.dtype == Dtype::Val::float16) {
-        for (int64_t i = part * 65536; i < last; ++i) to[i] = reinterpret_cast<const float16_t*>(from)[i];
+        for (int64_t i = part * 65536; i < last; ++i)
+          to[i] = reinterpret_cast<const float16_t*>(from)[i];
       } else {
-        for (int64_t i = part * 65536; i < last; ++i) to[i] = reinterpret_cast<const bfloat16_t*>(from)[i];
+        for (int64_t i = part * 65536; i < last; ++i)
+          to[i] = reinterpret_cast<const bfloat16_t*>(from)[i];
       }
     });
     take_copy(shape, strides);
@@ -237,11 +241,18 @@ void multiply(const KernelCall& call, T* out) {
   Batches<T> a(call.inputs[0], lead), b(call.inputs[1], lead);
   Tiling tiling(batches, m, n, k);
   ThreadPool::instance().run(batches * tiling.down * tiling.across, [&](int64_t task) {
-    int64_t batch = task / (tiling.down * tiling.across), part = task % (tiling.down * tiling.across);
-    int64_t row = part / tiling.across * tiling.rows, column = part % tiling.across * tiling.columns;
+    int64_t batch = task / (tiling.down * tiling.across),
+            part = task % (tiling.down * tiling.across);
+    int64_t row = part / tiling.across * tiling.rows,
+            column = part % tiling.across * tiling.columns;
     if (row >= m || column >= n) return;
-    Tile<T> t{std::min(tiling.rows, m - row), std::min(tiling.columns, n - column), k, a[batch],
-              b[batch], out + batch * m * n + row * n + column, n};
+    Tile<T> t{std::min(tiling.rows, m - row),
+              std::min(tiling.columns, n - column),
+              k,
+              a[batch],
+              b[batch],
+              out + batch * m * n + row * n + column,
+              n};
     t.a.data += t.a.transposed ? row : row * t.a.stride;
     t.b.data += t.b.transposed ? column * t.b.stride : column;
     product(t);

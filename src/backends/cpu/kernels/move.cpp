@@ -16,7 +16,8 @@ constexpr int64_t serial_bytes = 1 << 17;
 
 template <class T>
 void copy_items(int64_t count, const char* from, int64_t from_step, char* to, int64_t to_step) {
-  for (int64_t i = 0; i < count; ++i) std::memcpy(to + i * to_step, from + i * from_step, sizeof(T));
+  for (int64_t i = 0; i < count; ++i)
+    std::memcpy(to + i * to_step, from + i * from_step, sizeof(T));
 }
 
 void copy_run(int64_t count, int64_t itemsize, const char* from, int64_t from_step, char* to,
@@ -42,7 +43,8 @@ Merged merge(const Shape& shape, const Strides& from, const Strides& to) {
   Merged m;
   for (size_t d = 0; d < shape.size(); ++d) {
     if (shape[d] == 1) continue;
-    if (!m.shape.empty() && m.from.back() == from[d] * shape[d] && m.to.back() == to[d] * shape[d]) {
+    if (!m.shape.empty() && m.from.back() == from[d] * shape[d] &&
+        m.to.back() == to[d] * shape[d]) {
       m.shape.back() *= shape[d];
       m.from.back() = from[d];
       m.to.back() = to[d];
@@ -93,8 +95,7 @@ void copy_strided(const Shape& shape, int64_t itemsize, const char* from,
 namespace {
 
 Strides byte_strides(const Operand& operand, int64_t itemsize) {
-  Strides strides =
-      operand.layout->dense ? dense_strides(*operand.shape) : operand.layout->strides;
+  Strides strides = operand.layout->dense ? dense_strides(*operand.shape) : operand.layout->strides;
   for (int64_t& s : strides) s *= itemsize;
   return strides;
 }
@@ -109,7 +110,8 @@ void kernel_concatenate(const KernelCall& call) {
   Strides to = cpu::byte_strides(call.output, itemsize);
   char* at = call.output.data();
   for (const Operand& input : call.inputs) {
-    cpu::copy_strided(*input.shape, itemsize, input.data(), cpu::byte_strides(input, itemsize), at, to);
+    cpu::copy_strided(*input.shape, itemsize, input.data(), cpu::byte_strides(input, itemsize), at,
+                      to);
     at += input.extent(static_cast<int>(axis)) * to[axis];
   }
 }
@@ -125,7 +127,8 @@ void kernel_slice_update(const KernelCall& call) {
     at += call.node->params[d] * to[d];
     to[d] *= call.node->params[rank + d];
   }
-  cpu::copy_strided(*update.shape, itemsize, update.data(), cpu::byte_strides(update, itemsize), at, to);
+  cpu::copy_strided(*update.shape, itemsize, update.data(), cpu::byte_strides(update, itemsize), at,
+                    to);
 }
 
 }  // namespace lazuli

@@ -141,9 +141,12 @@ void reduce(const KernelCall& call) {
       arranged.push_back(shape[d]);
       from.push_back(strides[d] * itemsize);
     };
-    for (size_t d = 0; d < rank; ++d) if (!is_reduced[d] && (!neighbours || d < first)) take(d);
-    for (size_t d = 0; d < rank; ++d) if (is_reduced[d]) take(d);
-    for (size_t d = 0; d < rank; ++d) if (!is_reduced[d] && neighbours && d > first) take(d);
+    for (size_t d = 0; d < rank; ++d)
+      if (!is_reduced[d] && (!neighbours || d < first)) take(d);
+    for (size_t d = 0; d < rank; ++d)
+      if (is_reduced[d]) take(d);
+    for (size_t d = 0; d < rank; ++d)
+      if (!is_reduced[d] && neighbours && d > first) take(d);
     ordered = Layout(allocate_buffer(static_cast<size_t>(input.size() * itemsize)), 0, {}, true);
     Strides to = dense_strides(arranged);
     for (int64_t& s : to) s *= itemsize;
@@ -152,7 +155,8 @@ void reduce(const KernelCall& call) {
   }
   visit(call.output.dtype, [&]<class T>() {
     if constexpr ((op != Op::all && op != Op::any) || std::is_same_v<T, bool>) {
-      reduce_columns<op, T>(reinterpret_cast<const T*>(data), call.output.as<T>(), outer, reduced, inner);
+      reduce_columns<op, T>(reinterpret_cast<const T*>(data), call.output.as<T>(), outer, reduced,
+                            inner);
     }
   });
 }

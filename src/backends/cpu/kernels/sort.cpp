@@ -18,7 +18,8 @@ namespace {
 template <class T>
 bool is_nan(T x) {
   if constexpr (std::is_integral_v<T>) return false;
-  else if constexpr (std::is_same_v<T, complex64_t>) return std::isnan(x.real()) || std::isnan(x.imag());
+  else if constexpr (std::is_same_v<T, complex64_t>)
+    return std::isnan(x.real()) || std::isnan(x.imag());
   else return std::isnan(static_cast<float>(x));
 }
 
@@ -46,7 +47,8 @@ struct Rows {
 
 template <class F>
 void each_row(const Rows& rows, F f) {
-  int64_t tasks = std::clamp<int64_t>(rows.count * rows.length / 4096, 1, std::max<int64_t>(rows.count, 1));
+  int64_t tasks =
+      std::clamp<int64_t>(rows.count * rows.length / 4096, 1, std::max<int64_t>(rows.count, 1));
   if (rows.count == 0) return;
   ThreadPool::instance().run(tasks, [&](int64_t t) {
     for (int64_t r = rows.count * t / tasks; r < rows.count * (t + 1) / tasks; ++r) f(r);
@@ -117,16 +119,19 @@ void arg_extreme(const KernelCall& call) {
       int64_t parts = std::clamp<int64_t>(extent / 16384, 1, 64);
       std::vector<int64_t> best(static_cast<size_t>(parts));
       ThreadPool::instance().run(parts, [&](int64_t p) {
-        best[static_cast<size_t>(p)] = best_in<Largest>(x, 1, extent * p / parts, extent * (p + 1) / parts);
+        best[static_cast<size_t>(p)] =
+            best_in<Largest>(x, 1, extent * p / parts, extent * (p + 1) / parts);
       });
       int64_t winner = best[0];
-      for (int64_t b : best) if (better<Largest>(x[winner], x[b])) winner = b;
+      for (int64_t b : best)
+        if (better<Largest>(x[winner], x[b])) winner = b;
       out[0] = static_cast<uint32_t>(winner);
       return;
     }
     ThreadPool::instance().run(outer, [&](int64_t o) {
       for (int64_t i = 0; i < inner; ++i) {
-        out[o * inner + i] = static_cast<uint32_t>(best_in<Largest>(x + o * extent * inner + i, inner, 0, extent));
+        out[o * inner + i] =
+            static_cast<uint32_t>(best_in<Largest>(x + o * extent * inner + i, inner, 0, extent));
       }
     });
   });
@@ -135,7 +140,8 @@ void arg_extreme(const KernelCall& call) {
 template <class T>
 using Running = std::conditional_t<
     std::is_same_v<T, complex64_t>, std::complex<double>,
-    std::conditional_t<std::is_integral_v<T>, std::conditional_t<(sizeof(T) < 8), uint32_t, uint64_t>, double>>;
+    std::conditional_t<std::is_integral_v<T>,
+                       std::conditional_t<(sizeof(T) < 8), uint32_t, uint64_t>, double>>;
 
 template <class T>
 T joined(T a, T b, bool larger) {
@@ -164,7 +170,9 @@ void accumulate_line(const T* x, T* out, int64_t extent, int64_t stride, Scatter
         using F = std::conditional_t<std::is_same_v<T, double>, double, float>;
         running = sums ? running + static_cast<F>(value) : running * static_cast<F>(value);
       }
-      result = convert_value<T>(static_cast<std::conditional_t<std::is_same_v<T, complex64_t>, complex64_t, Running<T>>>(inclusive ? running : before_value));
+      result = convert_value<T>(
+          static_cast<std::conditional_t<std::is_same_v<T, complex64_t>, complex64_t, Running<T>>>(
+              inclusive ? running : before_value));
     } else {
       T previous = extreme;
       extreme = i == 0 ? value : joined(extreme, value, larger);
