@@ -23,9 +23,9 @@ struct NumberType {
   Dtype dtype;
 };
 constexpr NumberType number_types[] = {
-    {ValueType::uint8, uint8},     {ValueType::int8, int8},     {ValueType::uint16, uint16},
-    {ValueType::int16, int16},     {ValueType::uint32, uint32}, {ValueType::int32, int32},
-    {ValueType::float32, float32}, {ValueType::bool_, bool_},   {ValueType::uint64, uint64},
+    {ValueType::uint8, uint8},     {ValueType::int8, int8},       {ValueType::uint16, uint16},
+    {ValueType::int16, int16},     {ValueType::uint32, uint32},   {ValueType::int32, int32},
+    {ValueType::float32, float32}, {ValueType::bool_, bool_},     {ValueType::uint64, uint64},
     {ValueType::int64, int64},     {ValueType::float64, float64},
 };
 
@@ -132,8 +132,8 @@ void add_affine(const gguf::Tensor& tensor, PackedFormat format, Arrays& arrays)
 void add_tensor(const gguf::File& file, const gguf::Tensor& tensor, StreamOrDevice s,
                 Arrays& arrays) {
   std::optional<PackedFormat> format = tensor.type.packed;
-  bool is_affine = format == PackedFormat::q4_0 || format == PackedFormat::q4_1 ||
-                   format == PackedFormat::q8_0;
+  bool is_affine =
+      format == PackedFormat::q4_0 || format == PackedFormat::q4_1 || format == PackedFormat::q8_0;
   if (is_affine) return add_affine(tensor, *format, arrays);
   array values = gguf::tensor_array(file, tensor);
   if (format) values = packed_dequantize(values, *format, float16, s);
@@ -168,8 +168,8 @@ void add_metadata(gguf::Writer& writer, const std::string& key, const GGUFMetaDa
 
 gguf::TensorType tensor_type_of(const std::string& name, Dtype dtype) {
   if (std::optional<gguf::TensorType> type = gguf::tensor_type(dtype)) return *type;
-  throw TypeError("[save_gguf] Array " + io::printable(name) + " is of dtype " +
-                  dtype_name(dtype) + ", which GGUF cannot hold; convert it with astype.");
+  throw TypeError("[save_gguf] Array " + io::printable(name) + " is of dtype " + dtype_name(dtype) +
+                  ", which GGUF cannot hold; convert it with astype.");
 }
 
 uint32_t alignment_of(const std::unordered_map<std::string, GGUFMetaData>& metadata) {
@@ -181,8 +181,8 @@ uint32_t alignment_of(const std::unordered_map<std::string, GGUFMetaData>& metad
   }
   int64_t alignment = value->item<int64_t>();
   if (alignment < 0 || alignment > std::numeric_limits<uint32_t>::max()) {
-    throw ArgumentError("[save_gguf] Metadata 'general.alignment' is " +
-                        std::to_string(alignment) + ", which does not fit into 32 bits.");
+    throw ArgumentError("[save_gguf] Metadata 'general.alignment' is " + std::to_string(alignment) +
+                        ", which does not fit into 32 bits.");
   }
   return static_cast<uint32_t>(alignment);
 }

@@ -62,8 +62,9 @@ class Reader {
 
   std::span<const std::byte> take(const Field& field, uint64_t count) {
     if (count > remaining()) {
-      fail(field, position_, std::to_string(count) + " bytes are needed and " +
-                                 std::to_string(remaining()) + " are left in the file");
+      fail(field, position_,
+           std::to_string(count) + " bytes are needed and " + std::to_string(remaining()) +
+               " are left in the file");
     }
     std::span<const std::byte> taken = bytes_.subspan(position_, count);
     position_ += count;
@@ -82,9 +83,10 @@ class Reader {
     uint64_t offset = position_;
     uint64_t value = number<uint64_t>(field);
     if (value > remaining() / record_bytes) {
-      fail(field, offset, std::to_string(value) + " of at least " + std::to_string(record_bytes) +
-                              " bytes each do not fit into the " + std::to_string(remaining()) +
-                              " bytes that are left in the file");
+      fail(field, offset,
+           std::to_string(value) + " of at least " + std::to_string(record_bytes) +
+               " bytes each do not fit into the " + std::to_string(remaining()) +
+               " bytes that are left in the file");
     }
     return value;
   }
@@ -93,8 +95,9 @@ class Reader {
     uint64_t offset = position_;
     uint64_t length = number<uint64_t>(field);
     if (length > length_max) {
-      fail(field, offset, "a length of " + std::to_string(length) + " is more than the limit of " +
-                              std::to_string(length_max));
+      fail(field, offset,
+           "a length of " + std::to_string(length) + " is more than the limit of " +
+               std::to_string(length_max));
     }
     std::span<const std::byte> text = take(field, length);
     return {reinterpret_cast<const char*>(text.data()), text.size()};
@@ -110,8 +113,9 @@ class Reader {
       fail({"version"}, 4, "the file is big endian; convert it to little endian");
     }
     if (version != 2 && version != 3) {
-      fail({"version"}, 4, "version " + std::to_string(version) +
-                               " is not supported, only 2 and 3; convert the file anew");
+      fail({"version"}, 4,
+           "version " + std::to_string(version) +
+               " is not supported, only 2 and 3; convert the file anew");
     }
     file_.version_ = version;
     tensor_count_ = count({"tensor count"}, tensor_bytes_min);
@@ -262,9 +266,9 @@ class Reader {
     Field field{"shape", "tensor", tensor.name};
     int64_t row = tensor.shape.empty() ? 1 : tensor.shape.back();
     if (row % tensor.type.block_elements != 0) {
-      fail(field, info_offset, "rows of " + std::to_string(row) + " elements are no whole number " +
-                                   "of " + tensor.type.name + " blocks of " +
-                                   std::to_string(tensor.type.block_elements));
+      fail(field, info_offset,
+           "rows of " + std::to_string(row) + " elements are no whole number " + "of " +
+               tensor.type.name + " blocks of " + std::to_string(tensor.type.block_elements));
     }
     uint64_t blocks = static_cast<uint64_t>(tensor.elements / tensor.type.block_elements);
     uint64_t bytes;
@@ -284,9 +288,9 @@ class Reader {
       Tensor& tensor = file_.tensors_[i];
       Field field{"offset", "tensor", tensor.name};
       if (tensor.offset % alignment != 0) {
-        fail(field, info_offsets_[i], std::to_string(tensor.offset) +
-                                          " is not a multiple of the alignment of " +
-                                          std::to_string(alignment));
+        fail(field, info_offsets_[i],
+             std::to_string(tensor.offset) + " is not a multiple of the alignment of " +
+                 std::to_string(alignment));
       }
       uint64_t bytes = byte_count(tensor, info_offsets_[i]);
       if (bytes == 0) {
@@ -294,10 +298,9 @@ class Reader {
         continue;
       }
       if (tensor.offset > available || bytes > available - tensor.offset) {
-        fail(field, info_offsets_[i], std::to_string(bytes) + " bytes at " +
-                                          std::to_string(tensor.offset) +
-                                          " reach beyond the file's tensor data of " +
-                                          std::to_string(available) + " bytes");
+        fail(field, info_offsets_[i],
+             std::to_string(bytes) + " bytes at " + std::to_string(tensor.offset) +
+                 " reach beyond the file's tensor data of " + std::to_string(available) + " bytes");
       }
       tensor.offset += file_.data_offset_;
       tensor.bytes = bytes_.subspan(tensor.offset, bytes);
@@ -314,6 +317,8 @@ class Reader {
 
 File open(const std::string& path) { return open(io::MappedFile::open(path)); }
 
-File open(std::shared_ptr<const io::MappedFile> storage) { return Reader(std::move(storage)).read(); }
+File open(std::shared_ptr<const io::MappedFile> storage) {
+  return Reader(std::move(storage)).read();
+}
 
 }  // namespace lazuli::gguf

@@ -13,35 +13,24 @@ namespace {
 using io::printable;
 
 constexpr const char* value_type_names[] = {
-    "uint8",  "int8", "uint16", "int16", "uint32", "int32", "float32",
-    "bool",   "string", "array", "uint64", "int64", "float64",
+    "uint8", "int8",   "uint16", "int16",  "uint32", "int32",   "float32",
+    "bool",  "string", "array",  "uint64", "int64",  "float64",
 };
 
 // The types that are no packed format; those stand in the table of packed_format.h. The ones with
 // neither dtype nor packed format are known so that a file holding them can be opened and listed.
 const TensorType plain_types[] = {
-    {0, "F32", 1, 4, float32, {}},
-    {1, "F16", 1, 2, float16, {}},
-    {9, "Q8_1", 32, 40, {}, {}},
-    {15, "Q8_K", 256, 292, {}, {}},
-    {16, "IQ2_XXS", 256, 66, {}, {}},
-    {17, "IQ2_XS", 256, 74, {}, {}},
-    {18, "IQ3_XXS", 256, 98, {}, {}},
-    {19, "IQ1_S", 256, 50, {}, {}},
-    {20, "IQ4_NL", 32, 18, {}, {}},
-    {21, "IQ3_S", 256, 110, {}, {}},
-    {22, "IQ2_S", 256, 82, {}, {}},
-    {23, "IQ4_XS", 256, 136, {}, {}},
-    {24, "I8", 1, 1, int8, {}},
-    {25, "I16", 1, 2, int16, {}},
-    {26, "I32", 1, 4, int32, {}},
-    {27, "I64", 1, 8, int64, {}},
-    {28, "F64", 1, 8, float64, {}},
-    {29, "IQ1_M", 256, 56, {}, {}},
-    {30, "BF16", 1, 2, bfloat16, {}},
-    {34, "TQ1_0", 256, 54, {}, {}},
-    {35, "TQ2_0", 256, 66, {}, {}},
-    {39, "MXFP4", 32, 17, {}, {}},
+    {0, "F32", 1, 4, float32, {}},    {1, "F16", 1, 2, float16, {}},
+    {9, "Q8_1", 32, 40, {}, {}},      {15, "Q8_K", 256, 292, {}, {}},
+    {16, "IQ2_XXS", 256, 66, {}, {}}, {17, "IQ2_XS", 256, 74, {}, {}},
+    {18, "IQ3_XXS", 256, 98, {}, {}}, {19, "IQ1_S", 256, 50, {}, {}},
+    {20, "IQ4_NL", 32, 18, {}, {}},   {21, "IQ3_S", 256, 110, {}, {}},
+    {22, "IQ2_S", 256, 82, {}, {}},   {23, "IQ4_XS", 256, 136, {}, {}},
+    {24, "I8", 1, 1, int8, {}},       {25, "I16", 1, 2, int16, {}},
+    {26, "I32", 1, 4, int32, {}},     {27, "I64", 1, 8, int64, {}},
+    {28, "F64", 1, 8, float64, {}},   {29, "IQ1_M", 256, 56, {}, {}},
+    {30, "BF16", 1, 2, bfloat16, {}}, {34, "TQ1_0", 256, 54, {}, {}},
+    {35, "TQ2_0", 256, 66, {}, {}},   {39, "MXFP4", 32, 17, {}, {}},
 };
 
 // Calls `take(number)` for each number of the array, as the C++ type it has in the file.
@@ -74,7 +63,8 @@ void for_each_number(const Array& array, Take take) {
 }
 
 std::string place(const File& file, std::string_view what, std::string_view key) {
-  return "gguf file " + printable(file.path(), 1000) + ": " + std::string(what) + " " + printable(key);
+  return "gguf file " + printable(file.path(), 1000) + ": " + std::string(what) + " " +
+         printable(key);
 }
 
 const Value& require(const File& file, std::string_view key) {

@@ -35,8 +35,8 @@ size_t target_of(const std::string& path, int descriptor, size_t position, int64
   }
   int64_t target;
   if (__builtin_add_overflow(from, offset, &target) || target < 0) {
-    fail(path, "there is no position " + std::to_string(offset) + " from byte " +
-                   std::to_string(from));
+    fail(path,
+         "there is no position " + std::to_string(offset) + " from byte " + std::to_string(from));
   }
   return static_cast<size_t>(target);
 }

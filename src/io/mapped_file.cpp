@@ -120,8 +120,8 @@ void MappedFile::map(int descriptor, uint64_t size) {
   }
   // Private and writable, so that a program that writes through an array's data pointer changes its
   // own copy of the page instead of dying.
-  void* address = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE,
-                         descriptor, 0);
+  void* address =
+      ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, descriptor, 0);
   if (address == MAP_FAILED) {
     fail(path_, "mapping its " + std::to_string(size) + " bytes failed: " + system_reason(errno));
   }
@@ -132,10 +132,9 @@ void MappedFile::map(int descriptor, uint64_t size) {
 // Anonymous pages instead of a vector: growing moves page table entries, not bytes, and the start
 // is as aligned as a mapped file's.
 void MappedFile::reserve(uint64_t capacity) {
-  void* address = data_ == nullptr
-                      ? ::mmap(nullptr, capacity, PROT_READ | PROT_WRITE,
-                               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-                      : ::mremap(data_, capacity_, capacity, MREMAP_MAYMOVE);
+  void* address = data_ == nullptr ? ::mmap(nullptr, capacity, PROT_READ | PROT_WRITE,
+                                            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+                                   : ::mremap(data_, capacity_, capacity, MREMAP_MAYMOVE);
   if (address == MAP_FAILED) {
     throw MemoryError("file " + printable(path_, 1000) + ": no memory for " +
                       std::to_string(capacity) + " bytes of it: " + system_reason(errno));

@@ -23,8 +23,8 @@ struct DtypeCode {
 };
 // NumPy has no bfloat16; MLX writes it as two bytes of no type.
 constexpr DtypeCode dtype_codes[] = {
-    {bool_, "b1"},   {uint8, "u1"},   {uint16, "u2"},  {uint32, "u4"},   {uint64, "u8"},
-    {int8, "i1"},    {int16, "i2"},   {int32, "i4"},   {int64, "i8"},    {float16, "f2"},
+    {bool_, "b1"},   {uint8, "u1"},   {uint16, "u2"},   {uint32, "u4"},    {uint64, "u8"},
+    {int8, "i1"},    {int16, "i2"},   {int32, "i4"},    {int64, "i8"},     {float16, "f2"},
     {float32, "f4"}, {float64, "f8"}, {bfloat16, "V2"}, {complex64, "c8"},
 };
 
@@ -102,7 +102,8 @@ class Parser {
   void dtype() {
     if (peek() == '[') wrong("arrays of records are not supported");
     std::string_view code = quoted_text();
-    bool has_order = !code.empty() && std::string_view("<>|=").find(code[0]) != std::string_view::npos;
+    bool has_order =
+        !code.empty() && std::string_view("<>|=").find(code[0]) != std::string_view::npos;
     std::string_view name = has_order ? code.substr(1) : code;
     big_endian_ = has_order && code[0] == '>';
     for (const DtypeCode& row : dtype_codes) {
@@ -166,13 +167,15 @@ Prefix parse_prefix(const std::string& label, std::string_view bytes) {
     fail(label, "magic", 0, "the file does not begin with '\\x93NUMPY', so it is no npy file");
   }
   if (bytes.size() < prefix_bytes_min) {
-    fail(label, "version", magic.size(), "the file ends within its first " +
-                                             std::to_string(prefix_bytes_min) + " bytes");
+    fail(label, "version", magic.size(),
+         "the file ends within its first " + std::to_string(prefix_bytes_min) + " bytes");
   }
   unsigned version = static_cast<unsigned char>(bytes[6]);
   if (version < 1 || version > 3) {
-    fail(label, "version", 6, "version " + std::to_string(version) + " is not supported, only 1 "
-                                                                     "to 3");
+    fail(label, "version", 6,
+         "version " + std::to_string(version) +
+             " is not supported, only 1 "
+             "to 3");
   }
   size_t width = version == 1 ? 2 : 4;
   if (bytes.size() < 8 + width) fail(label, "header length", 8, "the file ends within it");
@@ -181,8 +184,8 @@ Prefix parse_prefix(const std::string& label, std::string_view bytes) {
     length |= static_cast<size_t>(static_cast<unsigned char>(bytes[8 + i])) << (8 * i);
   }
   if (length > text_bytes_max) {
-    fail(label, "header length", 8, std::to_string(length) + " is more than the limit of " +
-                                        std::to_string(text_bytes_max));
+    fail(label, "header length", 8,
+         std::to_string(length) + " is more than the limit of " + std::to_string(text_bytes_max));
   }
   return {8 + width, length};
 }
@@ -221,8 +224,8 @@ std::string header_text(Dtype dtype, const std::vector<int64_t>& shape) {
   text.append(63 - (prefix_bytes_min + text.size()) % 64, ' ');
   text += '\n';
   std::string prefix(magic);
-  prefix += {'\x01', '\x00', static_cast<char>(text.size() & 255),
-             static_cast<char>(text.size() >> 8)};
+  prefix +=
+      {'\x01', '\x00', static_cast<char>(text.size() & 255), static_cast<char>(text.size() >> 8)};
   return prefix + text;
 }
 

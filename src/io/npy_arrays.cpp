@@ -48,9 +48,9 @@ Layout parse(const std::string& label, std::span<const std::byte> bytes) {
   npy::Prefix prefix = npy::parse_prefix(label, text.substr(0, npy::prefix_bytes_max));
   text.remove_prefix(prefix.prefix_bytes);
   if (text.size() < prefix.text_bytes) {
-    throw IoError("npy file " + io::printable(label, 1000) + ": header length at byte 8: " +
-                  std::to_string(prefix.text_bytes) + " bytes are needed and " +
-                  std::to_string(text.size()) + " are left in the file");
+    throw IoError("npy file " + io::printable(label, 1000) +
+                  ": header length at byte 8: " + std::to_string(prefix.text_bytes) +
+                  " bytes are needed and " + std::to_string(text.size()) + " are left in the file");
   }
   text = text.substr(0, prefix.text_bytes);
   return {npy::parse_header(label, text, prefix.prefix_bytes),

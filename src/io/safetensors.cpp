@@ -31,9 +31,9 @@ struct DtypeName {
   const char* name;
 };
 constexpr DtypeName dtype_names[] = {
-    {bool_, "BOOL"},   {uint8, "U8"},     {uint16, "U16"},  {uint32, "U32"},    {uint64, "U64"},
-    {int8, "I8"},      {int16, "I16"},    {int32, "I32"},   {int64, "I64"},     {float16, "F16"},
-    {float32, "F32"},  {float64, "F64"},  {bfloat16, "BF16"}, {complex64, "C64"},
+    {bool_, "BOOL"},  {uint8, "U8"},    {uint16, "U16"},    {uint32, "U32"},    {uint64, "U64"},
+    {int8, "I8"},     {int16, "I16"},   {int32, "I32"},     {int64, "I64"},     {float16, "F16"},
+    {float32, "F32"}, {float64, "F64"}, {bfloat16, "BF16"}, {complex64, "C64"},
 };
 
 std::optional<Dtype> dtype_of(std::string_view name) {
@@ -71,7 +71,8 @@ const Tensor* File::find(std::string_view name) const {
 const Tensor& File::tensor(std::string_view name) const {
   const Tensor* found = find(name);
   if (found == nullptr) {
-    throw NotFoundError("safetensors file " + printable(path(), 1000) + ": no tensor " + printable(name));
+    throw NotFoundError("safetensors file " + printable(path(), 1000) + ": no tensor " +
+                        printable(name));
   }
   return *found;
 }
@@ -108,19 +109,20 @@ class Reader {
   std::string_view read_header_text() {
     uint64_t length;
     if (bytes_.size() < sizeof(length)) {
-      fail("header length", 0, "8 bytes are needed and " + std::to_string(bytes_.size()) +
-                                   " are in the file");
+      fail("header length", 0,
+           "8 bytes are needed and " + std::to_string(bytes_.size()) + " are in the file");
     }
     std::memcpy(&length, bytes_.data(), sizeof(length));
     if (length > header_bytes_max) {
-      fail("header length", 0, std::to_string(length) + " is more than the limit of " +
-                                   std::to_string(header_bytes_max) +
-                                   "; the file is damaged or no safetensors file");
+      fail("header length", 0,
+           std::to_string(length) + " is more than the limit of " +
+               std::to_string(header_bytes_max) + "; the file is damaged or no safetensors file");
     }
     uint64_t left = bytes_.size() - sizeof(length);
     if (length > left) {
-      fail("header length", 0, std::to_string(length) + " bytes are needed and " +
-                                   std::to_string(left) + " are left in the file");
+      fail("header length", 0,
+           std::to_string(length) + " bytes are needed and " + std::to_string(left) +
+               " are left in the file");
     }
     data_offset_ = sizeof(length) + length;
     std::string_view text(reinterpret_cast<const char*>(bytes_.data()) + sizeof(length), length);
@@ -179,8 +181,8 @@ class Reader {
       expected += tensor.bytes.size();
     }
     if (expected != bytes_.size()) {
-      fail("data", expected, std::to_string(bytes_.size() - expected) +
-                                 " bytes at the end belong to no tensor");
+      fail("data", expected,
+           std::to_string(bytes_.size() - expected) + " bytes at the end belong to no tensor");
     }
   }
 
@@ -191,7 +193,9 @@ class Reader {
 
 File open(const std::string& path) { return open(io::MappedFile::open(path)); }
 
-File open(std::shared_ptr<const io::MappedFile> storage) { return Reader(std::move(storage)).read(); }
+File open(std::shared_ptr<const io::MappedFile> storage) {
+  return Reader(std::move(storage)).read();
+}
 
 namespace {
 
@@ -233,7 +237,8 @@ std::string header_of(const std::vector<Source>& tensors,
   uint64_t offset = 0;
   for (const Source& tensor : tensors) {
     if (!names.insert(tensor.name).second) {
-      throw ArgumentError("safetensors::save: tensor " + printable(tensor.name) + " is there twice");
+      throw ArgumentError("safetensors::save: tensor " + printable(tensor.name) +
+                          " is there twice");
     }
     header += separator + json_text(tensor.name) + ":{\"dtype\":\"" + format_name(tensor.dtype) +
               "\",\"shape\":" + nlohmann::json(tensor.shape).dump() + ",\"data_offsets\":[" +

@@ -53,7 +53,8 @@ void try_vocabulary(const gguf::File& file) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
-    gguf::File file = gguf::open(io::MappedFile::copy("input", std::as_bytes(std::span(data, size))));
+    gguf::File file =
+        gguf::open(io::MappedFile::copy("input", std::as_bytes(std::span(data, size))));
     read_everything(file);
     try_vocabulary(file);
   } catch (const IoError&) {

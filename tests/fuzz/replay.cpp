@@ -33,8 +33,18 @@ std::vector<std::filesystem::path> files_in(const std::filesystem::path& path) {
 
 // One to four changes: a bit, a byte, a telling 64-bit number, a cut, a repeated stretch.
 Bytes damaged(Bytes bytes, std::mt19937_64& random) {
-  constexpr uint64_t numbers[] = {0, 1, 0x7f, 0xff, 0x7fffffff, 0xffffffff, ~uint64_t{0} >> 1,
-                                  ~uint64_t{0}, uint64_t{1} << 63, 31, 32, 33};
+  constexpr uint64_t numbers[] = {0,
+                                  1,
+                                  0x7f,
+                                  0xff,
+                                  0x7fffffff,
+                                  0xffffffff,
+                                  ~uint64_t{0} >> 1,
+                                  ~uint64_t{0},
+                                  uint64_t{1} << 63,
+                                  31,
+                                  32,
+                                  33};
   for (uint64_t changes = 1 + random() % 4; changes > 0 && !bytes.empty(); --changes) {
     size_t at = random() % bytes.size();
     switch (random() % 5) {

@@ -23,7 +23,9 @@ models::Tokenizer make_tokenizer() {
     kinds.push_back(6);
   }
   for (const char* text : {"\xe2\x96\x81", "a", "b", "c", "aa", "ab", "bc", "abc", "aab", "aaaa",
-                           "\xe2\x96\x81" "a", "\xe2\x96\x81\xe2\x96\x81", "\xc3\xa9", "<s", "<0x4"}) {
+                           "\xe2\x96\x81"
+                           "a",
+                           "\xe2\x96\x81\xe2\x96\x81", "\xc3\xa9", "<s", "<0x4"}) {
     texts.push_back(text);
     kinds.push_back(1);
   }

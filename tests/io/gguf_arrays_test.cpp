@@ -51,13 +51,22 @@ struct AffineExample {
 
 // Blocks quantised by PyPI gguf and what MLX 0.32.4 loads them as.
 const AffineExample affine_examples[] = {
-    {PackedFormat::q4_0, "d7b3193677d78b59d5626d52d3b5a7d912a0",
-     {0x259b7769, 0x297532d, 0x6d58d731, 0xa1dabd56}, 0xb3d7, 0x3fd7},
-    {PackedFormat::q4_1, "ee3227bde5c8870863950a8d809d0c3a4714ed4f",
-     {0xda538785, 0xfd47acd0, 0x809608ce, 0x4e143098}, 0x32ee, 0xbd27},
-    {PackedFormat::q8_0, "e723f6230e17d6f83361ae62573311ec5e7f755517b2002bad1a1c2db3d5e4b471e0",
+    {PackedFormat::q4_0,
+     "d7b3193677d78b59d5626d52d3b5a7d912a0",
+     {0x259b7769, 0x297532d, 0x6d58d731, 0xa1dabd56},
+     0xb3d7,
+     0x3fd7},
+    {PackedFormat::q4_1,
+     "ee3227bde5c8870863950a8d809d0c3a4714ed4f",
+     {0xda538785, 0xfd47acd0, 0x809608ce, 0x4e143098},
+     0x32ee,
+     0xbd27},
+    {PackedFormat::q8_0,
+     "e723f6230e17d6f83361ae62573311ec5e7f755517b2002bad1a1c2db3d5e4b471e0",
      {0x978ea376, 0xe1b37856, 0xb3d7e22e, 0xffde6c91, 0x3297d5f5, 0x9a2dab80, 0x5533ad9c,
-      0x60f13464}, 0x23e7, 0xbfe7},
+      0x60f13464},
+     0x23e7,
+     0xbfe7},
 };
 
 TEST(GgufArrays, AffineTriplesAreThoseOfMlx) {
@@ -129,9 +138,9 @@ TEST(GgufArrays, AffineTriplesDequantiseToTheSameValues) {
 
 TEST(GgufArrays, OtherPackedTypesBecomeHalfFloats) {
   TemporaryFolder folder;
-  for (PackedFormat format : {PackedFormat::q5_0, PackedFormat::q5_1, PackedFormat::q2_k,
-                              PackedFormat::q3_k, PackedFormat::q4_k, PackedFormat::q5_k,
-                              PackedFormat::q6_k}) {
+  for (PackedFormat format :
+       {PackedFormat::q5_0, PackedFormat::q5_1, PackedFormat::q2_k, PackedFormat::q3_k,
+        PackedFormat::q4_k, PackedFormat::q5_k, PackedFormat::q6_k}) {
     std::vector<std::byte> bytes = random_blocks(format, 2 * 512);
     std::string path = packed_file(folder, format, "a.weight", {2, 512}, bytes);
     auto arrays = load_gguf(path).first;
@@ -164,8 +173,8 @@ TEST(GgufArrays, RoundTripOfArrays) {
 TEST(GgufArrays, RoundTripOfMetadata) {
   TemporaryFolder folder;
   std::unordered_map<std::string, GGUFMetaData> metadata;
-  for (Dtype dtype : {bool_, uint8, uint16, uint32, uint64, int8, int16, int32, int64, float32,
-                      float64}) {
+  for (Dtype dtype :
+       {bool_, uint8, uint16, uint32, uint64, int8, int16, int32, int64, float32, float64}) {
     metadata.emplace(std::string("one ") + dtype_name(dtype), array(1, dtype));
     metadata.emplace(std::string("many ") + dtype_name(dtype), array({1, 0, 1}, dtype));
   }
@@ -223,8 +232,9 @@ TEST(GgufArrays, Errors) {
   writer.add_tensor("t", *gguf::tensor_type(20), std::vector<int64_t>{32}, block);
   writer.save(folder.file("x.gguf"));
   EXPECT_EQ(message_of<IoError>([&] { load_gguf(folder.file("x.gguf")); }),
-            "gguf file '" + folder.file("x.gguf") + "': tensor 't' is of type IQ4_NL, which is not "
-            "supported; convert the file to another type");
+            "gguf file '" + folder.file("x.gguf") +
+                "': tensor 't' is of type IQ4_NL, which is not "
+                "supported; convert the file to another type");
 }
 
 }  // namespace

@@ -76,8 +76,11 @@ TEST(GgufReader, ReadsEveryValueType) {
   bytes.key("i64", 11).number<int64_t>(-5'000'000'000);
   bytes.key("f64", 12).number<double>(0.1);
   bytes.key("strings", 9).number<uint32_t>(8).number<uint64_t>(2).string("a").string("");
-  bytes.key("numbers", 9).number<uint32_t>(3).number<uint64_t>(2).number<int16_t>(-1).number(
-      int16_t{7});
+  bytes.key("numbers", 9)
+      .number<uint32_t>(3)
+      .number<uint64_t>(2)
+      .number<int16_t>(-1)
+      .number(int16_t{7});
   File file = open_bytes(bytes);
   EXPECT_EQ(file.version(), 3u);
   EXPECT_EQ(file.metadata().size(), 14u);
@@ -215,9 +218,9 @@ TEST(GgufReader, MetadataErrors) {
             "value of metadata key 'a' at byte 37: a bool must be 0 or 1, not 2");
   EXPECT_EQ(error_of(Bytes().header(0, 1).key("a", 10).number<uint32_t>(2)),
             "value of metadata key 'a' at byte 37: 8 bytes are needed and 4 are left in the file");
-  EXPECT_EQ(error_of(Bytes().header(0, 2).key("a", 0).number<uint8_t>(2).key("a", 0).number(
-                uint8_t{1})),
-            "name of metadata key 'a' at byte 38: the key is there twice");
+  EXPECT_EQ(
+      error_of(Bytes().header(0, 2).key("a", 0).number<uint8_t>(2).key("a", 0).number(uint8_t{1})),
+      "name of metadata key 'a' at byte 38: the key is there twice");
   EXPECT_EQ(error_of(Bytes().header(0, 1).key("\x1b[2J", 13)),
             "type of metadata key '\\x1b[2J' at byte 36: there is no value type 13");
 }
@@ -242,9 +245,10 @@ TEST(GgufReader, ArrayErrors) {
       error_of(Bytes().header(0, 1).key("a", 9).number<uint32_t>(7).number<uint64_t>(2).number(
           uint16_t{0x0301})),
       "values of metadata key 'a' at byte 50: a bool must be 0 or 1");
-  EXPECT_EQ(error_of(Bytes().header(0, 1).key("a", 9).number<uint32_t>(8).number<uint64_t>(1).number(
-                uint64_t{5})),
-            "string of metadata key 'a' at byte 57: 5 bytes are needed and 0 are left in the file");
+  EXPECT_EQ(
+      error_of(Bytes().header(0, 1).key("a", 9).number<uint32_t>(8).number<uint64_t>(1).number(
+          uint64_t{5})),
+      "string of metadata key 'a' at byte 57: 5 bytes are needed and 0 are left in the file");
 }
 
 TEST(GgufReader, AlignmentErrors) {
@@ -253,8 +257,8 @@ TEST(GgufReader, AlignmentErrors) {
             "uint32");
   for (uint32_t alignment : {0u, 4u, 33u}) {
     EXPECT_EQ(error_of(Bytes().header(0, 1).key("general.alignment", 4).number(alignment)),
-              "value of metadata key 'general.alignment' at byte 24: " +
-                  std::to_string(alignment) + " is not a multiple of 8");
+              "value of metadata key 'general.alignment' at byte 24: " + std::to_string(alignment) +
+                  " is not a multiple of 8");
   }
 }
 
@@ -332,14 +336,11 @@ TEST(GgufWriter, Errors) {
   EXPECT_EQ(message_of<ArgumentError>([&] { writer.add("", 8); }),
             "gguf::Writer: a metadata key must have 1 to 65535 bytes, not 0");
   std::vector<std::byte> bytes(8);
-  EXPECT_EQ(message_of<ArgumentError>(
-                [&] { writer.add_number("n", ValueType::uint32, bytes); }),
+  EXPECT_EQ(message_of<ArgumentError>([&] { writer.add_number("n", ValueType::uint32, bytes); }),
             "gguf::Writer: metadata key 'n' has 8 bytes, which are no uint32");
-  EXPECT_EQ(message_of<ArgumentError>(
-                [&] { writer.add_number("n", ValueType::string, {}); }),
+  EXPECT_EQ(message_of<ArgumentError>([&] { writer.add_number("n", ValueType::string, {}); }),
             "gguf::Writer: metadata key 'n' has 0 bytes, which are no string");
-  EXPECT_EQ(message_of<ArgumentError>(
-                [&] { writer.add_numbers("n", ValueType::int16, 3, bytes); }),
+  EXPECT_EQ(message_of<ArgumentError>([&] { writer.add_numbers("n", ValueType::int16, 3, bytes); }),
             "gguf::Writer: metadata key 'n' has 8 bytes, which are no 3 values of int16");
   auto add = [&](std::string name, uint32_t type, std::vector<int64_t> shape) {
     return message_of<ArgumentError>(

@@ -108,7 +108,9 @@ TEST(AtomicFile, TheTargetChangesAtCommit) {
 
 TEST(AtomicFile, WithoutCommitNothingStays) {
   TemporaryFolder folder;
-  { AtomicFile(folder.file("a")).write("x"); }
+  {
+    AtomicFile(folder.file("a")).write("x");
+  }
   EXPECT_EQ(folder.file_count(), 0u);
 }
 

@@ -15,8 +15,8 @@ using testing::content_of;
 using testing::message_of;
 using testing::TemporaryFolder;
 
-constexpr Dtype every_dtype[] = {bool_, uint8,   uint16,  uint32,   uint64,  int8,     int16,
-                                 int32, int64,   float16, float32,  float64, bfloat16, complex64};
+constexpr Dtype every_dtype[] = {bool_, uint8, uint16,  uint32,  uint64,  int8,     int16,
+                                 int32, int64, float16, float32, float64, bfloat16, complex64};
 
 std::string npy(const std::string& header, const std::string& data, char version = 1) {
   std::string text = std::string("\x93NUMPY") + version + '\0';
@@ -64,8 +64,9 @@ TEST(Npy, RoundTripOfEveryDtype) {
 TEST(Npy, ShapesAndViews) {
   TemporaryFolder folder;
   std::string path = folder.file("a.npy");
-  for (const array& a : {array(5), zeros({0, 3}), reshape(arange(7), {7}), transpose(reshape(arange(6), {2, 3})),
-                         slice(arange(10), {1}, {9}, {2}), reshape(arange(4), {1, 2, 1, 2, 1})}) {
+  for (const array& a :
+       {array(5), zeros({0, 3}), reshape(arange(7), {7}), transpose(reshape(arange(6), {2, 3})),
+        slice(arange(10), {1}, {9}, {2}), reshape(arange(4), {1, 2, 1, 2, 1})}) {
     save(path, a);
     array b = load(path);
     EXPECT_EQ(b.shape(), a.shape());
@@ -84,8 +85,9 @@ TEST(Npy, WritesWhatNumPyReads) {
   EXPECT_EQ(text.substr(header.size(), 128 - header.size()),
             std::string(127 - header.size(), ' ') + "\n");
   save(folder.file("a.npy"), ones({1}, bool_));
-  EXPECT_NE(content_of(folder.file("a.npy")).find("'descr': '|b1', 'fortran_order': False, "
-                                                  "'shape': (1,), }"),
+  EXPECT_NE(content_of(folder.file("a.npy"))
+                .find("'descr': '|b1', 'fortran_order': False, "
+                      "'shape': (1,), }"),
             std::string::npos);
   save(folder.file("a.npy"), array(1));
   EXPECT_NE(content_of(folder.file("a.npy")).find("'shape': (), }"), std::string::npos);
@@ -133,7 +135,8 @@ TEST(Npy, PrefixErrors) {
   EXPECT_EQ(error_of(""),
             "magic at byte 0: the file does not begin with '\\x93NUMPY', so it is no npy file");
   EXPECT_EQ(error_of("\x93NUMPY"), "version at byte 6: the file ends within its first 10 bytes");
-  EXPECT_EQ(error_of(npy("{}", "", 4)), "version at byte 6: version 4 is not supported, only 1 to 3");
+  EXPECT_EQ(error_of(npy("{}", "", 4)),
+            "version at byte 6: version 4 is not supported, only 1 to 3");
   EXPECT_EQ(error_of(npy("", "", 2).substr(0, 11)),
             "header length at byte 8: the file ends within it");
   EXPECT_EQ(error_of(npy("", "", 2).substr(0, 8) + "\xff\xff\xff\xff"),
@@ -191,17 +194,19 @@ TEST(Npy, Streams) {
   array second = load(reader);
   EXPECT_EQ(values_of<float>(second), (std::vector<float>{0, 1, 2}));
   EXPECT_EQ(message_of<IoError>([&] { load(reader); }),
-            "file '" + folder.file("two") + "': 10 bytes at byte 288 are needed and the file ends "
-            "after 0");
+            "file '" + folder.file("two") +
+                "': 10 bytes at byte 288 are needed and the file ends "
+                "after 0");
   std::string path = folder.write("short", npy(dict("<i4", "False", "(2,)"), "1234567"));
   EXPECT_EQ(message_of<IoError>([&] { load(std::make_shared<io::ParallelFileReader>(path)); }),
-            "npy file 'file " + path + "': data at byte 67: 8 bytes are needed and 7 are left in "
-            "the file");
-  std::string huge =
-      folder.write("huge", npy(dict("<i4", "False", "(1099511627776,)"), "1234567"));
+            "npy file 'file " + path +
+                "': data at byte 67: 8 bytes are needed and 7 are left in "
+                "the file");
+  std::string huge = folder.write("huge", npy(dict("<i4", "False", "(1099511627776,)"), "1234567"));
   EXPECT_EQ(message_of<IoError>([&] { load(std::make_shared<io::ParallelFileReader>(huge)); }),
-            "npy file 'file " + huge + "': data at byte 79: 4398046511104 bytes are needed and 7 "
-            "are left in the file");
+            "npy file 'file " + huge +
+                "': data at byte 79: 4398046511104 bytes are needed and 7 "
+                "are left in the file");
   EXPECT_EQ(message_of<IoError>([&] { load(std::make_shared<io::ParallelFileReader>("/no")); }),
             "file /no: is not open");
 }
@@ -236,8 +241,9 @@ TEST(FileStreams, PositionsAndErrors) {
   EXPECT_EQ(content_of(path), "aXc");
   io::FileWriter nowhere(folder.file("no/such"));
   EXPECT_EQ(message_of<IoError>([&] { nowhere.open(); }),
-            "file '" + folder.file("no/such") + "': cannot be opened for writing: No such file or "
-            "directory");
+            "file '" + folder.file("no/such") +
+                "': cannot be opened for writing: No such file or "
+                "directory");
   io::FileWriter full("/dev/full");
   full.open();
   EXPECT_EQ(message_of<IoError>([&] { full.write("x", 1); }),

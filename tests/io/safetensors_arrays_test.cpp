@@ -46,13 +46,14 @@ TEST(SafetensorsArrays, Streams) {
   auto reader = std::make_shared<io::ParallelFileReader>(folder.file("a"));
   SafetensorsLoad loaded = load_safetensors(reader);
   for (const auto& [name, value] : arrays) EXPECT_TRUE(same(loaded.first.at(name), value)) << name;
-  EXPECT_EQ(
-      message_of<IoError>([&] { load_safetensors(std::make_shared<io::ParallelFileReader>("/no")); }),
-      "file /no: is not open");
+  EXPECT_EQ(message_of<IoError>(
+                [&] { load_safetensors(std::make_shared<io::ParallelFileReader>("/no")); }),
+            "file /no: is not open");
   auto nowhere = std::make_shared<io::FileWriter>(folder.file("no/such"));
   EXPECT_EQ(message_of<IoError>([&] { save_safetensors(nowhere, arrays); }),
-            "file '" + folder.file("no/such") + "': cannot be opened for writing: No such file or "
-            "directory");
+            "file '" + folder.file("no/such") +
+                "': cannot be opened for writing: No such file or "
+                "directory");
 }
 
 TEST(SafetensorsArrays, MayBeSavedOverTheirOwnFile) {
@@ -74,8 +75,10 @@ TEST(SafetensorsArrays, ReadsAFileOfMlx) {
       R"("c":{"data_offsets":[0,4],"dtype":"F32","shape":[]}})";
   ASSERT_EQ(header.size(), 192u);
   header += " ";
-  std::string data("\x00\x00\x80?\x00\x00\x80?\x00@@@\x80@\xa0@\x00\x00\x00\x00\x01\x00\x00\x00"
-                   "\x02\x00\x00\x00\x03\x00\x00\x00\x04\x00\x00\x00\x05\x00\x00\x00", 40);
+  std::string data(
+      "\x00\x00\x80?\x00\x00\x80?\x00@@@\x80@\xa0@\x00\x00\x00\x00\x01\x00\x00\x00"
+      "\x02\x00\x00\x00\x03\x00\x00\x00\x04\x00\x00\x00\x05\x00\x00\x00",
+      40);
   TemporaryFolder folder;
   std::string path = folder.write("x", std::string("\xc1\0\0\0\0\0\0\0", 8) + header + data);
   SafetensorsLoad loaded = load_safetensors(path);

@@ -55,23 +55,35 @@ TEST(Utf8Stream, OneReplacementForEachMaximalPart) {
     return text;
   };
   for (auto convert : {in_one_go, byte_by_byte}) {
-    EXPECT_EQ(convert("\xc0\xaf\xe0\x80\xbf\xf0\x81\x82" "A"), expected("????????A"));
-    EXPECT_EQ(convert("\xed\xa0\x80\xed\xbf\xbf\xed\xaf" "A"), expected("????????A"));
-    EXPECT_EQ(convert("\xf4\x91\x92\x93\xff" "A\x80\xbf" "B"), expected("?????A??B"));
-    EXPECT_EQ(convert("\xe1\x80\xe2\xf0\x91\x92\xf1\xbf" "A"), expected("????A"));
+    EXPECT_EQ(convert("\xc0\xaf\xe0\x80\xbf\xf0\x81\x82"
+                      "A"),
+              expected("????????A"));
+    EXPECT_EQ(convert("\xed\xa0\x80\xed\xbf\xbf\xed\xaf"
+                      "A"),
+              expected("????????A"));
+    EXPECT_EQ(convert("\xf4\x91\x92\x93\xff"
+                      "A\x80\xbf"
+                      "B"),
+              expected("?????A??B"));
+    EXPECT_EQ(convert("\xe1\x80\xe2\xf0\x91\x92\xf1\xbf"
+                      "A"),
+              expected("????A"));
   }
 }
 
 TEST(Utf8Stream, ValidTextIsLeftAlone) {
-  std::string text = "a\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xef\xbf\xbf"
-                     "\xf0\x90\x80\x80\xf4\x8f\xbf\xbf\n";
+  std::string text =
+      "a\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xef\xbf\xbf"
+      "\xf0\x90\x80\x80\xf4\x8f\xbf\xbf\n";
   EXPECT_EQ(in_one_go(text), text);
   EXPECT_EQ(byte_by_byte(text), text);
 }
 
 TEST(Utf8Stream, TheCutsDoNotMatter) {
   std::mt19937 random(1);
-  const char choice[] = "\xf0\x9f\x98\x80\xe2\x82\xac\xc3\xa9" "a\xed\xa0\xf4\x90\xff";
+  const char choice[] =
+      "\xf0\x9f\x98\x80\xe2\x82\xac\xc3\xa9"
+      "a\xed\xa0\xf4\x90\xff";
   for (int round = 0; round < 5000; ++round) {
     std::string bytes;
     for (int i = 0; i < 12; ++i) bytes += choice[random() % (sizeof(choice) - 1)];

@@ -26,8 +26,8 @@ const char* format_name(Dtype dtype);
 struct Tensor {
   std::string name;
   Dtype dtype;
-  std::vector<int64_t> shape;        // row-major
-  uint64_t offset;                   // of the first byte, from the start of the file
+  std::vector<int64_t> shape;  // row-major
+  uint64_t offset;  // of the first byte, from the start of the file
   std::span<const std::byte> bytes;  // a view into the file; may be unaligned
 };
 
