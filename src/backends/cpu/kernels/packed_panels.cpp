@@ -279,12 +279,11 @@ using AddPiece = void (*)(const ActivationTiles&, int64_t, int64_t, int64_t, int
                           float*);
 
 AddPiece add_piece_of(int64_t tile_rows) {
-#if HWY_MAX_BYTES >= 64
-  if (tile_rows == 12) return add_piece<12>;
-  if (tile_rows == 8) return add_piece<8>;
-#endif
-  HWY_DASSERT(tile_rows == 4);
-  return add_piece<4>;
+  if constexpr (tile_rows_max == 12) {
+    if (tile_rows == 12) return add_piece<12>;
+    if (tile_rows == 8) return add_piece<8>;
+  }
+  return tile_rows == 4 ? add_piece<4> : nullptr;
 }
 
 // Rows [row_first, row_last) of sums to columns first... of `out`.
