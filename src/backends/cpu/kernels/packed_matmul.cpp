@@ -16,7 +16,8 @@ namespace lazuli::cpu {
 
 namespace {
 
-constexpr int64_t task_bytes = 1 << 16;        // of w: a few microseconds of reading
+constexpr int64_t task_bytes_min = 1 << 14;    // of w: less is not worth a task
+constexpr int64_t task_bytes_max = 1 << 19;
 constexpr int64_t task_rows_max = 512;         // of x
 constexpr int64_t task_x_bytes_max = 1 << 20;  // of x's levels, which stay in L2 from task to task
 constexpr int64_t row_product_rows_max = 4;
@@ -83,6 +84,12 @@ void run_rows(std::span<const PackedMatmul> products, Scratch& scratch, std::vec
   Activations x;
   place_activations(p.m, p.k, scratch, x);
   fill_activations(p.x, p.x_dtype, p.x_row_stride, p.k, x);
+  int64_t bytes = 0;
+  for (const PackedMatmul& product : products) {
+    bytes += product.n * packed_row_bytes(product.format, p.k);
+  }
+  int64_t task_bytes =
+      std::clamp(bytes / (8 * ThreadPool::instance().threads()), task_bytes_min, task_bytes_max);
   for (const PackedMatmul& product : products) {
     int64_t row_bytes = packed_row_bytes(product.format, p.k);
     int64_t rows = std::max<int64_t>(4, task_bytes / row_bytes / 4 * 4);

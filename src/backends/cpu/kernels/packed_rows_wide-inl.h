@@ -24,16 +24,30 @@ namespace lazuli::cpu {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-constexpr int wide_rows = 4;
-constexpr int wide_prefetch = 2048;  // bytes ahead of the reads
+constexpr int wide_rows = 4;    // of w, together
+constexpr int wide_x_rows = 4;  // of x, at the most
+constexpr int64_t wide_prefetch = 4096;  // bytes to fetch ahead of the reads, at the least
 
-// Where four rows of w begin: a base and four offsets, equal ones where fewer rows are left.
+// Where four rows of w lie from a base on: all alike but for the last ones, where fewer than four
+// are left and the last stands in for the missing.
 struct RowGroup {
   const uint8_t* base;
   int64_t offset[wide_rows];
+  int64_t ahead;   // from a byte to one that is read soon: the same place in a later group
+  __m512i places;  // lane 4 r + b: where block b of row r begins, for blocks of 32
 
-  RowGroup(const uint8_t* first, int64_t left, int64_t row_bytes) : base(first) {
-    for (int64_t r = 0; r < wide_rows; ++r) offset[r] = (r < left ? r : left - 1) * row_bytes;
+  RowGroup(const uint8_t* first, int64_t rows, int64_t row_bytes, int block_bytes) : base(first) {
+    int32_t lanes[16];
+    for (int64_t r = 0; r < wide_rows; ++r) {
+      offset[r] = (r < rows ? r : rows - 1) * row_bytes;
+      for (int b = 0; b < 4; ++b) {
+        lanes[4 * r + b] = static_cast<int32_t>(offset[r]) + b * block_bytes;
+      }
+    }
+    places = _mm512_loadu_si512(lanes);
+    const int64_t group = wide_rows * row_bytes;
+    ahead = (wide_prefetch + group - 1) / group * group;
+    if (group > 4 * wide_prefetch) ahead = wide_prefetch / 2;
   }
 };
 
@@ -255,10 +269,10 @@ HWY_INLINE __m512i two_block_places(int row, int pair) {
 // Four blocks of 32 of each of four rows, of which `left` exist if Tail.
 template <class F, int M, bool Tail>
 HWY_INLINE void wide_blocks(const RowGroup& w, int64_t block, int64_t left, const Activations& x,
-                            __m512i places, WideSums<M>& sums, __m512 (&biases)[M]) {
+                            WideSums<M>& sums, __m512 (&biases)[M]) {
   const uint8_t* base = w.base + block * F::bytes;
   __m512i heads[2];
-  load_heads<Tail>(base, places, left, heads);
+  load_heads<Tail>(base, w.places, left, heads);
   const __m512 scale = head_halves(heads, F::scale_at / 2);
   const __m512 bias = F::biased ? head_halves(heads, F::bias_at / 2)
                                 : _mm512_mul_ps(scale, _mm512_set1_ps(-Wide<F>::offset));
@@ -275,7 +289,7 @@ HWY_INLINE void wide_blocks(const RowGroup& w, int64_t block, int64_t left, cons
   for (int r = 0; r < wide_rows; ++r) {
     blocks.first = base + w.offset[r];
     for (int line = 0; line < 4 * F::bytes; line += 64) {
-      _mm_prefetch(reinterpret_cast<const char*>(blocks.first + wide_prefetch + line),
+      _mm_prefetch(reinterpret_cast<const char*>(blocks.first + w.ahead + line),
                    _MM_HINT_T0);
     }
     if constexpr (std::is_same_v<F, Q8_0>) {
@@ -329,18 +343,13 @@ HWY_INLINE void wide_pairs_group(const RowGroup& w, int64_t k, const Activations
     biases[m] = _mm512_setzero_ps();
     for (int r = 0; r < wide_rows; ++r) sums.row[r][m] = _mm512_setzero_ps();
   }
-  alignas(64) int32_t lanes[16];
-  for (int i = 0; i < 16; ++i) {
-    lanes[i] = static_cast<int32_t>(w.offset[i / 4]) + i % 4 * F::bytes;
-  }
-  const __m512i places = _mm512_load_si512(lanes);
   const int64_t blocks = k / 32;
   int64_t block = 0;
   for (; block + 4 <= blocks; block += 4) {
-    wide_blocks<F, M, false>(w, block, 4, x, places, sums, biases);
+    wide_blocks<F, M, false>(w, block, 4, x, sums, biases);
   }
   if (block < blocks) {
-    wide_blocks<F, M, true>(w, block, blocks - block, x, places, sums, biases);
+    wide_blocks<F, M, true>(w, block, blocks - block, x, sums, biases);
   }
   for (int m = 0; m < M; ++m) {
     const __m512 folded =
@@ -393,13 +402,13 @@ HWY_INLINE void six_bit_scales(const uint8_t* p, const RowGroup& w, __m512 (&out
 
 // One step of 64 weights of a block of 256; `scales` has the scales of its groups in order.
 template <class F, int M, int Step>
-HWY_INLINE void wide_quarter(const uint8_t* p, int64_t at, const Activations& x,
+HWY_INLINE void wide_quarter(const uint8_t* p, int64_t ahead, int64_t at, const Activations& x,
                              const __m512 (&scales)[M], __m512 (&sums)[M]) {
   constexpr int a = F::group == 32 ? 2 * Step : 4 * Step;
   constexpr int b = F::group == 32 ? a : a + 1, c = F::group == 32 ? a + 1 : a + 2;
   constexpr int d = F::group == 32 ? a + 1 : a + 3;
   const __m512i places = _mm512_set_epi32(d, d, d, d, c, c, c, c, b, b, b, b, a, a, a, a);
-  _mm_prefetch(reinterpret_cast<const char*>(p + Step * (F::bytes / 4) + wide_prefetch),
+  _mm_prefetch(reinterpret_cast<const char*>(p + Step * (F::bytes / 4) + ahead),
                _MM_HINT_T0);
   const __m512i u = Wide<F>::template quarter<Step>(p);
 #pragma GCC unroll 4
@@ -442,10 +451,10 @@ HWY_INLINE void wide_block(const RowGroup& w, int64_t block, const Activations& 
       products[m] = _mm512_mul_ps(scales[r], levels_scale[m]);
       sums.row[r][m] = _mm512_fnmadd_ps(scales[r], bias_sums[m], sums.row[r][m]);
     }
-    wide_quarter<F, M, 0>(p, at, x, products, sums.row[r]);
-    wide_quarter<F, M, 1>(p, at, x, products, sums.row[r]);
-    wide_quarter<F, M, 2>(p, at, x, products, sums.row[r]);
-    wide_quarter<F, M, 3>(p, at, x, products, sums.row[r]);
+    wide_quarter<F, M, 0>(p, w.ahead, at, x, products, sums.row[r]);
+    wide_quarter<F, M, 1>(p, w.ahead, at, x, products, sums.row[r]);
+    wide_quarter<F, M, 2>(p, w.ahead, at, x, products, sums.row[r]);
+    wide_quarter<F, M, 3>(p, w.ahead, at, x, products, sums.row[r]);
   }
 }
 
