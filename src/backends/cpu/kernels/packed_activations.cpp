@@ -14,7 +14,7 @@
 #include "backends/cpu/kernels/packed_floats-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace lazuli::cpu {
+namespace lazuli::cpu::packed {
 namespace HWY_NAMESPACE {
 
 constexpr int64_t runs_together = 4;
@@ -132,16 +132,32 @@ HWY_INLINE void split_levels(const int16_t* levels, int8_t* high, int8_t* low) {
   }
 }
 
+// The even elements of a run to out, the odd ones to out + 64.
+HWY_INLINE void split_parity(const int8_t* run, int8_t* out) {
+  const hn::FixedTag<int8_t, 16> d;
+  const auto first = hn::LoadU(d, run), last = hn::LoadU(d, run + 16);
+  hn::StoreU(hn::ConcatEven(d, last, first), d, out);
+  hn::StoreU(hn::ConcatOdd(d, last, first), d, out + 64);
+}
+
 // Planes, scales and sums of the runs 4 * index to 4 * index + 3 of a row.
-HWY_INLINE void place_runs(const Runs& runs, int64_t row, int64_t index, const Activations& a) {
+HWY_INLINE void place_runs(const Runs& runs, int64_t row, int64_t index, SplitOrder order,
+                           const Activations& a) {
   const int64_t at = row * a.stride + index * runs_together * activation_run;
   const int64_t run = row * a.runs() + index * runs_together;
   for (int64_t j = 0; j < runs_together; ++j) {
     for (int64_t half = 0; half < 2; ++half) {
       const int64_t place = at + j * activation_run + half * 16, split = at + half * 64 + j * 16;
       split_levels(a.levels + place, a.high + place, a.low + place);
-      std::memcpy(a.high_split + split, a.high + place, 16);
-      std::memcpy(a.low_split + split, a.low + place, 16);
+      if (order == SplitOrder::halves) {
+        std::memcpy(a.high_split + split, a.high + place, 16);
+        std::memcpy(a.low_split + split, a.low + place, 16);
+      }
+    }
+    if (order == SplitOrder::parity) {
+      const int64_t run_at = at + j * activation_run, split = at + j * 16;
+      split_parity(a.high + run_at, a.high_split + split);
+      split_parity(a.low + run_at, a.low_split + split);
     }
   }
   const Four d;
@@ -152,7 +168,7 @@ HWY_INLINE void place_runs(const Runs& runs, int64_t row, int64_t index, const A
 }
 
 template <class T>
-void fill_row(const T* x, int64_t k, int64_t row, const Activations& a) {
+void fill_row(const T* x, int64_t k, int64_t row, SplitOrder order, const Activations& a) {
   constexpr int64_t step = runs_together * activation_run;
   const FourInts d32;
   auto finite = hn::Set(d32, -1);
@@ -166,16 +182,17 @@ void fill_row(const T* x, int64_t k, int64_t row, const Activations& a) {
     }
     convert_runs<T>({from, from + 32, from + 64, from + 96}, a.levels + row * a.stride + at, runs);
     finite = hn::And(finite, hn::Load(d32, runs.finite));
-    place_runs(runs, row, at / step, a);
+    place_runs(runs, row, at / step, order, a);
   }
   a.finite[row] = hn::AllTrue(d32, hn::Ne(finite, hn::Zero(d32)));
 }
 
-void fill_rows(const void* x, Dtype x_dtype, int64_t row_stride, int64_t k, const Activations& a) {
+void fill_rows(const void* x, Dtype x_dtype, int64_t row_stride, int64_t k, SplitOrder order,
+               const Activations& a) {
   with_float(x_dtype, [&](auto t) HWY_ATTR {
     using T = decltype(t);
     for (int64_t row = 0; row < a.rows; ++row) {
-      fill_row(static_cast<const T*>(x) + row * row_stride, k, row, a);
+      fill_row(static_cast<const T*>(x) + row * row_stride, k, row, order, a);
     }
   });
 }
@@ -248,11 +265,11 @@ void fill_one_tile(const void* x, Dtype x_dtype, int64_t row_stride, int64_t k, 
 }
 
 }  // namespace HWY_NAMESPACE
-}  // namespace lazuli::cpu
+}  // namespace lazuli::cpu::packed
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace lazuli::cpu {
+namespace lazuli::cpu::packed {
 
 HWY_EXPORT(fill_rows);
 HWY_EXPORT(fill_one_tile);
@@ -276,8 +293,8 @@ void place_activations(int64_t m, int64_t k, Scratch& scratch, Activations& a) {
 }
 
 void fill_activations(const void* x, Dtype x_dtype, int64_t row_stride, int64_t k,
-                      const Activations& a) {
-  HWY_DYNAMIC_DISPATCH(fill_rows)(x, x_dtype, row_stride, k, a);
+                      SplitOrder order, const Activations& a) {
+  HWY_DYNAMIC_DISPATCH(fill_rows)(x, x_dtype, row_stride, k, order, a);
 }
 
 void place_tiles(int64_t m, int64_t k, int64_t tile, Scratch& scratch, ActivationTiles& t) {
@@ -299,5 +316,5 @@ void fill_tile(const void* x, Dtype x_dtype, int64_t row_stride, int64_t k, int6
   HWY_DYNAMIC_DISPATCH(fill_one_tile)(x, x_dtype, row_stride, k, index, tiles);
 }
 
-}  // namespace lazuli::cpu
+}  // namespace lazuli::cpu::packed
 #endif  // HWY_ONCE

@@ -11,11 +11,15 @@
 #include "backends/cpu/kernels/packed_scratch.h"
 #include "lazuli/dtype.h"
 
-namespace lazuli::cpu {
+namespace lazuli::cpu::packed {
 
 inline constexpr int activation_run = 32;   // elements under one scale
 inline constexpr int activation_pad = 256;  // rows are padded with zeros to a multiple of it
 inline constexpr int activation_level_max = 16256;
+
+// How the split planes order four runs: their first and their last halves, or their even and their odd
+// elements.
+enum class SplitOrder : uint8_t { halves, parity };
 
 // Rows as they are, for products with few of them.
 struct Activations {
@@ -25,8 +29,8 @@ struct Activations {
   int16_t* levels = nullptr;     // [rows, stride]
   int8_t* high = nullptr;        // [rows, stride]
   int8_t* low = nullptr;         // [rows, stride]
-  int8_t* high_split = nullptr;  // [rows, stride / 128, 2, 4, 16]: the first halves of four runs,
-  int8_t* low_split = nullptr;   // then their second halves
+  int8_t* high_split = nullptr;  // [rows, stride / 128, 2, 4, 16]: one half of each of four runs,
+  int8_t* low_split = nullptr;   // then the other halves
   float* scales = nullptr;       // [rows, stride / 32]
   float* sums32 = nullptr;       // [rows, stride / 32]: scale * sum of the run's levels
   float* sums16 = nullptr;       // [rows, stride / 16]: the same of each half of a run
@@ -40,7 +44,7 @@ void place_activations(int64_t m, int64_t k, Scratch& scratch, Activations& a);
 
 // Fills `a` from x (float32, bfloat16 or float16, row_stride in elements).
 void fill_activations(const void* x, Dtype x_dtype, int64_t row_stride, int64_t k,
-                      const Activations& a);
+                      SplitOrder order, const Activations& a);
 
 // Rows in tiles of `tile`, interleaved, in the order in which a tile product reads them. Rows behind
 // the last are zeros.
@@ -65,4 +69,4 @@ void place_tiles(int64_t m, int64_t k, int64_t tile, Scratch& scratch, Activatio
 void fill_tile(const void* x, Dtype x_dtype, int64_t row_stride, int64_t k, int64_t index,
                const ActivationTiles& tiles);
 
-}  // namespace lazuli::cpu
+}  // namespace lazuli::cpu::packed

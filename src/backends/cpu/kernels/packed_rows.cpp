@@ -20,7 +20,7 @@
 #endif
 
 HWY_BEFORE_NAMESPACE();
-namespace lazuli::cpu {
+namespace lazuli::cpu::packed {
 namespace HWY_NAMESPACE {
 
 // A row of w, unpacked.
@@ -195,11 +195,11 @@ void float_row(const PackedMatmul& p, int64_t m, int64_t first, int64_t last) {
 }
 
 }  // namespace HWY_NAMESPACE
-}  // namespace lazuli::cpu
+}  // namespace lazuli::cpu::packed
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace lazuli::cpu {
+namespace lazuli::cpu::packed {
 
 HWY_EXPORT(rows);
 HWY_EXPORT(float_row);
@@ -212,5 +212,5 @@ void packed_float_row(const PackedMatmul& product, int64_t row, int64_t first, i
   HWY_DYNAMIC_DISPATCH(float_row)(product, row, first, last);
 }
 
-}  // namespace lazuli::cpu
+}  // namespace lazuli::cpu::packed
 #endif  // HWY_ONCE

@@ -20,7 +20,7 @@
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace lazuli::cpu {
+namespace lazuli::cpu::packed {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
@@ -489,7 +489,7 @@ HWY_INLINE void wide_group(const RowGroup& w, int64_t k, const Activations& x,
 }
 
 }  // namespace HWY_NAMESPACE
-}  // namespace lazuli::cpu
+}  // namespace lazuli::cpu::packed
 HWY_AFTER_NAMESPACE();
 
 #endif  // LAZULI_PACKED_ROWS_WIDE_INL_H_
