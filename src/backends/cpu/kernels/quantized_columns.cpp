@@ -33,18 +33,65 @@ HWY_INLINE hn::Vec<Sums> level_floats(const uint8_t* levels) {
   return hn::ConvertTo(Sums(), hn::PromoteTo(Ints(), hn::LoadU(Levels(), levels)));
 }
 
-// sums[m * columns_per_call + i] += x[m] * level i, for one group of one row of w.
+// Some rows of w in a stretch of columns, unpacked.
+constexpr int64_t rows_together = 4;
+struct RowStretch {
+  const uint8_t* levels[rows_together];
+  float scales[rows_together][bias_stride + floats_room];
+  float biases[rows_together][bias_stride + floats_room];
+  HWY_ALIGN uint8_t unpacked[rows_together][columns_per_call];
+};
+
+// sums[m * columns_per_call + i] += x[m][r] * level i of row r, for one group of the rows.
 template <int M>
-HWY_INLINE void add_group(const uint8_t* levels, int64_t count, const float (&x)[M],
-                          float* sums) {
+HWY_INLINE void add_group(const RowStretch& rows, int64_t at, int64_t count,
+                          const float (&x)[M][rows_together], float* sums) {
   const Sums d;
-  for (int64_t i = 0; i < count; i += panel_lanes) {
-    const auto level = level_floats(levels + i);
+  for (int64_t i = at; i < at + count; i += panel_lanes) {
+    const auto level0 = level_floats(rows.levels[0] + i), level1 = level_floats(rows.levels[1] + i);
+    const auto level2 = level_floats(rows.levels[2] + i), level3 = level_floats(rows.levels[3] + i);
 #pragma GCC unroll 4
     for (int m = 0; m < M; ++m) {
       float* to = sums + m * columns_per_call + i;
-      hn::Store(hn::MulAdd(level, hn::Set(d, x[m]), hn::Load(d, to)), d, to);
+      auto sum = hn::MulAdd(level0, hn::Set(d, x[m][0]), hn::Load(d, to));
+      sum = hn::MulAdd(level1, hn::Set(d, x[m][1]), sum);
+      sum = hn::MulAdd(level2, hn::Set(d, x[m][2]), sum);
+      hn::Store(hn::MulAdd(level3, hn::Set(d, x[m][3]), sum), d, to);
     }
+  }
+}
+
+// The columns of w that one call works on.
+struct ColumnRange {
+  int64_t first, count;
+  int64_t group_first, groups, row_groups;
+};
+
+// Rows [row, row + count) of w; those that do not exist count as zeros.
+template <int Bits>
+HWY_INLINE void read_rows(const QuantizedMatrix& w, int64_t row, int64_t count,
+                          const ColumnRange& range, RowStretch& rows) {
+  const int64_t ahead = 2 * rows_together * w.row_words() * 4;
+  for (int64_t r = 0; r < rows_together; ++r) {
+    rows.levels[r] = rows.unpacked[r];
+    if (r >= count) {
+      std::memset(rows.unpacked[r], 0, static_cast<size_t>(range.count));
+      std::memset(rows.scales[r], 0, sizeof rows.scales[r]);
+      std::memset(rows.biases[r], 0, sizeof rows.biases[r]);
+      continue;
+    }
+    const uint8_t* packed = quantized_row(w, row + r) + range.first * Bits / 8;
+    for (int64_t line = 0; line < range.count * Bits / 8; line += 64) {
+      __builtin_prefetch(packed + ahead + line);
+    }
+    if constexpr (Bits == 8) {
+      rows.levels[r] = packed;
+    } else {
+      unpack_levels<Bits>(packed, range.count, rows.unpacked[r]);
+    }
+    const int64_t at = (row + r) * range.row_groups + range.group_first;
+    floats_at(w.scales, w.dtype, at, range.groups, rows.scales[r]);
+    floats_at(w.biases, w.dtype, at, range.groups, rows.biases[r]);
   }
 }
 
@@ -52,23 +99,28 @@ template <int Bits, int M>
 void add_columns(const QuantizedMatmul& p, const float* x, int64_t first, int64_t last,
                  float* sums, float* bias_sums) {
   const QuantizedMatrix& w = p.w;
-  const int64_t k = p.k(), groups = (last - first) / w.group;
-  HWY_ALIGN uint8_t levels[columns_per_call];
-  float scales[bias_stride], biases[bias_stride];
-  for (int64_t row = 0; row < k; ++row) {
-    const uint8_t* packed = quantized_row(w, row) + first * Bits / 8;
-    __builtin_prefetch(packed + 4 * w.row_words() * 4);
-    unpack_levels<Bits>(packed, last - first, levels);
-    const int64_t at = row * w.row_groups() + first / w.group;
-    floats_at(w.scales, w.dtype, at, groups, scales);
-    floats_at(w.biases, w.dtype, at, groups, biases);
-    for (int64_t g = 0; g < groups; ++g) {
-      float scaled[M];
+  const int64_t k = p.k(), group = w.group;
+  const ColumnRange range = {first, last - first, first / group, (last - first) / group,
+                             w.row_groups()};
+  RowStretch rows;
+  for (int64_t row = 0; row < k; row += rows_together) {
+    const int64_t count = HWY_MIN(k - row, rows_together);
+    read_rows<Bits>(w, row, count, range, rows);
+    float x_rows[M][rows_together] = {};
+    for (int m = 0; m < M; ++m) {
+      for (int64_t r = 0; r < count; ++r) x_rows[m][r] = x[m * k + row + r];
+    }
+    for (int64_t g = 0; g < range.groups; ++g) {
+      float scaled[M][rows_together];
       for (int m = 0; m < M; ++m) {
-        scaled[m] = x[m * k + row] * scales[g];
-        bias_sums[m * bias_stride + g] += x[m * k + row] * biases[g];
+        float bias = 0;
+        for (int64_t r = 0; r < rows_together; ++r) {
+          scaled[m][r] = x_rows[m][r] * rows.scales[r][g];
+          bias += x_rows[m][r] * rows.biases[r][g];
+        }
+        bias_sums[m * bias_stride + g] += bias;
       }
-      add_group<M>(levels + g * w.group, w.group, scaled, sums + g * w.group);
+      add_group<M>(rows, g * group, group, scaled, sums);
     }
   }
 }
@@ -163,6 +215,7 @@ void float_tile(const QuantizedMatmul& p, int64_t index, float* tiles) {
   });
 }
 
+// `to` has room for floats_room more.
 void float_rows(const QuantizedMatmul& p, float* to) {
   for (int64_t row = 0; row < p.m; ++row) {
     floats_at(p.x, p.x_dtype, row * p.x_row_stride, p.k(), to + row * p.k());

@@ -39,18 +39,72 @@ HWY_INLINE uint64_t spread_levels(uint64_t packed) {
 #endif
 }
 
-// `count` levels, a multiple of 8, from the byte at p on.
+// The 8 * Bits bits from p on; nothing behind `end` is read.
+template <int Bits>
+HWY_INLINE uint64_t load_bits(const uint8_t* p, const uint8_t* end) {
+  uint64_t packed = 0;
+  if (end - p >= 8) {
+    memcpy(&packed, p, 8);
+  } else {
+    for (int i = 0; i < Bits; ++i) packed |= static_cast<uint64_t>(p[i]) << (8 * i);
+  }
+  return packed & (~UINT64_C(0) >> (64 - 8 * Bits));
+}
+
+#if HWY_ARCH_X86_64 && HWY_TARGET <= HWY_AVX3_DL
+// `count` <= 64 levels: each eight bytes take the window of bytes that hold their levels, then each
+// byte its bits from the window.
+template <int Bits>
+HWY_INLINE void unpack_vector(const uint8_t* p, int64_t count, uint8_t* out) {
+  alignas(64) static constexpr auto windows = [] {
+    struct {
+      uint8_t at[64];
+    } t{};
+    for (int i = 0; i < 64; ++i) t.at[i] = static_cast<uint8_t>(i / 8 * Bits + i % 8);
+    return t;
+  }();
+  constexpr uint64_t step = UINT64_C(0x0706050403020100) * Bits;
+  const __mmask64 bytes = ~UINT64_C(0) >> (64 - count * Bits / 8);
+  const __m512i packed = _mm512_maskz_loadu_epi8(bytes, p);
+  const __m512i window = _mm512_permutexvar_epi8(_mm512_load_si512(windows.at), packed);
+  const __m512i shifted =
+      _mm512_multishift_epi64_epi8(_mm512_set1_epi64(static_cast<int64_t>(step)), window);
+  const __m512i levels = _mm512_and_si512(shifted, _mm512_set1_epi8((1 << Bits) - 1));
+  _mm512_mask_storeu_epi8(out, ~UINT64_C(0) >> (64 - count), levels);
+}
+#endif
+
+// `count` levels, a multiple of 32, from the byte at p on. Stored 16 or more at a time, for the loads
+// that follow.
 template <int Bits>
 HWY_INLINE void unpack_levels(const uint8_t* p, int64_t count, uint8_t* out) {
   if constexpr (Bits == 8) {
     memcpy(out, p, static_cast<size_t>(count));
   } else {
-    for (int64_t i = 0; i < count; i += 8, p += Bits) {
-      uint64_t packed = 0;
-      memcpy(&packed, p, Bits);
-      const uint64_t levels = spread_levels<Bits>(packed);
-      memcpy(out + i, &levels, 8);
+#if HWY_ARCH_X86_64 && HWY_TARGET <= HWY_AVX3_DL
+    for (int64_t i = 0; i < count; i += 64) {
+      unpack_vector<Bits>(p + i * Bits / 8, HWY_MIN(count - i, int64_t{64}), out + i);
     }
+#else
+    const hn::FixedTag<uint8_t, 16> d;
+    if constexpr (Bits == 4) {
+      const auto low = hn::Set(d, 15);
+      for (int64_t i = 0; i < count; i += 32) {
+        const auto bytes = hn::LoadU(d, p + i / 2);
+        const auto even = hn::And(bytes, low), odd = hn::ShiftRight<4>(bytes);
+        hn::StoreU(hn::InterleaveLower(d, even, odd), d, out + i);
+        hn::StoreU(hn::InterleaveUpper(d, even, odd), d, out + i + 16);
+      }
+    } else {
+      const hn::FixedTag<uint64_t, 2> d64;
+      const uint8_t* end = p + count * Bits / 8;
+      for (int64_t i = 0; i < count; i += 16, p += 2 * Bits) {
+        const uint64_t first = spread_levels<Bits>(load_bits<Bits>(p, end));
+        const uint64_t last = spread_levels<Bits>(load_bits<Bits>(p + Bits, end));
+        hn::StoreU(hn::BitCast(d, hn::Dup128VecFromValues(d64, first, last)), d, out + i);
+      }
+    }
+#endif
   }
 }
 
@@ -63,7 +117,9 @@ HWY_INLINE float float_at(const void* values, Dtype dtype, int64_t index) {
   }
 }
 
-// Elements [first, first + count) of scales or biases as floats.
+// Elements [first, first + count) of scales or biases as floats; `out` has room for floats_room more,
+// which may be overwritten: full stores, because what a masked one stores is slow to load again.
+constexpr int64_t floats_room = 16;
 HWY_INLINE void floats_at(const void* values, Dtype dtype, int64_t first, int64_t count,
                           float* out) {
   const hn::CappedTag<float, 16> d;
@@ -74,7 +130,8 @@ HWY_INLINE void floats_at(const void* values, Dtype dtype, int64_t first, int64_
     for (; i + lanes <= count; i += lanes) {
       hn::StoreU(load_floats(d, from + i), d, out + i);
     }
-    for (; i < count; ++i) out[i] = static_cast<float>(from[i]);
+    const auto rest = static_cast<size_t>(count - i);
+    if (rest != 0) hn::StoreU(load_floats(d, from + i, rest), d, out + i);
   });
 }
 

@@ -87,8 +87,8 @@ void many_rows(const QuantizedMatmul& p, Scratch& scratch) {
 }
 
 void few_columns(const QuantizedMatmul& p, Scratch& scratch) {
-  scratch.start(Scratch::bytes<float>(p.m * p.k()));
-  float* x = scratch.take<float>(p.m * p.k());
+  scratch.start(Scratch::bytes<float>(p.m * p.k() + packed::copy_room));
+  float* x = scratch.take<float>(p.m * p.k() + packed::copy_room);
   packed::copy_floats(p, x);
   int64_t wanted = p.n() / (4 * ThreadPool::instance().threads());
   int64_t step = std::clamp<int64_t>(wanted / 128 * 128, 128, packed::columns_per_call);

@@ -21,6 +21,7 @@ void quantized_float_row(const QuantizedMatmul& product, int64_t row, int64_t fi
 // Not transpose: few (up to row_product_rows_max) rows of x as floats [m, k]; columns [first, last)
 // of `out` are whole groups, at most columns_per_call.
 inline constexpr int64_t columns_per_call = 1024;
+inline constexpr int64_t copy_room = 16;  // floats behind the last that copy_floats may overwrite
 void copy_floats(const QuantizedMatmul& product, float* x);
 void quantized_columns(const QuantizedMatmul& product, const float* x, int64_t first,
                        int64_t last);

@@ -33,8 +33,8 @@ struct QuantizedLevels {
 
   explicit QuantizedLevels(const QuantizedMatrix& w)
       : levels(static_cast<size_t>(w.columns)),
-        scales(static_cast<size_t>(w.row_groups())),
-        biases(static_cast<size_t>(w.row_groups())) {}
+        scales(static_cast<size_t>(w.row_groups() + floats_room)),
+        biases(scales.size()) {}
 
   void read(const QuantizedMatrix& w, int64_t row) {
     with_bits(w.bits, [&](auto bits) HWY_ATTR {

@@ -25,29 +25,38 @@ namespace hn = hwy::HWY_NAMESPACE;
 constexpr int64_t stretch_elements = 2048;
 constexpr int64_t stretch_groups = stretch_elements / 32;
 struct StretchScales {
-  alignas(64) float scales[wide_rows][stretch_groups + 4];
+  alignas(64) float scales[wide_rows][stretch_groups + 16];
 };
+
+// The elements of scales or biases from `index` on that `mask` names.
+HWY_INLINE __m512 masked_floats(const void* values, Dtype dtype, int64_t index, __mmask16 mask) {
+  if (dtype == float32) {
+    return _mm512_maskz_loadu_ps(mask, static_cast<const float*>(values) + index);
+  }
+  const __m256i halves =
+      _mm256_maskz_loadu_epi16(mask, static_cast<const uint16_t*>(values) + index);
+  if (dtype == float16) return _mm512_cvtph_ps(halves);
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
+}
 
 // Takes the scales of a stretch and adds its biases times the groups' sums of x to `biases`.
 template <int M>
-HWY_INLINE void take_stretch(const QuantizedMatrix& w, int64_t row, const RowGroup& group,
+HWY_INLINE void take_stretch(const QuantizedMatrix& w, const int64_t (&rows)[wide_rows],
                              int64_t first, int64_t count, const float* group_sums,
                              StretchScales& out, __m512 (&biases)[wide_rows][M]) {
-  const int64_t row_bytes = w.row_words() * 4;
-  for (int r = 0; r < wide_rows; ++r) {
-    const int64_t at = (row + group.offset[r] / row_bytes) * w.row_groups() + first;
-    std::memset(out.scales[r], 0, sizeof out.scales[r]);
-    floats_at(w.scales, w.dtype, at, count, out.scales[r]);
-    alignas(64) float values[stretch_groups];
-    floats_at(w.biases, w.dtype, at, count, values);
-    for (int64_t g = 0; g < count; g += 16) {
-      const auto mask = static_cast<__mmask16>(count - g >= 16 ? 0xffff : (1 << (count - g)) - 1);
-      const __m512 bias = _mm512_maskz_loadu_ps(mask, values + g);
+  for (int64_t g = 0; g < count; g += 16) {
+    const auto mask = static_cast<__mmask16>(count - g >= 16 ? 0xffff : (1 << (count - g)) - 1);
+    __m512 sums[M];
+    for (int m = 0; m < M; ++m) {
+      sums[m] = _mm512_maskz_loadu_ps(mask, group_sums + m * w.row_groups() + first + g);
+    }
 #pragma GCC unroll 4
-      for (int m = 0; m < M; ++m) {
-        const float* sums = group_sums + m * w.row_groups() + first + g;
-        biases[r][m] = _mm512_fmadd_ps(bias, _mm512_maskz_loadu_ps(mask, sums), biases[r][m]);
-      }
+    for (int r = 0; r < wide_rows; ++r) {
+      const int64_t at = rows[r] * w.row_groups() + first + g;
+      _mm512_store_ps(out.scales[r] + g, masked_floats(w.scales, w.dtype, at, mask));
+      const __m512 bias = masked_floats(w.biases, w.dtype, at, mask);
+#pragma GCC unroll 4
+      for (int m = 0; m < M; ++m) biases[r][m] = _mm512_fmadd_ps(bias, sums[m], biases[r][m]);
     }
   }
 }
@@ -67,7 +76,7 @@ HWY_INLINE __m512 spread_scales(const float* four, __m512i places) {
 // 128 columns from `at` on of four rows; `left` <= 128 of them exist.
 template <int Bits, int M>
 HWY_INLINE void quantized_chunk(const RowGroup& w, int64_t at, int64_t left, int group,
-                                const float (&scales)[wide_rows][stretch_groups + 4],
+                                const float (&scales)[wide_rows][stretch_groups + 16],
                                 int64_t scale_at, const Activations& x, WideSums<M>& sums) {
   constexpr int vectors = Bits == 4 ? 1 : 2;  // of 64 bytes
 #pragma GCC unroll 2
@@ -114,9 +123,11 @@ HWY_INLINE void quantized_group(const QuantizedMatrix& w, int64_t row, const Row
     for (int m = 0; m < M; ++m) sums.row[r][m] = biases[r][m] = _mm512_setzero_ps();
   }
   StretchScales scales;
+  int64_t rows[wide_rows];
+  for (int r = 0; r < wide_rows; ++r) rows[r] = row + group.offset[r] / (w.row_words() * 4);
   for (int64_t first = 0; first < w.columns; first += stretch_elements) {
     const int64_t count = HWY_MIN(w.columns - first, stretch_elements);
-    take_stretch<M>(w, row, group, first / w.group, count / w.group, group_sums, scales, biases);
+    take_stretch<M>(w, rows, first / w.group, count / w.group, group_sums, scales, biases);
     for (int64_t at = 0; at < count; at += 128) {
       quantized_chunk<Bits, M>(group, first + at, HWY_MIN(count - at, int64_t{128}), w.group,
                                scales.scales, at / w.group, x, sums);
