@@ -25,19 +25,21 @@ using Deleter = std::function<void(void*)>;
 class array {
  public:
   // A 0-d array.
-  template <class T, class = std::enable_if_t<std::is_arithmetic_v<T> ||
-                                              std::is_same_v<T, float16_t> ||
-                                              std::is_same_v<T, bfloat16_t>>>
+  template <class T,
+            class = std::enable_if_t<std::is_arithmetic_v<T> || std::is_same_v<T, float16_t> ||
+                                     std::is_same_v<T, bfloat16_t>>>
   explicit array(T value, Dtype dtype = scalar_dtype<T>()) : array(from_scalar(value, dtype)) {}
   explicit array(const complex64_t& value, Dtype dtype = complex64);
 
   // A copy of `[first, first + product(shape))`, converted to `dtype`.
   template <class It, class = typename std::iterator_traits<It>::iterator_category>
-  array(It first, Shape shape, Dtype dtype = scalar_dtype<typename std::iterator_traits<It>::value_type>()) {
+  array(It first, Shape shape,
+        Dtype dtype = scalar_dtype<typename std::iterator_traits<It>::value_type>()) {
     using T = typename std::iterator_traits<It>::value_type;
     int64_t count = 1;
     for (auto extent : shape) count *= extent;
-    std::vector<std::conditional_t<std::is_same_v<T, bool>, uint8_t, T>> values(first, first + count);
+    std::vector<std::conditional_t<std::is_same_v<T, bool>, uint8_t, T>> values(first,
+                                                                                first + count);
     *this = from_memory(values.data(), std::move(shape), TypeToDtype<T>::value, dtype);
   }
   template <class T>
@@ -147,14 +149,16 @@ std::ostream& operator<<(std::ostream& out, const Dtype& dtype);
 
 // Computes the arrays (and everything they need) and waits.
 void eval(std::vector<array> outputs);
-template <class... Arrays, class = std::enable_if_t<(std::is_same_v<std::decay_t<Arrays>, array> && ...)>>
+template <class... Arrays,
+          class = std::enable_if_t<(std::is_same_v<std::decay_t<Arrays>, array> && ...)>>
 void eval(Arrays&&... outputs) {
   eval(std::vector<array>{std::forward<Arrays>(outputs)...});
 }
 
 // Starts computing and returns at once.
 void async_eval(std::vector<array> outputs);
-template <class... Arrays, class = std::enable_if_t<(std::is_same_v<std::decay_t<Arrays>, array> && ...)>>
+template <class... Arrays,
+          class = std::enable_if_t<(std::is_same_v<std::decay_t<Arrays>, array> && ...)>>
 void async_eval(Arrays&&... outputs) {
   async_eval(std::vector<array>{std::forward<Arrays>(outputs)...});
 }

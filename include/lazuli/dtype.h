@@ -91,10 +91,10 @@ Dtype dtype_from_name(const std::string& name);
 template <class T>
 struct TypeToDtype;
 
-#define LAZULI_STORES(type, name) \
-  template <>                     \
-  struct TypeToDtype<type> {      \
-    static constexpr Dtype value = name; \
+#define LAZULI_STORES(type, name)            \
+  template <>                                \
+  struct TypeToDtype<type> {                 \
+    static constexpr Dtype value = name;     \
     operator Dtype() const { return value; } \
   };
 LAZULI_STORES(bool, bool_)

@@ -90,15 +90,15 @@ std::vector<array> divmod(const array& a, const array& b, StreamOrDevice s = {})
 array operator-(const array& a);
 array operator~(const array& a);
 
-#define LAZULI_OPERATOR(sign, name)                                              \
+#define LAZULI_OPERATOR(sign, name)                                                 \
   inline array operator sign(const array& a, const array& b) { return name(a, b); } \
-  template <class T, class = std::enable_if_t<std::is_arithmetic_v<T>>>          \
-  array operator sign(T a, const array& b) {                                     \
-    return name(array(a), b);                                                    \
-  }                                                                              \
-  template <class T, class = std::enable_if_t<std::is_arithmetic_v<T>>>          \
-  array operator sign(const array& a, T b) {                                     \
-    return name(a, array(b));                                                    \
+  template <class T, class = std::enable_if_t<std::is_arithmetic_v<T>>>             \
+  array operator sign(T a, const array& b) {                                        \
+    return name(array(a), b);                                                       \
+  }                                                                                 \
+  template <class T, class = std::enable_if_t<std::is_arithmetic_v<T>>>             \
+  array operator sign(const array& a, T b) {                                        \
+    return name(a, array(b));                                                       \
   }
 LAZULI_OPERATOR(+, add)
 LAZULI_OPERATOR(-, subtract)

@@ -117,11 +117,11 @@ array allclose(const array& a, const array& b, double rtol = 1e-5, double atol =
 array array_equal(const array& a, const array& b, bool equal_nan = false, StreamOrDevice s = {});
 
 // ---- Reductions ---------------------------------------------------------------------------------
-#define LAZULI_REDUCTION(name)                                                            \
-  array name(const array& a, bool keepdims, StreamOrDevice s = {});                       \
-  array name(const array& a, const std::vector<int>& axes, bool keepdims = false,         \
-             StreamOrDevice s = {});                                                      \
-  array name(const array& a, int axis, bool keepdims = false, StreamOrDevice s = {});     \
+#define LAZULI_REDUCTION(name)                                                        \
+  array name(const array& a, bool keepdims, StreamOrDevice s = {});                   \
+  array name(const array& a, const std::vector<int>& axes, bool keepdims = false,     \
+             StreamOrDevice s = {});                                                  \
+  array name(const array& a, int axis, bool keepdims = false, StreamOrDevice s = {}); \
   inline array name(const array& a, StreamOrDevice s = {}) { return name(a, false, s); }
 LAZULI_REDUCTION(all)
 LAZULI_REDUCTION(any)
@@ -142,8 +142,10 @@ array std(const array& a, const std::vector<int>& axes, bool keepdims = false, i
           StreamOrDevice s = {});
 array std(const array& a, int axis, bool keepdims = false, int ddof = 0, StreamOrDevice s = {});
 array argmax(const array& a, bool keepdims, StreamOrDevice s = {});
+inline array argmax(const array& a, StreamOrDevice s = {}) { return argmax(a, false, s); }
 array argmax(const array& a, int axis, bool keepdims = false, StreamOrDevice s = {});
 array argmin(const array& a, bool keepdims, StreamOrDevice s = {});
+inline array argmin(const array& a, StreamOrDevice s = {}) { return argmin(a, false, s); }
 array argmin(const array& a, int axis, bool keepdims = false, StreamOrDevice s = {});
 array softmax(const array& a, const std::vector<int>& axes, bool precise = false,
               StreamOrDevice s = {});
@@ -175,8 +177,8 @@ array put_along_axis(const array& a, const array& indices, const array& values, 
                      StreamOrDevice s = {});
 array scatter_add_axis(const array& a, const array& indices, const array& values, int axis,
                        StreamOrDevice s = {});
-#define LAZULI_SCATTER(name)                                                                 \
-  array name(const array& a, const std::vector<array>& indices, const array& updates,        \
+#define LAZULI_SCATTER(name)                                                          \
+  array name(const array& a, const std::vector<array>& indices, const array& updates, \
              const std::vector<int>& axes, StreamOrDevice s = {});
 LAZULI_SCATTER(scatter)
 LAZULI_SCATTER(scatter_add)

@@ -28,10 +28,7 @@ class SmallVector {
   SmallVector(It first, It last) {
     assign(first, last);
   }
-  template <class U, class = std::enable_if_t<std::is_convertible_v<U, T>>>
-  SmallVector(std::initializer_list<U> values) {
-    assign(values.begin(), values.end());
-  }
+  SmallVector(std::initializer_list<T> values) { assign(values.begin(), values.end()); }
   template <class U, class = std::enable_if_t<std::is_convertible_v<U, T>>>
   SmallVector(const std::vector<U>& values) {  // NOLINT: shapes are written as vectors
     assign(values.begin(), values.end());

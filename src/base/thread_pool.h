@@ -25,8 +25,9 @@ class ThreadPool {
   template <class Task>
   void run(int64_t count, Task&& task) {
     using Plain = std::remove_reference_t<Task>;
-    run_erased(count, [](void* t, int64_t i) { (*static_cast<Plain*>(t))(i); },
-               const_cast<void*>(static_cast<const void*>(std::addressof(task))));
+    run_erased(
+        count, [](void* t, int64_t i) { (*static_cast<Plain*>(t))(i); },
+        const_cast<void*>(static_cast<const void*>(std::addressof(task))));
   }
 
  private:

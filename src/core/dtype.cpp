@@ -54,16 +54,12 @@ Dtype promote_integers(Dtype a, Dtype b) {
 Category parent(Category c) {
   switch (c) {
     case Category::complexfloating:
-    case Category::floating:
-      return Category::inexact;
+    case Category::floating: return Category::inexact;
     case Category::signedinteger:
-    case Category::unsignedinteger:
-      return Category::integer;
+    case Category::unsignedinteger: return Category::integer;
     case Category::inexact:
-    case Category::integer:
-      return Category::number;
-    default:
-      return Category::generic;
+    case Category::integer: return Category::number;
+    default: return Category::generic;
   }
 }
 

@@ -54,13 +54,13 @@ struct PoolsOwner {
 thread_local PoolsOwner owner;
 
 template <class T>
-void* take_block(Freelist<T> Pools::*list) {
+void* take_block(Freelist<T> Pools::* list) {
   if (pools_gone) return ::operator new(sizeof(T), std::align_val_t(64));
   return (owner.pools.*list).take();
 }
 
 template <class T>
-void give_block(Freelist<T> Pools::*list, void* block) {
+void give_block(Freelist<T> Pools::* list, void* block) {
   if (pools_gone) {
     ::operator delete(block, std::align_val_t(64));
   } else {
@@ -98,6 +98,12 @@ Node* make_node(Op op, Dtype dtype, Shape shape, std::span<Node* const> inputs, 
     node->inputs.push_back(input);
   }
   if (tracing_depth == 0) node->tracer = 0;
+  return node;
+}
+
+Node* make_placeholder(Dtype dtype, Shape shape) {
+  Node* node = make_node(Op::placeholder, dtype, std::move(shape), {}, {}, Stream(0, Device::cpu));
+  node->tracer = 1;
   return node;
 }
 

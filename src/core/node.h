@@ -74,6 +74,9 @@ struct Node {
 };
 static_assert(sizeof(Node) <= 128);
 
+// Stands for an argument while a function is traced; it has no value of its own.
+Node* make_placeholder(Dtype dtype, Shape shape);
+
 // Makes a node with one reference, which the caller owns; inputs are retained.
 Node* make_node(Op op, Dtype dtype, Shape shape, std::span<Node* const> inputs, Params params,
                 const Stream& stream);

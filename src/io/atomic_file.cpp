@@ -49,7 +49,7 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::fail(const char* what, int error_number) const {
-  throw IoError("file " + quoted(path_, 1000) + ": " + what + ": " + system_reason(error_number));
+  throw IoError("file " + printable(path_, 1000) + ": " + what + ": " + system_reason(error_number));
 }
 
 void AtomicFile::write(std::span<const std::byte> bytes) {

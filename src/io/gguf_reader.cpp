@@ -32,23 +32,6 @@ constexpr uint64_t entry_bytes_min = 8 + 4 + 1;           // key length, type, v
 constexpr uint64_t tensor_bytes_min = 8 + 4 + 0 + 4 + 8;  // name length, rank, type, offset
 constexpr uint64_t string_bytes_min = 8;                  // length
 
-size_t number_bytes(ValueType type) {
-  switch (type) {
-    case ValueType::uint8:
-    case ValueType::int8:
-    case ValueType::bool_: return 1;
-    case ValueType::uint16:
-    case ValueType::int16: return 2;
-    case ValueType::uint32:
-    case ValueType::int32:
-    case ValueType::float32: return 4;
-    case ValueType::uint64:
-    case ValueType::int64:
-    case ValueType::float64: return 8;
-    default: return 0;
-  }
-}
-
 }  // namespace
 
 class Reader {
@@ -68,9 +51,9 @@ class Reader {
 
  private:
   [[noreturn]] void fail(const Field& field, uint64_t offset, const std::string& problem) const {
-    std::string message = "gguf file " + io::quoted(file_.path(), 1000) + ": " + field.part;
+    std::string message = "gguf file " + io::printable(file_.path(), 1000) + ": " + field.part;
     if (field.owner != nullptr) {
-      message += std::string(" of ") + field.owner + " " + io::quoted(field.name);
+      message += std::string(" of ") + field.owner + " " + io::printable(field.name);
     }
     throw IoError(message + " at byte " + std::to_string(offset) + ": " + problem);
   }
@@ -163,9 +146,9 @@ class Reader {
       for (std::string_view& text : strings) text = string({"string", owner, key});
       return Array(std::move(strings));
     }
-    uint64_t length = count({"length", owner, key}, number_bytes(type));
+    uint64_t length = count({"length", owner, key}, value_bytes(type));
     offset = position_;
-    std::span<const std::byte> bytes = take({"values", owner, key}, length * number_bytes(type));
+    std::span<const std::byte> bytes = take({"values", owner, key}, length * value_bytes(type));
     for (size_t i = 0; type == ValueType::bool_ && i < length; ++i) {
       if (static_cast<uint8_t>(bytes[i]) > 1) {
         fail({"values", owner, key}, offset + i, "a bool must be 0 or 1");

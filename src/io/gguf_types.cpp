@@ -10,7 +10,7 @@ namespace lazuli::gguf {
 
 namespace {
 
-using io::quoted;
+using io::printable;
 
 constexpr const char* value_type_names[] = {
     "uint8",  "int8", "uint16", "int16", "uint32", "int32", "float32",
@@ -74,7 +74,7 @@ void for_each_number(const Array& array, Take take) {
 }
 
 std::string place(const File& file, std::string_view what, std::string_view key) {
-  return "gguf file " + quoted(file.path(), 1000) + ": " + std::string(what) + " " + quoted(key);
+  return "gguf file " + printable(file.path(), 1000) + ": " + std::string(what) + " " + printable(key);
 }
 
 const Value& require(const File& file, std::string_view key) {
@@ -96,6 +96,23 @@ const char* value_type_name(ValueType type) {
   return index < std::size(value_type_names) ? value_type_names[index] : "unknown";
 }
 
+size_t value_bytes(ValueType type) {
+  switch (type) {
+    case ValueType::uint8:
+    case ValueType::int8:
+    case ValueType::bool_: return 1;
+    case ValueType::uint16:
+    case ValueType::int16: return 2;
+    case ValueType::uint32:
+    case ValueType::int32:
+    case ValueType::float32: return 4;
+    case ValueType::uint64:
+    case ValueType::int64:
+    case ValueType::float64: return 8;
+    default: return 0;
+  }
+}
+
 std::optional<TensorType> tensor_type(uint32_t id) {
   if (std::optional<PackedFormat> format = packed_format_from_gguf(id)) {
     const PackedFormatInfo& info = packed_format_info(*format);
@@ -103,6 +120,13 @@ std::optional<TensorType> tensor_type(uint32_t id) {
   }
   for (const TensorType& type : plain_types) {
     if (type.id == id) return type;
+  }
+  return std::nullopt;
+}
+
+std::optional<TensorType> tensor_type(Dtype dtype) {
+  for (const TensorType& type : plain_types) {
+    if (type.dtype == dtype) return type;
   }
   return std::nullopt;
 }

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <limits>
 #include <utility>
 
@@ -19,7 +20,7 @@ namespace lazuli::io {
 namespace {
 
 [[noreturn]] void fail(const std::string& path, const std::string& what) {
-  throw IoError("file " + quoted(path, 1000) + ": " + what);
+  throw IoError("file " + printable(path, 1000) + ": " + what);
 }
 
 struct Descriptor {
@@ -99,6 +100,16 @@ std::shared_ptr<const MappedFile> MappedFile::read(const std::string& path, uint
   return file;
 }
 
+std::shared_ptr<const MappedFile> MappedFile::copy(const std::string& name,
+                                                   std::span<const std::byte> bytes) {
+  std::shared_ptr<MappedFile> file(new MappedFile(name, false));
+  if (bytes.empty()) return file;
+  file->reserve(bytes.size());
+  std::memcpy(file->data_, bytes.data(), bytes.size());
+  file->size_ = bytes.size();
+  return file;
+}
+
 MappedFile::~MappedFile() {
   if (data_ != nullptr) ::munmap(data_, capacity_);
 }
@@ -107,7 +118,10 @@ void MappedFile::map(int descriptor, uint64_t size) {
   if (size > std::numeric_limits<size_t>::max()) {
     fail(path_, std::to_string(size) + " bytes do not fit into the address space");
   }
-  void* address = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, descriptor, 0);
+  // Private and writable, so that a program that writes through an array's data pointer changes its
+  // own copy of the page instead of dying.
+  void* address = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE,
+                         descriptor, 0);
   if (address == MAP_FAILED) {
     fail(path_, "mapping its " + std::to_string(size) + " bytes failed: " + system_reason(errno));
   }
@@ -123,7 +137,7 @@ void MappedFile::reserve(uint64_t capacity) {
                                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
                       : ::mremap(data_, capacity_, capacity, MREMAP_MAYMOVE);
   if (address == MAP_FAILED) {
-    throw MemoryError("file " + quoted(path_, 1000) + ": no memory for " +
+    throw MemoryError("file " + printable(path_, 1000) + ": no memory for " +
                       std::to_string(capacity) + " bytes of it: " + system_reason(errno));
   }
   data_ = static_cast<std::byte*>(address);

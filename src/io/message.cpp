@@ -4,7 +4,7 @@
 
 namespace lazuli::io {
 
-std::string quoted(std::string_view text, size_t length_max) {
+std::string printable(std::string_view text, size_t length_max) {
   constexpr char digits[] = "0123456789abcdef";
   std::string result = "'";
   for (unsigned char c : text.substr(0, length_max)) {

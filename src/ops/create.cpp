@@ -139,7 +139,8 @@ array where(const array& condition, const array& x, const array& y, StreamOrDevi
   Dtype dtype = promote_types(x.dtype(), y.dtype());
   array c = astype(condition, bool_, stream);
   array a = astype(x, dtype, stream), b = astype(y, dtype, stream);
-  Shape shape = broadcast_shapes("where", broadcast_shapes("where", a.shape(), b.shape()), c.shape());
+  Shape shape =
+      broadcast_shapes("where", broadcast_shapes("where", a.shape(), b.shape()), c.shape());
   return record(Op::select, dtype, std::move(shape), {&c, &a, &b}, {}, stream);
 }
 

@@ -20,8 +20,7 @@ Dtype accepted(const OpInfo& info, Dtype dtype) {
   bool is_complex = dtype == complex64;
   switch (info.accepts) {
     case Accepts::Number:
-    case Accepts::Complex:
-      return dtype;
+    case Accepts::Complex: return dtype;
     case Accepts::Ordered:
       if (is_complex) refuse(info, dtype, "real dtypes");
       return dtype;
@@ -31,8 +30,7 @@ Dtype accepted(const OpInfo& info, Dtype dtype) {
     case Accepts::Float:
       if (is_complex) refuse(info, dtype, "real dtypes");
       return at_least_float(dtype);
-    case Accepts::Inexact:
-      return at_least_float(dtype);
+    case Accepts::Inexact: return at_least_float(dtype);
   }
   return dtype;
 }
@@ -75,9 +73,7 @@ array binary(Op op, const array& x, const array& y, StreamOrDevice s) {
 #undef UNARY
 
 #define BINARY(name, ...) \
-  array name(const array& a, const array& b, StreamOrDevice s) { \
-    return binary(Op::name, a, b, s);                            \
-  }
+  array name(const array& a, const array& b, StreamOrDevice s) { return binary(Op::name, a, b, s); }
 #include "ops/table/binary.def"
 #undef BINARY
 
@@ -85,8 +81,7 @@ array unary_gradient(Op op, const array& x, const array& y, const array& g) {
   (void)y;
   switch (op) {
 #define UNARY(name, accepts, result, low, high, forward, gradient) \
-  case Op::name:                                                   \
-    return gradient;
+  case Op::name: return gradient;
 #include "ops/table/unary.def"
 #undef UNARY
     default:
@@ -99,8 +94,7 @@ array binary_gradient(Op op, int which, const array& x, const array& y, const ar
   (void)z;
   switch (op) {
 #define BINARY(name, accepts, result, xlow, xhigh, ylow, yhigh, forward, gradient_x, gradient_y) \
-  case Op::name:                                                                                 \
-    return which == 0 ? array(gradient_x) : array(gradient_y);
+  case Op::name: return which == 0 ? array(gradient_x) : array(gradient_y);
 #include "ops/table/binary.def"
 #undef BINARY
     default:

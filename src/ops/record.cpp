@@ -87,7 +87,8 @@ array sum_to(const array& a, const Shape& shape, const Stream& stream) {
   std::vector<int> axes;
   size_t lead = a.ndim() - shape.size();
   for (size_t i = 0; i < a.ndim(); ++i) {
-    if (i < lead || (shape[i - lead] == 1 && a.shape()[i] != 1)) axes.push_back(static_cast<int>(i));
+    if (i < lead || (shape[i - lead] == 1 && a.shape()[i] != 1))
+      axes.push_back(static_cast<int>(i));
   }
   array summed = axes.empty() ? a : sum(a, axes, true, stream);
   return lead ? reshape(summed, shape, stream) : summed;

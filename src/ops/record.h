@@ -28,9 +28,7 @@ std::vector<int> all_axes(const array& a);
 Shape broadcast_shapes(const char* op, const Shape& a, const Shape& b);
 
 // The dtype inexact ops compute integers in.
-inline Dtype at_least_float(Dtype dtype) {
-  return issubdtype(dtype, inexact) ? dtype : float32;
-}
+inline Dtype at_least_float(Dtype dtype) { return issubdtype(dtype, inexact) ? dtype : float32; }
 
 // A 0-d constant in the dtype of `like`.
 array scalar_like(const array& like, double value);

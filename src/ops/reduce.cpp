@@ -46,8 +46,8 @@ array reduce(Op op, const array& a, const std::vector<int>& axes, bool keepdims,
       }
     }
   }
-  bool nothing = std::all_of(reduced.begin(), reduced.end(),
-                             [&](int axis) { return a.shape()[axis] == 1; });
+  bool nothing =
+      std::all_of(reduced.begin(), reduced.end(), [&](int axis) { return a.shape()[axis] == 1; });
   array kept = x;
   if (!nothing) {
     Params params;
@@ -83,15 +83,15 @@ array arg_reduce_all(Op op, const array& a, bool keepdims, StreamOrDevice s) {
 
 }  // namespace
 
-#define LAZULI_REDUCTION(name)                                                                  \
-  array name(const array& a, const std::vector<int>& axes, bool keepdims, StreamOrDevice s) {   \
-    return reduce(Op::name, a, axes, keepdims, s);                                              \
-  }                                                                                             \
-  array name(const array& a, bool keepdims, StreamOrDevice s) {                                 \
-    return reduce(Op::name, a, all_axes(a), keepdims, s);                                       \
-  }                                                                                             \
-  array name(const array& a, int axis, bool keepdims, StreamOrDevice s) {                       \
-    return reduce(Op::name, a, {axis}, keepdims, s);                                            \
+#define LAZULI_REDUCTION(name)                                                                \
+  array name(const array& a, const std::vector<int>& axes, bool keepdims, StreamOrDevice s) { \
+    return reduce(Op::name, a, axes, keepdims, s);                                            \
+  }                                                                                           \
+  array name(const array& a, bool keepdims, StreamOrDevice s) {                               \
+    return reduce(Op::name, a, all_axes(a), keepdims, s);                                     \
+  }                                                                                           \
+  array name(const array& a, int axis, bool keepdims, StreamOrDevice s) {                     \
+    return reduce(Op::name, a, {axis}, keepdims, s);                                          \
   }
 LAZULI_REDUCTION(all)
 LAZULI_REDUCTION(any)
@@ -107,8 +107,7 @@ array mean(const array& a, const std::vector<int>& axes, bool keepdims, StreamOr
   return multiply(sum(x, axes, keepdims, s), scalar_like(x, 1.0 / count), s);
 }
 
-array var(const array& a, const std::vector<int>& axes, bool keepdims, int ddof,
-          StreamOrDevice s) {
+array var(const array& a, const std::vector<int>& axes, bool keepdims, int ddof, StreamOrDevice s) {
   array x = astype(a, at_least_float(a.dtype()), s);
   array centered = subtract(x, mean(x, axes, true, s), s);
   array squared = a.dtype() == complex64 ? square(abs(centered, s), s) : square(centered, s);
@@ -116,8 +115,7 @@ array var(const array& a, const std::vector<int>& axes, bool keepdims, int ddof,
   return multiply(sum(squared, axes, keepdims, s), scalar_like(squared, 1.0 / count), s);
 }
 
-array std(const array& a, const std::vector<int>& axes, bool keepdims, int ddof,
-          StreamOrDevice s) {
+array std(const array& a, const std::vector<int>& axes, bool keepdims, int ddof, StreamOrDevice s) {
   return sqrt(var(a, axes, keepdims, ddof, s), s);
 }
 
@@ -141,8 +139,7 @@ array logsumexp(const array& a, const std::vector<int>& axes, bool keepdims, Str
   return keepdims ? result : squeeze(result, normalize_axes("logsumexp", axes, a.ndim()), s);
 }
 
-array count_nonzero(const array& a, const std::vector<int>& axes, bool keepdims,
-                    StreamOrDevice s) {
+array count_nonzero(const array& a, const std::vector<int>& axes, bool keepdims, StreamOrDevice s) {
   return sum(astype(not_equal(a, array(0, a.dtype()), s), int32, s), axes, keepdims, s);
 }
 

@@ -14,7 +14,8 @@ Shape resolve_shape(const array& a, Shape shape) {
   int64_t known = 1;
   int unknown = -1;
   auto fail = [&] {
-    throw ArgumentError("[reshape] Cannot reshape " + describe(a) + " into " + describe(shape) + ".");
+    throw ArgumentError("[reshape] Cannot reshape " + describe(a) + " into " + describe(shape) +
+                        ".");
   };
   for (size_t i = 0; i < shape.size(); ++i) {
     if (shape[i] == -1 && unknown < 0) {

@@ -81,8 +81,8 @@ array slice_update(const array& src, const array& update, Shape start, Shape sto
   fitted = broadcast_to(fitted, part.shape, stream);
   if (part.whole) return fitted;
   if (element_count(part.shape) == 0) return src;
-  return record(Op::slice_update, src.dtype(), src.shape(), {&src, &fitted},
-                std::move(part.params), stream);
+  return record(Op::slice_update, src.dtype(), src.shape(), {&src, &fitted}, std::move(part.params),
+                stream);
 }
 array slice_update(const array& src, const array& update, Shape start, Shape stop,
                    StreamOrDevice s) {

@@ -1,8 +1,10 @@
 """./dev build: configures a preset and builds it."""
 
 import json
+import os
 import time
 
+import stamps
 from console import ROOT, Failure, jobs, elapsed, run, step
 
 
@@ -15,17 +17,29 @@ def folder(preset):
     return ROOT / "build" / preset
 
 
+def stamp(preset):
+    return f"configure-{preset}"
+
+
+def environment():
+    """Paths relative to the checkout let every checkout of a machine share one compiler cache."""
+    return {"CCACHE_BASEDIR": str(ROOT), "CCACHE_NOHASHDIR": "1", **os.environ}
+
+
 def build(preset="release", targets=(), settings=()):
     """Brings build/<preset> up to date and returns that folder."""
     if preset not in presets():
         raise Failure(f"there is no preset {preset}; choose one of {', '.join(presets())}")
     started = time.monotonic()
     place = folder(preset)
-    if settings or not (place / "build.ninja").exists():
+    key = stamps.digest((ROOT / "CMakePresets.json").read_bytes())
+    if settings or not (place / "build.ninja").exists() or not stamps.done(stamp(preset), key):
         step(f"configure {preset}: find the compiler and the libraries")
         run(["cmake", "--preset", preset, *settings], quiet=True)
+        stamps.mark(stamp(preset), key)
     step(f"build {preset}: in {place.relative_to(ROOT)}, {jobs()} jobs")
-    run(["cmake", "--build", place, "-j", jobs(), *(["--target", *targets] if targets else [])])
+    chosen = ["--target", *targets] if targets else []
+    run(["cmake", "--build", place, "-j", jobs(), *chosen], env=environment())
     step(f"built {preset} in {elapsed(started)}")
     return place
 

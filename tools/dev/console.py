@@ -19,7 +19,7 @@ class Failure(Exception):
 
 
 def user_cache():
-    """The folder outside the checkout that keeps models and downloads from one checkout to the next."""
+    """The folder outside the checkout that keeps models and downloads for every checkout."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "lazuli"
 

@@ -44,6 +44,8 @@ enum class ValueType : uint32_t {
 
 // "uint32", "string", ...
 const char* value_type_name(ValueType type);
+// Bytes of one number or bool of that type; 0 for strings and arrays.
+size_t value_bytes(ValueType type);
 
 // A metadata array: `size()` values of one type, numbers or strings. Arrays of arrays are refused
 // by the reader.
@@ -94,6 +96,8 @@ struct TensorType {
 
 // The type with this id; nothing if the id is unknown.
 std::optional<TensorType> tensor_type(uint32_t id);
+// The type that stores a dtype; nothing if GGUF has none.
+std::optional<TensorType> tensor_type(Dtype dtype);
 
 struct Tensor {
   std::string_view name;
@@ -163,11 +167,11 @@ class Writer {
   explicit Writer(uint32_t alignment = 32);
 
   // Adds a value. ArgumentError if the key is empty, longer than 65,535 bytes or already there.
-  // "general.alignment" is added by the writer itself.
+  // "general.alignment" is the writer's own.
   template <class T>
     requires std::is_arithmetic_v<T>
   void add(std::string_view key, T value) {
-    add_number(key, number_type<T>(), bytes_of(value));
+    add_number(key, number_type<T>(), std::as_bytes(std::span(&value, 1)));
   }
   void add(std::string_view key, std::string_view text);
   void add(std::string_view key, const char* text) { add(key, std::string_view(text)); }
@@ -177,6 +181,12 @@ class Writer {
   void add(std::string_view key, std::span<const T> values) {
     add_numbers(key, number_type<T>(), values.size(), std::as_bytes(values));
   }
+
+  // One number or bool, or an array of `count`, given as its bytes. ArgumentError if there are more
+  // or fewer bytes than the type needs.
+  void add_number(std::string_view key, ValueType type, std::span<const std::byte> bytes);
+  void add_numbers(std::string_view key, ValueType type, size_t count,
+                   std::span<const std::byte> bytes);
 
   // Adds a tensor; `bytes` must live until `save`. ArgumentError if the name is empty or already
   // there, there are more than 8 dimensions, or the bytes are not those of the type and shape.
@@ -204,14 +214,7 @@ class Writer {
     if constexpr (sizeof(T) == 4) return is_signed ? ValueType::int32 : ValueType::uint32;
     return is_signed ? ValueType::int64 : ValueType::uint64;
   }
-  template <class T>
-  static std::string bytes_of(T value) {
-    return std::string(reinterpret_cast<const char*>(&value), sizeof(T));
-  }
   void begin_value(std::string_view key, ValueType type);
-  void add_number(std::string_view key, ValueType type, const std::string& bytes);
-  void add_numbers(std::string_view key, ValueType type, size_t count,
-                   std::span<const std::byte> bytes);
 
   uint32_t alignment_;
   uint64_t metadata_count_ = 0;

@@ -26,6 +26,10 @@ class MappedFile {
   // (0: the machine's physical memory); MemoryError if the memory is not to be had.
   static std::shared_ptr<const MappedFile> read(const std::string& path, uint64_t bytes_max = 0);
 
+  // A copy of bytes that came from elsewhere; `name` stands for the path in messages.
+  static std::shared_ptr<const MappedFile> copy(const std::string& name,
+                                                std::span<const std::byte> bytes);
+
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;

@@ -11,6 +11,7 @@ constexpr OpInfo infos[] = {
     {"astype", OpForm::Elementwise, OpLayout::Any, 1, Accepts::Number, Result::Same},
     {"where", OpForm::Elementwise, OpLayout::Any, 3, Accepts::Number, Result::Same},
     {"copy", OpForm::Elementwise, OpLayout::Any, 1, Accepts::Number, Result::Same},
+    {"placeholder", OpForm::Kernel, OpLayout::Any, 0, Accepts::Number, Result::Same},
     {"identity", OpForm::View, OpLayout::Any, 1, Accepts::Number, Result::Same},
 #define UNARY(name, accepts, result, ...) \
   {#name, OpForm::Elementwise, OpLayout::Any, 1, Accepts::accepts, Result::result},

@@ -11,6 +11,7 @@ enum class Op : uint16_t {
   astype,
   select,     // where(condition, x, y)
   copy,       // the same values, row-contiguous
+  placeholder,  // an argument of a traced function
   identity,   // the same value; marks a tracer or stops a gradient
 #define UNARY(name, ...) name,
 #include "ops/table/unary.def"
@@ -39,6 +40,9 @@ struct OpInfo {
   Accepts accepts;
   Result result;
 };
+
+// How an update meets the value in its place.
+enum class ScatterMode : uint8_t { replace, add, multiply, maximum, minimum };
 
 const OpInfo& op_info(Op op);
 

@@ -1,0 +1,91 @@
+#include <iostream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "commands.h"
+#include "lazuli/io/gguf.h"
+
+namespace lazuli::app {
+namespace {
+
+// Text from a file may hold anything; what would move the cursor is shown as '?'.
+std::string printable(std::string_view text) {
+  constexpr size_t shown_max = 200;
+  std::string result(text.substr(0, shown_max));
+  for (char& c : result) {
+    if (static_cast<unsigned char>(c) < 32 || c == 127) c = '?';
+  }
+  return text.size() > shown_max ? result + "..." : result;
+}
+
+nlohmann::json value_json(const gguf::Value& value) {
+  return std::visit(
+      [](const auto& v) -> nlohmann::json {
+        using T = std::decay_t<decltype(v)>;
+        if constexpr (std::is_same_v<T, gguf::Array>) {
+          return std::string("[") + std::to_string(v.size()) + " x " +
+                 gguf::value_type_name(v.element_type()) + "]";
+        } else if constexpr (std::is_same_v<T, std::string_view>) {
+          return printable(v);
+        } else {
+          return v;
+        }
+      },
+      value);
+}
+
+}  // namespace
+
+int run_info(const std::string& path, bool json) {
+  gguf::File file = gguf::open(path);
+  nlohmann::json metadata, types;
+  std::map<std::string, std::pair<int, uint64_t>> by_type;
+  int64_t parameters = 0;
+  for (const gguf::Entry& e : file.metadata()) metadata[printable(e.key)] = value_json(e.value);
+  for (const gguf::Tensor& t : file.tensors()) {
+    auto& [count, bytes] = by_type[t.type.name];
+    ++count;
+    bytes += t.bytes.size();
+    parameters += t.elements;
+  }
+  if (json) {
+    for (auto& [name, row] : by_type) types[name] = {{"tensors", row.first}, {"bytes", row.second}};
+    nlohmann::json all = {{"path", path},
+                          {"version", file.version()},
+                          {"parameters", parameters},
+                          {"tensors", file.tensors().size()},
+                          {"types", types},
+                          {"metadata", metadata}};
+    std::cout << all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+    return 0;
+  }
+  std::cout << path << ": GGUF version " << file.version() << ", " << file.tensors().size()
+            << " tensors, " << parameters << " parameters\n";
+  for (auto& [name, row] : by_type) {
+    std::cout << "  " << name << ": " << row.first << " tensors, " << row.second << " bytes\n";
+  }
+  for (auto& [key, value] : metadata.items()) {
+    std::cout << key << " = "
+              << value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+  }
+  return 0;
+}
+
+int run_devices(bool json) {
+  bool gpu = is_available(Device(Device::gpu));
+  unsigned threads = std::thread::hardware_concurrency();
+  if (json) {
+    nlohmann::json all = {
+        {"devices",
+         {{{"name", "cpu:0"}, {"threads", threads}, {"memory_limit", get_memory_limit()}}}}};
+    std::cout << all.dump(2) << "\n";
+    return 0;
+  }
+  std::cout << "cpu:0  " << threads << " threads, " << get_memory_limit() / 1000000
+            << " MB for arrays\n";
+  if (!gpu) std::cout << "gpu    none: this version computes on the CPU alone\n";
+  return 0;
+}
+
+}  // namespace lazuli::app

@@ -1,0 +1,21 @@
+// Weights that stay as a GGUF file packs them: a uint8 array [..., bytes of a row] and a format.
+#pragma once
+
+#include "lazuli/array.h"
+#include "lazuli/packed_format.h"
+
+namespace lazuli {
+
+// x [..., K] times the transpose of w [N, K] packed: [..., N] in the dtype of x (float32, bfloat16 or
+// float16). Activations enter integer products with 15 bits; the relative error is about 4e-5.
+array packed_matmul(const array& x, const array& w, PackedFormat format, StreamOrDevice s = {});
+
+// Rows of w by index, as floats: indices [...] give [..., K].
+array packed_take(const array& w, PackedFormat format, const array& indices, Dtype dtype = float32,
+                  StreamOrDevice s = {});
+
+// All of w as floats: [..., K].
+array packed_dequantize(const array& w, PackedFormat format, Dtype dtype = float32,
+                        StreamOrDevice s = {});
+
+}  // namespace lazuli

@@ -1,0 +1,112 @@
+#include "llm/gemma3.h"
+
+#include <cmath>
+
+namespace lazuli::models {
+namespace {
+
+Gemma3Config read_config(const gguf::File& file) {
+  if (file.text("general.architecture") != "gemma3") {
+    throw IoError(file.path() + ": the architecture is '" +
+                  std::string(file.text("general.architecture")) + "', not 'gemma3'.");
+  }
+  auto integer = [&](const char* key) {
+    return static_cast<int>(file.integer(std::string("gemma3.") + key));
+  };
+  Gemma3Config c{};
+  c.layers = integer("block_count");
+  c.hidden = integer("embedding_length");
+  c.heads = integer("attention.head_count");
+  c.kv_heads = integer("attention.head_count_kv");
+  c.head_size = integer("attention.key_length");
+  c.window = integer("attention.sliding_window");
+  c.context = integer("context_length");
+  c.epsilon = static_cast<float>(file.number("gemma3.attention.layer_norm_rms_epsilon"));
+  c.rope_base = static_cast<float>(file.number("gemma3.rope.freq_base", 1e6));
+  c.rope_base_local = static_cast<float>(file.number("gemma3.rope.freq_base_swa", 1e4));
+  c.vocabulary = static_cast<int>(file.tensor("token_embd.weight").shape[0]);
+  bool sound = c.layers > 0 && c.hidden > 0 && c.heads > 0 && c.kv_heads > 0 && c.head_size > 0 &&
+               c.heads % c.kv_heads == 0 && c.window > 0;
+  if (!sound) throw IoError(file.path() + ": the sizes in the metadata are not those of a model.");
+  return c;
+}
+
+array gelu_tanh(const array& x) {
+  // 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))
+  return 0.5f * x * (1.0f + tanh(0.7978845608f * (x + 0.044715f * x * x * x)));
+}
+
+}  // namespace
+
+Gemma3::Gemma3(const gguf::File& file)
+    : config_(read_config(file)),
+      embedding_(weight(file, "token_embd.weight")),
+      output_norm_(vector(file, "output_norm.weight")) {
+  for (int i = 0; i < config_.layers; ++i) {
+    std::string prefix = "blk." + std::to_string(i) + ".";
+    auto matrix = [&](const char* name) { return weight(file, prefix + name + ".weight"); };
+    auto norm = [&](const char* name) { return vector(file, prefix + name + ".weight"); };
+    layers_.push_back({matrix("attn_q"), matrix("attn_k"), matrix("attn_v"), matrix("attn_output"),
+                       matrix("ffn_gate"), matrix("ffn_up"), matrix("ffn_down"), norm("attn_norm"),
+                       norm("attn_q_norm"), norm("attn_k_norm"), norm("post_attention_norm"),
+                       norm("ffn_norm"), norm("post_ffw_norm")});
+  }
+}
+
+Gemma3::Cache Gemma3::make_cache() const {
+  Cache cache;
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    cache.emplace_back(is_global(i) ? 0 : config_.window);
+  }
+  return cache;
+}
+
+array Gemma3::attention(const Layer& layer, const array& x, KvCache& cache, bool global) const {
+  int64_t length = x.shape(1), size = config_.head_size;
+  auto heads = [&](const array& y, int count) {
+    return transpose(reshape(y, {1, length, count, size}), {0, 2, 1, 3});
+  };
+  array q = fast::rms_norm(heads(layer.query(x), config_.heads), layer.query_norm, config_.epsilon);
+  array k = fast::rms_norm(heads(layer.key(x), config_.kv_heads), layer.key_norm, config_.epsilon);
+  array v = heads(layer.value(x), config_.kv_heads);
+  float base = global ? config_.rope_base : config_.rope_base_local;
+  int offset = static_cast<int>(cache.length());
+  q = fast::rope(q, static_cast<int>(size), false, base, 1.0f, offset);
+  k = fast::rope(k, static_cast<int>(size), false, base, 1.0f, offset);
+  Attended past = cache.update(k, v);
+  float scale = 1.0f / std::sqrt(static_cast<float>(size));
+  array attended = fast::scaled_dot_product_attention(q, past.keys, past.values, scale,
+                                                      past.mask_mode, past.mask);
+  attended = reshape(transpose(attended, {0, 2, 1, 3}), {1, length, config_.heads * size});
+  return layer.output(attended);
+}
+
+array Gemma3::feed_forward(const Layer& layer, const array& x) const {
+  return layer.down(gelu_tanh(layer.gate(x)) * layer.up(x));
+}
+
+array Gemma3::operator()(const array& tokens, Cache& cache, bool all) const {
+  array x = embedding_.rows(tokens) * std::sqrt(static_cast<float>(config_.hidden));
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    const Layer& layer = layers_[i];
+    array h = attention(layer, fast::rms_norm(x, layer.attention_norm, config_.epsilon), cache[i],
+                        is_global(i));
+    x = x + fast::rms_norm(h, layer.post_attention_norm, config_.epsilon);
+    h = feed_forward(layer, fast::rms_norm(x, layer.ffn_norm, config_.epsilon));
+    x = x + fast::rms_norm(h, layer.post_ffn_norm, config_.epsilon);
+  }
+  if (!all) x = slice(x, {0, x.shape(1) - 1, 0}, x.shape());
+  return embedding_(fast::rms_norm(x, output_norm_, config_.epsilon));
+}
+
+size_t Gemma3::nbytes() const {
+  size_t total = embedding_.nbytes() + output_norm_.nbytes();
+  for (const Layer& l : layers_) {
+    for (const Weight* w : {&l.query, &l.key, &l.value, &l.output, &l.gate, &l.up, &l.down}) {
+      total += w->nbytes();
+    }
+  }
+  return total;
+}
+
+}  // namespace lazuli::models

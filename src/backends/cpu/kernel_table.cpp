@@ -1,0 +1,20 @@
+// A kernel promised in kernel_table.def and not written is a link error.
+#include "compiler/backend.h"
+
+namespace lazuli {
+
+#define KERNEL(name) void kernel_##name(const KernelCall&);
+#include "backends/cpu/kernel_table.def"
+#undef KERNEL
+
+Kernel find_kernel(Op op) {
+  switch (op) {
+#define KERNEL(name) \
+  case Op::name: return kernel_##name;
+#include "backends/cpu/kernel_table.def"
+#undef KERNEL
+    default: return nullptr;
+  }
+}
+
+}  // namespace lazuli

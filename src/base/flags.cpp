@@ -1,0 +1,31 @@
+#include "base/flags.h"
+
+#include <cctype>
+#include <cstdlib>
+#include <string>
+
+namespace lazuli {
+namespace {
+
+void read(const char* name, int& value) {
+  std::string variable = "LAZULI_";
+  for (const char* c = name; *c; ++c) {
+    variable += static_cast<char>(std::toupper(static_cast<unsigned char>(*c)));
+  }
+  if (const char* text = std::getenv(variable.c_str())) value = std::atoi(text);
+}
+
+}  // namespace
+
+Flags& flags() {
+  static Flags* all = [] {
+    auto* f = new Flags;
+#define FLAG(name, type, value, meaning) read(#name, f->name);
+#include "base/flags.def"
+#undef FLAG
+    return f;
+  }();
+  return *all;
+}
+
+}  // namespace lazuli

@@ -1,0 +1,15 @@
+// Settings from the environment, read once, in one table (flags.def).
+#pragma once
+
+namespace lazuli {
+
+struct Flags {
+#define FLAG(name, type, value, meaning) type name = value;
+#include "base/flags.def"
+#undef FLAG
+};
+
+// Settings may be changed by tests while nothing is being evaluated.
+Flags& flags();
+
+}  // namespace lazuli

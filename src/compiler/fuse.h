@@ -1,0 +1,32 @@
+// The fusion pass: which nodes share a step.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "compiler/plan.h"
+
+namespace lazuli {
+
+// A set of nodes computed by one step.
+struct Group {
+  std::vector<uint32_t> members;  // ascending
+  uint32_t space = 0;             // member or input whose shape is the iteration space
+  uint16_t row_axes = 0;
+};
+
+struct Grouping {
+  std::vector<Group> groups;
+  std::vector<int32_t> group_of;  // by node; -1 for nodes that are not fused
+};
+
+Grouping fuse(const Graph& graph, std::vector<Guard>& guards);
+
+// The step of a group: its values, phases and outputs.
+std::unique_ptr<FusedStep> fused_step(const Graph& graph, const Group& group,
+                                      const std::vector<uint8_t>& needed_outside);
+
+// Whether the reduction's axes are the last ones of its input; how many.
+uint16_t trailing_axes(const Node* reduction);
+
+}  // namespace lazuli

@@ -1,0 +1,102 @@
+// From a group of nodes to the values of a fused step.
+#include <algorithm>
+#include <unordered_map>
+
+#include "compiler/fuse.h"
+
+namespace lazuli {
+namespace {
+
+using Kind = FusedValue::Kind;
+
+class StepBuilder {
+ public:
+  StepBuilder(const Graph& graph, const Group& group, const std::vector<uint8_t>& needed_outside)
+      : graph_(graph), needed_(needed_outside), step_(std::make_unique<FusedStep>()) {
+    step_->space = group.space;
+    step_->row_axes = group.row_axes;
+    for (uint32_t member : group.members) index_.emplace(member, members_not_placed);
+  }
+
+  std::unique_ptr<FusedStep> build(const Group& group) {
+    for (uint32_t member : group.members) place(member);
+    for (const FusedValue& v : step_->values) {
+      step_->phases = std::max<uint8_t>(step_->phases, v.phase + 1);
+    }
+    return std::move(step_);
+  }
+
+ private:
+  static constexpr uint16_t members_not_placed = 0xffff;
+
+  const Shape& space() const { return graph_.nodes[step_->space]->shape; }
+
+  Scope scope_of(const Shape& shape) const {
+    return step_->row_axes && shape != space() ? Scope::row : Scope::full;
+  }
+
+  // An input from outside may broadcast: it is a Row value if it has one element along each row.
+  Scope operand_scope(const Shape& shape) const {
+    size_t axes = step_->row_axes;
+    if (!axes) return Scope::full;
+    for (size_t i = 0; i < axes && i < shape.size(); ++i) {
+      if (shape[shape.size() - 1 - i] != 1) return Scope::full;
+    }
+    return Scope::row;
+  }
+
+  uint16_t value_of(uint32_t node) {
+    auto found = index_.find(node);
+    if (found != index_.end()) return found->second;
+    const Node* n = graph_.nodes[node];
+    FusedValue v{};
+    v.kind = n->op == Op::constant ? Kind::constant : Kind::operand;
+    v.op = n->op;
+    v.dtype = n->dtype;
+    v.scope = v.kind == Kind::constant ? (step_->row_axes ? Scope::row : Scope::full)
+                                       : operand_scope(n->shape);
+    v.node = node;
+    return add(node, v);
+  }
+
+  uint16_t add(uint32_t node, const FusedValue& value) {
+    uint16_t at = static_cast<uint16_t>(step_->values.size());
+    step_->values.push_back(value);
+    index_[node] = at;
+    return at;
+  }
+
+  void place(uint32_t member) {
+    const Node* n = graph_.nodes[member];
+    FusedValue v{};
+    bool reduction = op_info(n->op).form == OpForm::Reduce;
+    v.kind = reduction ? Kind::reduce : Kind::compute;
+    v.op = n->op;
+    v.dtype = n->dtype;
+    v.scope = reduction ? Scope::row : scope_of(n->shape);
+    v.output = needed_[member];
+    v.node = member;
+    for (Node* input : n->inputs) {
+      uint16_t from = value_of(input->mark_index);
+      v.inputs[v.input_count++] = from;
+      const FusedValue& source = step_->values[from];
+      uint8_t ready = source.phase + (source.kind == Kind::reduce ? 1 : 0);
+      v.phase = std::max(v.phase, ready);
+    }
+    add(member, v);
+  }
+
+  const Graph& graph_;
+  const std::vector<uint8_t>& needed_;
+  std::unique_ptr<FusedStep> step_;
+  std::unordered_map<uint32_t, uint16_t> index_;
+};
+
+}  // namespace
+
+std::unique_ptr<FusedStep> fused_step(const Graph& graph, const Group& group,
+                                      const std::vector<uint8_t>& needed_outside) {
+  return StepBuilder(graph, group, needed_outside).build(group);
+}
+
+}  // namespace lazuli

@@ -1,0 +1,134 @@
+// The passes, in order: fuse, make steps, schedule, lifetimes, compile.
+#include <algorithm>
+
+#include "compiler/backend.h"
+#include "compiler/fuse.h"
+#include "compiler/plan.h"
+
+namespace lazuli {
+namespace {
+
+class Pipeline {
+ public:
+  explicit Pipeline(const Graph& graph) : graph_(graph), plan_(std::make_shared<Plan>()) {}
+
+  std::shared_ptr<Plan> run() {
+    plan_->key = graph_.key;
+    plan_->nodes = static_cast<uint32_t>(graph_.nodes.size());
+    grouping_ = fuse(graph_, plan_->guards);
+    find_needed();
+    make_steps();
+    schedule();
+    lifetimes();
+    for (Step& step : plan_->steps) {
+      if (step.kind == Step::Kind::fused) step.compiled = compile_fused(*step.fused);
+    }
+    return plan_;
+  }
+
+ private:
+  // Values that leave their step: held ones, and those read by another step.
+  void find_needed() {
+    needed_.assign(graph_.nodes.size(), 0);
+    for (uint32_t i = 0; i < graph_.nodes.size(); ++i) {
+      if (graph_.is_leaf(i)) continue;
+      if (graph_.held[i]) needed_[i] = 1;
+      for (Node* input : graph_.nodes[i]->inputs) {
+        uint32_t m = input->mark_index;
+        int32_t g = grouping_.group_of[m];
+        if (g < 0 || g != grouping_.group_of[i]) needed_[m] = 1;
+      }
+    }
+  }
+
+  void make_steps() {
+    step_of_.assign(graph_.nodes.size(), -1);
+    for (const Group& group : grouping_.groups) {
+      Step step{};
+      step.kind = Step::Kind::fused;
+      step.stream = graph_.nodes[group.members[0]]->stream;
+      step.node = group.members.back();
+      step.fused = fused_step(graph_, group, needed_);
+      for (const FusedValue& v : step.fused->values) {
+        if (v.kind == FusedValue::Kind::operand) step.reads.push_back(v.node);
+        if (v.output) step.writes.push_back(v.node);
+      }
+      add_step(std::move(step), group.members);
+    }
+    for (uint32_t i = 0; i < graph_.nodes.size(); ++i) {
+      if (graph_.is_leaf(i) || grouping_.group_of[i] >= 0) continue;
+      const Node* node = graph_.nodes[i];
+      Step step{};
+      step.kind = op_info(node->op).form == OpForm::View ? Step::Kind::view : Step::Kind::kernel;
+      step.stream = node->stream;
+      step.node = i;
+      for (Node* input : node->inputs) {
+        uint32_t m = input->mark_index;
+        step.inputs.push_back(m);
+        if (std::find(step.reads.begin(), step.reads.end(), m) == step.reads.end()) {
+          step.reads.push_back(m);
+        }
+      }
+      step.writes.push_back(i);
+      add_step(std::move(step), {i});
+    }
+  }
+
+  void add_step(Step step, const std::vector<uint32_t>& members) {
+    for (uint32_t member : members) step_of_[member] = static_cast<int32_t>(unordered_.size());
+    unordered_.push_back(std::move(step));
+  }
+
+  // Depth first from the nodes in post-order, so that a value is used soon after it is made.
+  void schedule() {
+    std::vector<uint8_t> state(unordered_.size(), 0);  // 0 new, 1 waiting for its inputs, 2 placed
+    std::vector<uint32_t> stack;
+    for (uint32_t i = 0; i < graph_.nodes.size(); ++i) {
+      if (step_of_[i] < 0) continue;
+      stack.push_back(static_cast<uint32_t>(step_of_[i]));
+      while (!stack.empty()) {
+        uint32_t at = stack.back();
+        if (state[at] == 0) {
+          state[at] = 1;
+          const Step& step = unordered_[at];
+          for (size_t k = step.reads.size(); k-- > 0;) {
+            int32_t maker = step_of_[step.reads[k]];
+            if (maker >= 0 && state[maker] == 0) stack.push_back(static_cast<uint32_t>(maker));
+          }
+          continue;
+        }
+        stack.pop_back();
+        if (state[at] == 2) continue;
+        state[at] = 2;
+        plan_->steps.push_back(std::move(unordered_[at]));
+      }
+    }
+  }
+
+  void lifetimes() {
+    std::vector<int32_t> last(graph_.nodes.size(), -1);
+    for (size_t s = 0; s < plan_->steps.size(); ++s) {
+      for (uint32_t n : plan_->steps[s].reads) last[n] = static_cast<int32_t>(s);
+      for (uint32_t n : plan_->steps[s].writes)
+        last[n] = std::max(last[n], static_cast<int32_t>(s));
+    }
+    for (uint32_t n = 0; n < graph_.nodes.size(); ++n) {
+      if (last[n] >= 0 && (graph_.is_leaf(n) || !graph_.held[n])) {
+        plan_->steps[last[n]].dead.push_back(n);
+      }
+    }
+  }
+
+  const Graph& graph_;
+  std::shared_ptr<Plan> plan_;
+  Grouping grouping_;
+  std::vector<uint8_t> needed_;
+  std::vector<int32_t> step_of_;
+  std::vector<Step> unordered_;
+};
+
+}  // namespace
+
+std::shared_ptr<Plan> make_plan(const Graph& graph) { return Pipeline(graph).run(); }
+
+}  // namespace lazuli

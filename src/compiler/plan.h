@@ -1,0 +1,98 @@
+// A plan: the steps that compute a graph of one structure, whatever its extents and scalars.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "compiler/graph.h"
+#include "ops/table/op.h"
+
+namespace lazuli {
+
+// ---- Fused steps --------------------------------------------------------------------------------
+// A fused step computes elementwise nodes, and reductions over trailing axes, in one sweep over
+// rows. Values are Full (one element for each of the iteration space) or Row (one for each row).
+enum class Scope : uint8_t { full, row };
+
+struct FusedValue {
+  enum class Kind : uint8_t {
+    operand,   // read from memory
+    constant,  // the scalar of a constant node
+    compute,   // an elementwise op
+    reduce,    // a reduction of a Full value to a Row value
+  };
+  Kind kind;
+  Op op;
+  Dtype::Val dtype;
+  Scope scope;
+  uint8_t phase = 0;    // of the sweeps over a row, the one this value is computed in
+  bool output = false;  // kept in memory under its node
+  uint8_t input_count = 0;
+  uint16_t inputs[3] = {};
+  uint32_t node;  // in the graph
+};
+
+struct FusedStep {
+  std::vector<FusedValue> values;  // inputs before users
+  uint32_t space = 0;              // the node whose shape is the iteration space
+  uint16_t row_axes = 0;           // trailing axes that form a row; 0: no reductions
+  uint8_t phases = 1;
+};
+
+// A fused step in a backend's own form, made once when the plan is made.
+class CompiledStep {
+ public:
+  virtual ~CompiledStep() = default;
+};
+
+// ---- Steps --------------------------------------------------------------------------------------
+struct Step {
+  enum class Kind : uint8_t { view, fused, kernel };
+  Kind kind;
+  uint8_t stream;
+  uint32_t node;                 // the result of a view or kernel
+  std::vector<uint32_t> inputs;  // of a view or kernel, in the order of the op
+  std::vector<uint32_t> reads;   // nodes read, each once
+  std::vector<uint32_t> writes;  // nodes that get their value here
+  std::vector<uint32_t> dead;    // nodes nobody reads after this step
+  std::unique_ptr<FusedStep> fused;
+  std::unique_ptr<CompiledStep> compiled;
+};
+
+// A fact about extents that a pass has used; a plan serves a graph only if it holds there too.
+struct Guard {
+  uint32_t a, b;
+  bool same_shape;
+  bool holds(const Graph& graph) const {
+    return (graph.nodes[a]->shape == graph.nodes[b]->shape) == same_shape;
+  }
+};
+
+struct Plan {
+  std::vector<uint64_t> key;
+  std::vector<Guard> guards;
+  std::vector<Step> steps;
+  uint32_t nodes = 0;
+  size_t bytes() const;
+};
+
+// Runs the passes. Throws if the graph cannot be planned.
+std::shared_ptr<Plan> make_plan(const Graph& graph);
+
+// The plan for the graph, from the cache or new.
+std::shared_ptr<Plan> find_plan(const Graph& graph);
+
+struct PlanCacheStatistics {
+  uint64_t hits = 0, misses = 0, evictions = 0;
+  size_t plans = 0, bytes = 0;
+};
+PlanCacheStatistics plan_cache_statistics();
+void clear_plan_cache();
+
+// One line a step.
+std::string describe(const Step& step, const Graph& graph);
+std::string describe(const Plan& plan, const Graph& graph);
+
+}  // namespace lazuli

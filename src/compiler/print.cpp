@@ -1,0 +1,51 @@
+// Plans as text.
+#include "compiler/plan.h"
+
+namespace lazuli {
+namespace {
+
+std::string value_name(const Graph& graph, uint32_t i) {
+  const Node* node = graph.nodes[i];
+  std::string text = "%" + std::to_string(i) + ":" + dtype_name(node->type()) + "[";
+  for (size_t d = 0; d < node->shape.size(); ++d) {
+    text += (d ? "," : "") + std::to_string(node->shape[d]);
+  }
+  return text + "]";
+}
+
+std::string list(const Graph& graph, const std::vector<uint32_t>& nodes) {
+  std::string text;
+  for (uint32_t i : nodes) text += (text.empty() ? "" : " ") + value_name(graph, i);
+  return text;
+}
+
+std::string ops_of(const FusedStep& step) {
+  std::string text;
+  for (const FusedValue& v : step.values) {
+    if (v.kind == FusedValue::Kind::compute || v.kind == FusedValue::Kind::reduce) {
+      text += (text.empty() ? "" : " ") + std::string(op_info(v.op).name);
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string describe(const Step& step, const Graph& graph) {
+  const char* op = op_info(graph.nodes[step.node]->op).name;
+  std::string what = step.kind == Step::Kind::fused  ? "fused (" + ops_of(*step.fused) + ")"
+                     : step.kind == Step::Kind::view ? "view (" + std::string(op) + ")"
+                                                     : std::string(op);
+  return what + ": " + list(graph, step.reads) + " -> " + list(graph, step.writes);
+}
+
+std::string describe(const Plan& plan, const Graph& graph) {
+  std::string text;
+  for (size_t s = 0; s < plan.steps.size(); ++s) {
+    text += std::to_string(s) + " stream " + std::to_string(plan.steps[s].stream) + " " +
+            describe(plan.steps[s], graph) + "\n";
+  }
+  return text;
+}
+
+}  // namespace lazuli

@@ -1,0 +1,273 @@
+// The transformations: trace the function, then walk what it recorded.
+#include "lazuli/transforms.h"
+
+#include <unordered_map>
+
+#include "lazuli/ops.h"
+#include "ops/record.h"
+#include "transforms/custom.h"
+#include "transforms/trace.h"
+
+namespace lazuli {
+namespace {
+
+// A new identity for an argument, so that what depends on it can be told from everything else.
+std::vector<array> traced(const std::vector<array>& arguments) {
+  std::vector<array> result;
+  for (const array& a : arguments) {
+    array t = record(Op::identity, a.dtype(), a.shape(), {&a}, Params{0}, to_stream({}));
+    t.node()->tracer = 1;
+    result.push_back(std::move(t));
+  }
+  return result;
+}
+
+void check_like(const char* op, const char* what, const std::vector<array>& given,
+                const std::vector<array>& wanted) {
+  if (given.size() != wanted.size()) {
+    throw ArgumentError("[" + std::string(op) + "] " + std::to_string(given.size()) + " " + what +
+                        " were given for " + std::to_string(wanted.size()) + " arrays.");
+  }
+  for (size_t i = 0; i < given.size(); ++i) {
+    if (given[i].shape() != wanted[i].shape()) {
+      throw ArgumentError("[" + std::string(op) + "] " + what + " " + describe(given[i]) +
+                          " differs in shape from " + describe(wanted[i]) + ".");
+    }
+  }
+}
+
+using Totals = std::unordered_map<Node*, array>;
+
+void accumulate(Totals& totals, Node* node, const array& g) {
+  auto [place, fresh] = totals.emplace(node, g);
+  if (!fresh) place->second = add(place->second, g);
+}
+
+std::vector<array> backward(const std::vector<array>& inputs, const std::vector<array>& outputs,
+                            const std::vector<array>& cotangents) {
+  std::vector<Node*> order = nodes_between(inputs, outputs);
+  std::unordered_map<Node*, bool> depends;
+  for (const array& input : inputs) depends[input.node()] = true;
+  for (Node* node : order) depends[node] = true;
+  Totals totals;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (depends.contains(outputs[i].node()))
+      accumulate(totals, outputs[i].node(), astype(cotangents[i], outputs[i].dtype()));
+  }
+  for (size_t k = order.size(); k-- > 0;) {
+    Node* node = order[k];
+    auto g = totals.find(node);
+    if (g == totals.end()) continue;
+    std::vector<bool> wanted;
+    for (Node* input : node->inputs) {
+      wanted.push_back(depends.contains(input) && issubdtype(input->type(), inexact));
+    }
+    Derivatives d = custom_vjp_of(node, handle(node), g->second, wanted);
+    for (size_t i = 0; i < d.size(); ++i) {
+      if (d[i]) accumulate(totals, node->inputs[i], *d[i]);
+    }
+    totals.erase(node);
+  }
+  std::vector<array> result;
+  for (const array& input : inputs) {
+    auto g = totals.find(input.node());
+    result.push_back(g == totals.end() ? zeros_like(input) : g->second);
+  }
+  return result;
+}
+
+}  // namespace
+
+std::pair<std::vector<array>, std::vector<array>> vjp(const Function& fun,
+                                                      const std::vector<array>& primals,
+                                                      const std::vector<array>& cotangents) {
+  TracingScope scope;
+  std::vector<array> inputs = traced(primals);
+  std::vector<array> outputs = fun(inputs);
+  check_like("vjp", "cotangents", cotangents, outputs);
+  return {outputs, backward(inputs, outputs, cotangents)};
+}
+
+std::pair<array, array> vjp(const ScalarFunction& fun, const array& primal,
+                            const array& cotangent) {
+  auto [outputs, products] =
+      vjp([&](const std::vector<array>& x) { return std::vector<array>{fun(x[0])}; },
+          std::vector<array>{primal}, std::vector<array>{cotangent});
+  return {outputs[0], products[0]};
+}
+
+std::pair<std::vector<array>, std::vector<array>> jvp(const Function& fun,
+                                                      const std::vector<array>& primals,
+                                                      const std::vector<array>& tangents) {
+  check_like("jvp", "tangents", tangents, primals);
+  TracingScope scope;
+  std::vector<array> inputs = traced(primals);
+  std::vector<array> outputs = fun(inputs);
+  std::unordered_map<Node*, array> known;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    known.emplace(inputs[i].node(), astype(tangents[i], inputs[i].dtype()));
+  }
+  for (Node* node : nodes_between(inputs, outputs)) {
+    Derivatives t(node->inputs.size());
+    bool any = false;
+    for (size_t k = 0; k < t.size(); ++k) {
+      auto found = known.find(node->inputs[k]);
+      if (found == known.end()) continue;
+      t[k] = found->second;
+      any = true;
+    }
+    if (!any) continue;
+    if (auto tangent = jvp_of(node, handle(node), t)) known.emplace(node, *tangent);
+  }
+  std::vector<array> result;
+  for (const array& output : outputs) {
+    auto found = known.find(output.node());
+    result.push_back(found == known.end() ? zeros_like(output) : found->second);
+  }
+  return {outputs, result};
+}
+
+std::pair<array, array> jvp(const ScalarFunction& fun, const array& primal, const array& tangent) {
+  auto [outputs, products] =
+      jvp([&](const std::vector<array>& x) { return std::vector<array>{fun(x[0])}; },
+          std::vector<array>{primal}, std::vector<array>{tangent});
+  return {outputs[0], products[0]};
+}
+
+ValueAndGradFunction value_and_grad(const Function& fun, const std::vector<int>& argnums) {
+  if (argnums.empty()) throw ArgumentError("[grad] No argument was named.");
+  return [fun, argnums](const std::vector<array>& arguments) {
+    TracingScope scope;
+    std::vector<array> chosen;
+    std::vector<size_t> places;
+    for (int argnum : argnums) {
+      int count = static_cast<int>(arguments.size());
+      if (argnum < -count || argnum >= count) {
+        throw ArgumentError("[grad] There is no argument " + std::to_string(argnum) + " among " +
+                            std::to_string(count) + ".");
+      }
+      places.push_back(static_cast<size_t>(argnum < 0 ? argnum + count : argnum));
+      chosen.push_back(arguments[places.back()]);
+    }
+    std::vector<array> inputs = traced(chosen), all = arguments;
+    for (size_t i = 0; i < places.size(); ++i) all[places[i]] = inputs[i];
+    std::vector<array> outputs = fun(all);
+    if (outputs.empty() || outputs[0].size() != 1) {
+      throw ArgumentError("[grad] The function must return a scalar first" +
+                          (outputs.empty() ? "." : ", not " + describe(outputs[0]) + "."));
+    }
+    std::vector<array> first = {outputs[0]};
+    return std::pair{outputs, backward(inputs, first, {ones_like(outputs[0])})};
+  };
+}
+
+std::function<std::pair<array, array>(const array&)> value_and_grad(const ScalarFunction& fun) {
+  auto inner =
+      value_and_grad([fun](const std::vector<array>& x) { return std::vector<array>{fun(x[0])}; },
+                     std::vector<int>{0});
+  return [inner](const array& x) {
+    auto [values, grads] = inner({x});
+    return std::pair{values[0], grads[0]};
+  };
+}
+
+Function grad(const std::function<array(const std::vector<array>&)>& fun,
+              const std::vector<int>& argnums) {
+  auto both = value_and_grad(
+      [fun](const std::vector<array>& x) { return std::vector<array>{fun(x)}; }, argnums);
+  return [both](const std::vector<array>& x) { return both(x).second; };
+}
+Function grad(const std::function<array(const std::vector<array>&)>& fun, int argnum) {
+  return grad(fun, std::vector<int>{argnum});
+}
+ScalarFunction grad(const ScalarFunction& fun) {
+  auto both = value_and_grad(fun);
+  return [both](const array& x) { return both(x).second; };
+}
+
+// ---- vmap ---------------------------------------------------------------------------------------
+namespace {
+
+int64_t batch_size(const std::vector<array>& arguments, const std::vector<int>& axes) {
+  int64_t size = -1;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    if (axes[i] == -1) continue;
+    int64_t extent = arguments[i].shape(axes[i]);
+    if (size >= 0 && extent != size) {
+      throw ArgumentError("[vmap] The mapped axes have different extents: " + std::to_string(size) +
+                          " and " + std::to_string(extent) + ".");
+    }
+    size = extent;
+  }
+  if (size < 0) throw ArgumentError("[vmap] No argument is mapped.");
+  return size;
+}
+
+std::vector<array> vectorized(const Function& fun, const std::vector<array>& arguments,
+                              std::vector<int> in_axes, std::vector<int> out_axes) {
+  if (in_axes.empty()) in_axes.assign(arguments.size(), 0);
+  if (in_axes.size() != arguments.size()) {
+    throw ArgumentError("[vmap] " + std::to_string(in_axes.size()) + " axes were given for " +
+                        std::to_string(arguments.size()) + " arguments.");
+  }
+  int64_t size = batch_size(arguments, in_axes);
+  TracingScope scope;
+  std::vector<array> slots, mapped;
+  std::unordered_map<Node*, array> known;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    if (in_axes[i] == -1) {
+      slots.push_back(arguments[i]);
+      continue;
+    }
+    array front = moveaxis(arguments[i], in_axes[i], 0);
+    Shape shape(front.shape().begin() + 1, front.shape().end());
+    slots.push_back(array(make_placeholder(arguments[i].dtype(), shape)));
+    mapped.push_back(slots.back());
+    known.emplace(slots.back().node(), front);
+  }
+  std::vector<array> outputs = fun(slots);
+  for (Node* node : nodes_between(mapped, outputs)) {
+    std::vector<array> in;
+    std::vector<bool> batched;
+    for (Node* input : node->inputs) {
+      auto found = known.find(input);
+      batched.push_back(found != known.end());
+      in.push_back(batched.back() ? found->second : handle(input));
+    }
+    known.emplace(node, vmap_of(node, in, batched, size));
+  }
+  if (out_axes.empty()) out_axes.assign(outputs.size(), 0);
+  if (out_axes.size() != outputs.size()) {
+    throw ArgumentError("[vmap] " + std::to_string(out_axes.size()) +
+                        " output axes were given for " + std::to_string(outputs.size()) +
+                        " outputs.");
+  }
+  std::vector<array> result;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    auto found = known.find(outputs[i].node());
+    if (found == known.end()) {
+      Shape shape = outputs[i].shape();
+      shape.insert(shape.begin(), size);
+      found = known.emplace(outputs[i].node(), broadcast_to(outputs[i], shape)).first;
+    }
+    result.push_back(out_axes[i] == 0 ? found->second : moveaxis(found->second, 0, out_axes[i]));
+  }
+  return result;
+}
+
+}  // namespace
+
+Function vmap(const Function& fun, const std::vector<int>& in_axes,
+              const std::vector<int>& out_axes) {
+  return [=](const std::vector<array>& arguments) {
+    return vectorized(fun, arguments, in_axes, out_axes);
+  };
+}
+ScalarFunction vmap(const ScalarFunction& fun, int in_axis, int out_axis) {
+  Function inner =
+      vmap([fun](const std::vector<array>& x) { return std::vector<array>{fun(x[0])}; },
+           std::vector<int>{in_axis}, std::vector<int>{out_axis});
+  return [inner](const array& x) { return inner({x})[0]; };
+}
+
+}  // namespace lazuli

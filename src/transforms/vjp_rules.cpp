@@ -1,0 +1,280 @@
+// Vector-Jacobian products: from the derivative of a result to those of the inputs.
+#include <algorithm>
+
+#include "lazuli/ops.h"
+#include "lazuli/packed.h"
+#include "ops/elementwise.h"
+#include "ops/record.h"
+#include "transforms/trace.h"
+
+namespace lazuli {
+namespace {
+
+struct Rule {
+  const Node* node;
+  array output, g;
+  std::vector<array> inputs;
+  const std::vector<bool>& wanted;
+  Stream stream;
+  Derivatives result;
+
+  const array& x() const { return inputs[0]; }
+  const auto& params() const { return node->params; }
+  void set(size_t k, array value) { result[k] = std::move(value); }
+
+  std::vector<int> axes() const {
+    return std::vector<int>(node->params.begin(), node->params.end());
+  }
+  Params same_params() const {
+    Params p;
+    p.words = node->params;
+    p.structural = node->structural;
+    return p;
+  }
+};
+
+[[noreturn]] void refuse(const Node* node, const char* why) {
+  throw ArgumentError("[vjp] '" + std::string(op_info(node->op).name) + "' has no derivative " +
+                      why + ".");
+}
+
+void elementwise(Rule& r) {
+  if (r.node->op == Op::astype) return r.set(0, astype(r.g, r.x().dtype(), r.stream));
+  if (r.node->op == Op::copy) return r.set(0, r.g);
+  if (r.node->op == Op::select) {
+    array zero = zeros_like(r.g, r.stream);
+    if (r.wanted[1])
+      r.set(1, sum_to(where(r.x(), r.g, zero, r.stream), r.inputs[1].shape(), r.stream));
+    if (r.wanted[2])
+      r.set(2, sum_to(where(r.x(), zero, r.g, r.stream), r.inputs[2].shape(), r.stream));
+    return;
+  }
+  // Tests and comparisons have no slope.
+  if (op_info(r.node->op).result == Result::Boolean) return;
+  for (size_t k = 0; k < r.inputs.size(); ++k) {
+    if (!r.wanted[k]) continue;
+    array d = r.inputs.size() == 1 ? unary_gradient(r.node->op, r.x(), r.output, r.g)
+                                   : binary_gradient(r.node->op, static_cast<int>(k), r.x(),
+                                                     r.inputs[1], r.output, r.g);
+    d = broadcast_to(d, r.output.shape(), r.stream);
+    r.set(k, sum_to(d, r.inputs[k].shape(), r.stream));
+  }
+}
+
+// The slice a slice op chose, put back into zeros.
+array unslice(const Rule& r, const array& base, const array& part) {
+  return record(Op::slice_update, part.dtype(), base.shape(), {&base, &part}, r.same_params(),
+                r.stream);
+}
+array reslice(const Rule& r, const array& from, const Shape& shape) {
+  return record(Op::slice, from.dtype(), shape, {&from}, r.same_params(), r.stream);
+}
+
+void as_strided_rule(Rule& r) {
+  array index = array(r.params()[0], int64);
+  const Shape& shape = r.output.shape();
+  for (size_t d = 0; d < shape.size(); ++d) {
+    Shape along(shape.size(), 1);
+    along[d] = shape[d];
+    array steps = arange(0.0, static_cast<double>(shape[d]), 1.0, int64, r.stream);
+    index = add(
+        index, reshape(multiply(steps, array(r.params()[d + 1], int64), r.stream), along, r.stream),
+        r.stream);
+  }
+  index = flatten(broadcast_to(index, shape, r.stream), r.stream);
+  r.set(0,
+        scatter_add_axis(zeros_like(r.x(), r.stream), index, flatten(r.g, r.stream), 0, r.stream));
+}
+
+void view(Rule& r) {
+  switch (r.node->op) {
+    case Op::identity:
+      if (r.params()[0] == 0) return r.set(0, r.g);
+      if (r.params()[0] == 1) return;  // stop_gradient
+      refuse(r.node, "after vmap of a custom function");
+    case Op::reshape: return r.set(0, reshape(r.g, r.x().shape(), r.stream));
+    case Op::broadcast_to: return r.set(0, sum_to(r.g, r.x().shape(), r.stream));
+    case Op::squeeze: return r.set(0, expand_dims(r.g, r.axes(), r.stream));
+    case Op::expand_dims: return r.set(0, squeeze(r.g, r.axes(), r.stream));
+    case Op::transpose: {
+      std::vector<int> inverse(r.axes().size());
+      for (size_t i = 0; i < inverse.size(); ++i)
+        inverse[static_cast<size_t>(r.axes()[i])] = static_cast<int>(i);
+      return r.set(0, transpose(r.g, inverse, r.stream));
+    }
+    case Op::slice: return r.set(0, unslice(r, zeros_like(r.x(), r.stream), r.g));
+    case Op::as_strided: return as_strided_rule(r);
+    default: refuse(r.node, "yet");
+  }
+}
+
+// The product of all elements of each row but one, for every one: no division, so zeros are safe.
+array products_of_others(const array& x, const std::vector<int>& axes, const Stream& s) {
+  std::vector<int> order;
+  for (int d : all_axes(x)) {
+    if (std::find(axes.begin(), axes.end(), d) == axes.end()) order.push_back(d);
+  }
+  size_t kept = order.size();
+  order.insert(order.end(), axes.begin(), axes.end());
+  array moved = transpose(x, order, s);
+  Shape rows(moved.shape().begin(), moved.shape().begin() + static_cast<long>(kept));
+  rows.push_back(-1);
+  array flat = reshape(moved, rows, s);
+  array others = multiply(cumprod(flat, -1, false, false, s), cumprod(flat, -1, true, false, s), s);
+  std::vector<int> inverse(order.size());
+  for (size_t i = 0; i < order.size(); ++i)
+    inverse[static_cast<size_t>(order[i])] = static_cast<int>(i);
+  return transpose(reshape(others, moved.shape(), s), inverse, s);
+}
+
+void reduction(Rule& r) {
+  const Shape& shape = r.x().shape();
+  switch (r.node->op) {
+    case Op::sum: return r.set(0, broadcast_to(r.g, shape, r.stream));
+    case Op::prod:
+      return r.set(0, multiply(r.g, products_of_others(r.x(), r.axes(), r.stream), r.stream));
+    case Op::max:
+    case Op::min: {
+      // Equal extremes share the derivative.
+      array hits = astype(equal(r.x(), r.output, r.stream), r.g.dtype(), r.stream);
+      return r.set(
+          0, multiply(divide(r.g, sum(hits, r.axes(), true, r.stream), r.stream), hits, r.stream));
+    }
+    default: return;
+  }
+}
+
+void matmul_rule(Rule& r) {
+  const array& a = r.inputs[0];
+  const array& b = r.inputs[1];
+  if (r.wanted[0])
+    r.set(0, sum_to(matmul(r.g, swapaxes(b, -1, -2, r.stream), r.stream), a.shape(), r.stream));
+  if (r.wanted[1])
+    r.set(1, sum_to(matmul(swapaxes(a, -1, -2, r.stream), r.g, r.stream), b.shape(), r.stream));
+}
+
+void concatenate_rule(Rule& r) {
+  size_t axis = static_cast<size_t>(r.params()[0]);
+  int64_t from = 0;
+  for (size_t k = 0; k < r.inputs.size(); ++k) {
+    Shape start(r.g.ndim(), 0), stop = r.g.shape();
+    start[axis] = from;
+    from += r.inputs[k].shape()[axis];
+    stop[axis] = from;
+    if (r.wanted[k]) r.set(k, slice(r.g, start, stop, r.stream));
+  }
+}
+
+std::vector<int> axes_after(const Rule& r, size_t first) {
+  return std::vector<int>(r.params().begin() + static_cast<long>(first), r.params().end());
+}
+
+void gather_rule(Rule& r) {
+  std::vector<array> indices(r.inputs.begin() + 1, r.inputs.end());
+  r.set(0, scatter_add(zeros_like(r.x(), r.stream), indices, r.g, axes_after(r, 0), r.stream));
+}
+
+void scatter_rule(Rule& r) {
+  auto mode = static_cast<ScatterMode>(r.params()[0]);
+  if (mode != ScatterMode::replace && mode != ScatterMode::add) refuse(r.node, "in this mode");
+  std::vector<array> indices(r.inputs.begin() + 2, r.inputs.end());
+  const array& updates = r.inputs[1];
+  Shape sizes(updates.shape().end() - static_cast<long>(r.x().ndim()), updates.shape().end());
+  if (r.wanted[0]) {
+    r.set(0, mode == ScatterMode::add ? r.g
+                                      : scatter(r.g, indices, zeros_like(updates, r.stream),
+                                                axes_after(r, 1), r.stream));
+  }
+  if (r.wanted[1]) r.set(1, gather(r.g, indices, axes_after(r, 1), sizes, r.stream));
+}
+
+void scatter_axis_rule(Rule& r) {
+  int axis = static_cast<int>(r.params()[0]);
+  auto mode = static_cast<ScatterMode>(r.params()[1]);
+  const array& index = r.inputs[1];
+  if (r.wanted[0]) {
+    r.set(0, mode == ScatterMode::add
+                 ? r.g
+                 : put_along_axis(r.g, index, zeros_like(r.inputs[2], r.stream), axis, r.stream));
+  }
+  if (r.wanted[2]) r.set(2, take_along_axis(r.g, index, axis, r.stream));
+}
+
+void cumulative_rule(Rule& r) {
+  int axis = static_cast<int>(r.params()[0]);
+  auto mode = static_cast<ScatterMode>(r.params()[1]);
+  bool reverse = r.params()[2] != 0, inclusive = r.params()[3] != 0;
+  if (mode == ScatterMode::add) {
+    return r.set(0, cumsum(r.g, axis, !reverse, inclusive, r.stream));
+  }
+  if (mode == ScatterMode::multiply) {
+    array sums = cumsum(multiply(r.g, r.output, r.stream), axis, !reverse, inclusive, r.stream);
+    return r.set(0, divide(sums, r.x(), r.stream));
+  }
+  refuse(r.node, "for maxima and minima");
+}
+
+void sort_rule(Rule& r) {
+  bool partial = r.node->op == Op::partition;
+  array order = partial ? argpartition(r.x(), static_cast<int>(r.params()[0]), -1, r.stream)
+                        : argsort(r.x(), -1, r.stream);
+  r.set(0, put_along_axis(zeros_like(r.x(), r.stream), order, r.g, -1, r.stream));
+}
+
+void kernel(Rule& r) {
+  switch (r.node->op) {
+    case Op::matmul: return matmul_rule(r);
+    case Op::concatenate: return concatenate_rule(r);
+    case Op::gather: return gather_rule(r);
+    case Op::gather_axis:
+      return r.set(0, scatter_add_axis(zeros_like(r.x(), r.stream), r.inputs[1], r.g,
+                                       static_cast<int>(r.params()[0]), r.stream));
+    case Op::scatter: return scatter_rule(r);
+    case Op::scatter_axis: return scatter_axis_rule(r);
+    case Op::slice_update:
+      if (r.wanted[0]) r.set(0, unslice(r, r.g, zeros_like(r.inputs[1], r.stream)));
+      if (r.wanted[1]) r.set(1, reslice(r, r.g, r.inputs[1].shape()));
+      return;
+    case Op::cumulative: return cumulative_rule(r);
+    case Op::sort:
+    case Op::partition: return sort_rule(r);
+    case Op::packed_matmul: {
+      if (r.wanted[1]) refuse(r.node, "for its packed weights");
+      auto format = static_cast<PackedFormat>(r.params()[0]);
+      return r.set(
+          0, matmul(r.g, packed_dequantize(r.inputs[1], format, r.g.dtype(), r.stream), r.stream));
+    }
+    case Op::argmax:
+    case Op::argmin:
+    case Op::argsort:
+    case Op::argpartition:
+    case Op::arange: return;
+    default: refuse(r.node, "yet");
+  }
+}
+
+}  // namespace
+
+Derivatives vjp_of(const Node* node, const array& output, const array& g,
+                   const std::vector<bool>& wanted) {
+  Rule r{node,
+         output,
+         g,
+         inputs_of(node),
+         wanted,
+         Stream(node->stream, Device::cpu),
+         Derivatives(node->inputs.size())};
+  switch (op_info(node->op).form) {
+    case OpForm::Elementwise: elementwise(r); break;
+    case OpForm::View: view(r); break;
+    case OpForm::Reduce: reduction(r); break;
+    default: kernel(r);
+  }
+  for (size_t k = 0; k < r.result.size(); ++k) {
+    if (!wanted[k]) r.result[k].reset();
+    if (r.result[k]) r.result[k] = astype(*r.result[k], r.inputs[k].dtype(), r.stream);
+  }
+  return std::move(r.result);
+}
+
+}  // namespace lazuli

@@ -1,0 +1,221 @@
+// Vectorisation: an op on inputs that carry a batch as their axis 0.
+#include <algorithm>
+
+#include "lazuli/ops.h"
+#include "lazuli/packed.h"
+#include "ops/elementwise.h"
+#include "ops/record.h"
+#include "transforms/trace.h"
+
+namespace lazuli {
+namespace {
+
+struct Batch {
+  const Node* node;
+  std::vector<array> in;
+  std::vector<bool> batched;
+  int64_t size;
+  Stream stream;
+
+  // Ranks the inputs had when the function was traced.
+  size_t rank(size_t k) const { return in[k].ndim() - (batched[k] ? 1 : 0); }
+  int64_t param(size_t k) const { return node->params[k]; }
+
+  // Input k with the batch in front.
+  array spread(size_t k) const {
+    if (batched[k]) return in[k];
+    Shape shape = in[k].shape();
+    shape.insert(shape.begin(), size);
+    return broadcast_to(expand_dims(in[k], 0, stream), shape, stream);
+  }
+  // Input k with `rank` axes behind the batch axis, so that it broadcasts as before.
+  array aligned(size_t k, size_t to_rank) const {
+    if (!batched[k]) return in[k];
+    Shape shape = in[k].shape();
+    while (shape.size() < to_rank + 1) shape.insert(shape.begin() + 1, 1);
+    return reshape(in[k], shape, stream);
+  }
+  Shape batched_shape() const {
+    Shape shape = node->shape;
+    shape.insert(shape.begin(), size);
+    return shape;
+  }
+  std::vector<int> shifted_axes(size_t first = 0) const {
+    std::vector<int> axes;
+    for (size_t k = first; k < node->params.size(); ++k)
+      axes.push_back(static_cast<int>(node->params[k]) + 1);
+    return axes;
+  }
+  array again(const std::vector<array>& inputs, Params params) const {
+    return record(node->op, node->type(), batched_shape(), inputs, std::move(params), stream);
+  }
+};
+
+array elementwise(const Batch& b) {
+  size_t rank = b.node->shape.size();
+  std::vector<array> in;
+  for (size_t k = 0; k < b.in.size(); ++k) in.push_back(b.aligned(k, rank));
+  return b.again(in, {});
+}
+
+// Starts and strides with the whole batch axis in front.
+Params sliced_params(const Batch& b) {
+  size_t rank = b.node->params.size() / 2;
+  Params params;
+  params.words.push_back(0);
+  for (size_t d = 0; d < rank; ++d) params.words.push_back(b.param(d));
+  params.words.push_back(1);
+  for (size_t d = 0; d < rank; ++d) params.words.push_back(b.param(rank + d));
+  return params;
+}
+
+array strided(const Batch& b) {
+  array index = array(b.param(0), int64);
+  const Shape& shape = b.node->shape;
+  for (size_t d = 0; d < shape.size(); ++d) {
+    Shape along(shape.size(), 1);
+    along[d] = shape[d];
+    array steps = arange(0.0, static_cast<double>(shape[d]), 1.0, int64, b.stream);
+    index = add(index,
+                reshape(multiply(steps, array(b.param(d + 1), int64), b.stream), along, b.stream),
+                b.stream);
+  }
+  return take(b.in[0], broadcast_to(index, shape, b.stream), 1, b.stream);
+}
+
+Params structural(const std::vector<int>& axes) {
+  Params params;
+  for (int axis : axes) params.words.push_back(axis);
+  params.structural = static_cast<uint16_t>(axes.size());
+  return params;
+}
+
+array view(const Batch& b) {
+  const array& x = b.in[0];
+  switch (b.node->op) {
+    // A gate of custom_vjp (2) loses its rule: differentiating it is refused from then on (3).
+    case Op::identity: return b.again({b.spread(0)}, Params{b.param(0) == 2 ? 3 : b.param(0)});
+    case Op::reshape: return reshape(x, b.batched_shape(), b.stream);
+    case Op::broadcast_to:
+      return broadcast_to(b.aligned(0, b.node->shape.size()), b.batched_shape(), b.stream);
+    case Op::squeeze: return squeeze(x, b.shifted_axes(), b.stream);
+    case Op::expand_dims: return expand_dims(x, b.shifted_axes(), b.stream);
+    case Op::transpose: {
+      std::vector<int> axes = b.shifted_axes();
+      axes.insert(axes.begin(), 0);
+      return transpose(x, axes, b.stream);
+    }
+    case Op::slice: return b.again({x}, sliced_params(b));
+    default: return strided(b);
+  }
+}
+
+// Index arrays for the batch axis in front of those for the other axes.
+std::vector<array> batch_indices(const Batch& b, size_t first) {
+  std::vector<array> indices;
+  size_t rank = 0;
+  for (size_t k = first; k < b.in.size(); ++k) rank = std::max(rank, b.rank(k));
+  Shape along(rank + 1, 1);
+  along[0] = b.size;
+  indices.push_back(
+      reshape(arange(0.0, static_cast<double>(b.size), 1.0, int64, b.stream), along, b.stream));
+  for (size_t k = first; k < b.in.size(); ++k) indices.push_back(b.aligned(k, rank));
+  return indices;
+}
+
+array gather_rule(const Batch& b) {
+  std::vector<int> axes = b.shifted_axes();
+  size_t lead = b.node->shape.size() - b.rank(0);
+  Shape sizes(b.node->shape.begin() + static_cast<long>(lead), b.node->shape.end());
+  std::vector<array> indices;
+  if (!b.batched[0]) {
+    for (size_t k = 1; k < b.in.size(); ++k) indices.push_back(b.spread(k));
+    for (int& axis : axes) --axis;
+    return gather(b.in[0], indices, axes, sizes, b.stream);
+  }
+  indices = batch_indices(b, 1);
+  axes.insert(axes.begin(), 0);
+  sizes.insert(sizes.begin(), 1);
+  array result = gather(b.in[0], indices, axes, sizes, b.stream);
+  return reshape(result, b.batched_shape(), b.stream);
+}
+
+array scatter_rule(const Batch& b) {
+  // Updates: [batch, indices..., slice...] become [batch, indices..., 1, slice...].
+  std::vector<array> indices = batch_indices(b, 2);
+  size_t lead = b.rank(1) - b.rank(0);
+  array updates = expand_dims(b.spread(1), static_cast<int>(lead) + 1, b.stream);
+  Params params;
+  params.words.push_back(b.param(0));
+  params.words.push_back(0);
+  for (size_t k = 1; k < b.node->params.size(); ++k) params.words.push_back(b.param(k) + 1);
+  params.structural = static_cast<uint16_t>(params.words.size());
+  std::vector<array> in = {b.spread(0), updates};
+  for (array& index : broadcast_arrays(indices, b.stream)) in.push_back(index);
+  return b.again(in, std::move(params));
+}
+
+// The first parameter is an axis; the rest stays.
+Params next_axis(const Batch& b) {
+  Params params;
+  params.words = b.node->params;
+  params.words[0] += 1;
+  params.structural = b.node->structural;
+  return params;
+}
+
+Params same(const Batch& b) {
+  Params params;
+  params.words = b.node->params;
+  params.structural = b.node->structural;
+  return params;
+}
+
+std::vector<array> all_spread(const Batch& b) {
+  std::vector<array> in;
+  for (size_t k = 0; k < b.in.size(); ++k) in.push_back(b.spread(k));
+  return in;
+}
+
+array kernel(const Batch& b) {
+  switch (b.node->op) {
+    case Op::matmul: {
+      size_t rank = b.node->shape.size();
+      return matmul(b.aligned(0, rank), b.aligned(1, rank), b.stream);
+    }
+    case Op::concatenate:
+    case Op::gather_axis:
+    case Op::scatter_axis:
+    case Op::cumulative:
+    case Op::argmax:
+    case Op::argmin: return b.again(all_spread(b), next_axis(b));
+    case Op::slice_update: return b.again(all_spread(b), sliced_params(b));
+    case Op::sort:
+    case Op::argsort:
+    case Op::partition:
+    case Op::argpartition: return b.again(b.in, same(b));
+    case Op::gather: return gather_rule(b);
+    case Op::scatter: return scatter_rule(b);
+    case Op::packed_matmul:
+    case Op::packed_take:
+      if (b.batched[b.node->op == Op::packed_matmul ? 1 : 0]) break;
+      return b.again(b.in, same(b));
+    default: break;
+  }
+  throw ArgumentError("[vmap] '" + std::string(op_info(b.node->op).name) + "' has no rule.");
+}
+
+}  // namespace
+
+array vmap_of(const Node* node, const std::vector<array>& inputs, const std::vector<bool>& batched,
+              int64_t batch) {
+  Batch b{node, inputs, batched, batch, Stream(node->stream, Device::cpu)};
+  switch (op_info(node->op).form) {
+    case OpForm::Elementwise: return elementwise(b);
+    case OpForm::View: return view(b);
+    case OpForm::Reduce: return b.again(b.in, structural(b.shifted_axes()));
+    default: return kernel(b);
+  }
+}
+
+}  // namespace lazuli

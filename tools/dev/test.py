@@ -1,0 +1,92 @@
+"""./dev test: builds, runs the C++ and Python tests, ends with totals, skips and reasons."""
+
+import argparse
+import os
+import shutil
+import subprocess
+import time
+
+import build
+import setup
+from console import ROOT, VENV, Failure, elapsed, jobs, say, step
+from results import Totals, of_cases, of_ctest
+
+# Python suites: the folder, and whether it needs the built package `lazuli`.
+PYTHON_SUITES = {"tools": ("tests/tools", False), "python": ("bindings/python/tests", True)}
+
+
+def run_ctest(place, names):
+    """The totals of those C++ test programs whose names contain one of `names`."""
+    results = place / "test-results"
+    shutil.rmtree(results, ignore_errors=True)
+    results.mkdir()
+    step("C++ tests")
+    report = results / "ctest-report.xml"
+    chosen = ["-R", "|".join(names)] if names else []
+    subprocess.run(["ctest", "--test-dir", place, "-j", jobs(), "--output-on-failure",
+                    "--output-junit", report, *chosen], cwd=ROOT, check=False)
+    return of_ctest(report, results) if report.exists() else Totals()
+
+
+def run_pytest(place, suite):
+    """The totals of one Python suite."""
+    folder, needs_package = PYTHON_SUITES[suite]
+    if not (ROOT / folder).is_dir():
+        return Totals()
+    package = place / "python"
+    if needs_package and not package.is_dir():
+        return Totals(skipped=[f"{suite}: the preset does not build the Python package"])
+    step(f"Python tests in {folder}")
+    report = place / "test-results" / f"pytest-{suite}.xml"
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    if needs_package:
+        environment["PYTHONPATH"] = str(package)
+    done = subprocess.run(
+        [VENV / "bin" / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider",
+         "--timeout", "600", "--junitxml", report, folder],
+        cwd=ROOT, env=environment, check=False)
+    if report.exists():
+        totals = of_cases(report, suite)
+        if done.returncode not in (0, 5) and not totals.failed:
+            totals.failed.append(f"{suite}: pytest ended with {done.returncode}")
+        return totals
+    return Totals(failed=[f"{suite}: pytest ended with {done.returncode} and left no report"])
+
+
+def run_all(preset="release", names=()):
+    setup.ensure()
+    place = build.build(preset)
+    cpp_names = [name for name in names if name not in PYTHON_SUITES]
+    totals = Totals()
+    if not names or cpp_names:
+        totals.add(run_ctest(place, cpp_names))
+    for suite in PYTHON_SUITES:
+        if not names or suite in names:
+            totals.add(run_pytest(place, suite))
+    return totals
+
+
+def show(totals):
+    """The closing lines: skips with reasons, failures, totals."""
+    for title, lines in (("skipped", totals.skipped), ("failed", totals.failed)):
+        if lines:
+            say(f"\n{title}:")
+            for line in lines:
+                say(f"    {line}")
+    say(f"\n{totals.line()}")
+
+
+def main(arguments):
+    parser = argparse.ArgumentParser(prog="./dev test")
+    parser.add_argument("names", nargs="*", metavar="name",
+                        help="folders of tests/, or tools, python; all unless named")
+    parser.add_argument("--preset", default="release")
+    options = parser.parse_args(arguments)
+    started = time.monotonic()
+    totals = run_all(options.preset, options.names)
+    if not totals.passed and not totals.failed:
+        raise Failure(f"no test is named {' or '.join(options.names)}: names are the folders of "
+                      f"tests/, and {', '.join(PYTHON_SUITES)}")
+    say(f"\ntested in {elapsed(started)}")
+    show(totals)
+    return 1 if totals.failed else 0
