@@ -29,15 +29,16 @@ using GGUFLoad = std::pair<std::unordered_map<std::string, array>,
 using SafetensorsLoad =
     std::pair<std::unordered_map<std::string, array>, std::unordered_map<std::string, std::string>>;
 
-// One array in NumPy's npy format (bfloat16 as two bytes without type, like MLX). ".npy" is appended
-// to a name that does not end in it. Loading takes either byte order and either memory order.
+// One array in NumPy's npy format (bfloat16 as two bytes without type, like MLX). ".npy" is
+// appended to a name that does not end in it. Loading takes either byte order and either memory
+// order.
 void save(std::shared_ptr<io::Writer> out_stream, array a);
 void save(std::string file, array a);
 array load(std::shared_ptr<io::Reader> in_stream, StreamOrDevice s = {});
 array load(std::string file, StreamOrDevice s = {});
 
-// Named arrays in the safetensors format. ".safetensors" is appended to a name that does not end in
-// it. Tensors of 8-bit floats (F8_E4M3) load as their bytes, uint8.
+// Named arrays in the safetensors format. ".safetensors" is appended to a name that does not end
+// in it. Tensors of 8-bit floats (F8_E4M3) load as their bytes, uint8.
 void save_safetensors(std::shared_ptr<io::Writer> out_stream,
                       std::unordered_map<std::string, array> arrays,
                       std::unordered_map<std::string, std::string> metadata = {});
@@ -59,9 +60,9 @@ void save_gguf(std::string file, std::unordered_map<std::string, array> array_ma
 
 namespace gguf {
 
-// The tensor as it lies in the file: an array of its dtype, or for a packed type a uint8 array whose
-// last dimension is the packed row, as packed_matmul takes it. IoError for a type that the library
-// only knows the size of.
+// The tensor as it lies in the file: an array of its dtype, or for a packed type a uint8 array
+// whose last dimension is the packed row, as packed_matmul takes it. IoError for a type that the
+// library only knows the size of.
 array tensor_array(const File& file, const Tensor& tensor);
 
 }  // namespace gguf

@@ -142,8 +142,10 @@ array std(const array& a, const std::vector<int>& axes, bool keepdims = false, i
           StreamOrDevice s = {});
 array std(const array& a, int axis, bool keepdims = false, int ddof = 0, StreamOrDevice s = {});
 array argmax(const array& a, bool keepdims, StreamOrDevice s = {});
+inline array argmax(const array& a, StreamOrDevice s = {}) { return argmax(a, false, s); }
 array argmax(const array& a, int axis, bool keepdims = false, StreamOrDevice s = {});
 array argmin(const array& a, bool keepdims, StreamOrDevice s = {});
+inline array argmin(const array& a, StreamOrDevice s = {}) { return argmin(a, false, s); }
 array argmin(const array& a, int axis, bool keepdims = false, StreamOrDevice s = {});
 array softmax(const array& a, const std::vector<int>& axes, bool precise = false,
               StreamOrDevice s = {});

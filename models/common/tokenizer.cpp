@@ -1,7 +1,6 @@
 #include "common/tokenizer.h"
 
 #include <algorithm>
-#include <queue>
 
 #include "common/vocabulary.h"
 #include "lazuli/error.h"
@@ -12,21 +11,25 @@ namespace {
 
 constexpr size_t text_bytes_max = size_t{1} << 30;  // thrice that still fits into 32 bits
 
-// Joins the characters of one stretch of text into tokens.
+// Joins the characters of text into tokens. The text is cut first where no token reaches across,
+// mostly between words, so that the work on each part stays in the cache.
 class Merger {
  public:
-  Merger(const Vocabulary& vocabulary, std::string_view text)
-      : vocabulary_(vocabulary), text_(text) {}
+  Merger(const Vocabulary& vocabulary, std::vector<int32_t>& tokens)
+      : vocabulary_(vocabulary), tokens_(tokens) {}
 
-  void run(std::vector<int32_t>& tokens) {
-    cut_into_characters();
-    for (size_t i = 1; i < symbols_.size(); ++i) propose(static_cast<int32_t>(i) - 1);
-    while (!pairs_.empty()) {
-      Pair pair = pairs_.top();
-      pairs_.pop();
-      join(pair);
+  void run(std::string_view text) {
+    size_t begin = 0;
+    std::string_view previous;
+    for (size_t at = 0; at < text.size(); at += previous.size()) {
+      std::string_view character = text.substr(at, character_bytes(text[at]));
+      if (at > begin && !vocabulary_.joints.may_join(previous, character)) {
+        merge(text.substr(begin, at - begin));
+        begin = at;
+      }
+      previous = character;
     }
-    for (int32_t i = 0; i != none; i = symbols_[i].next) append(symbols_[i], tokens);
+    merge(text.substr(begin));
   }
 
  private:
@@ -51,19 +54,23 @@ class Merger {
     }
   };
 
-  // The length that the first byte promises. The rest of an invalid character may be anything, so
-  // that it ends up as bytes; llama.cpp cuts likewise.
-  static uint32_t character_bytes(unsigned char byte) {
-    if (byte < 0xc0) return 1;
-    if (byte < 0xe0) return 2;
-    return byte < 0xf0 ? 3 : 4;
+  void merge(std::string_view text) {
+    text_ = text;
+    cut_into_characters();
+    for (size_t i = 1; i < symbols_.size(); ++i) propose(static_cast<int32_t>(i) - 1);
+    while (!pairs_.empty()) {
+      std::pop_heap(pairs_.begin(), pairs_.end());
+      Pair pair = pairs_.back();
+      pairs_.pop_back();
+      join(pair);
+    }
+    for (int32_t i = 0; i != none; i = symbols_[i].next) append(symbols_[i]);
   }
 
   void cut_into_characters() {
-    symbols_.reserve(text_.size());
+    symbols_.clear();
     for (size_t begin = 0; begin < text_.size();) {
-      size_t length = character_bytes(static_cast<unsigned char>(text_[begin]));
-      length = std::min(length, text_.size() - begin);
+      size_t length = std::min(character_bytes(text_[begin]), text_.size() - begin);
       int32_t index = static_cast<int32_t>(symbols_.size());
       symbols_.push_back(
           {static_cast<uint32_t>(begin), static_cast<uint32_t>(length), index - 1, index + 1});
@@ -78,7 +85,9 @@ class Merger {
     uint32_t length = symbols_[left].length + symbols_[symbols_[left].next].length;
     if (length > vocabulary_.text_bytes_max) return;
     int32_t token = vocabulary_.find(text_.substr(symbols_[left].begin, length));
-    if (token >= 0) pairs_.push({vocabulary_.scores[token], left, length});
+    if (token < 0) return;
+    pairs_.push_back({vocabulary_.scores[token], left, length});
+    std::push_heap(pairs_.begin(), pairs_.end());
   }
 
   void join(const Pair& pair) {
@@ -95,20 +104,21 @@ class Merger {
     propose(pair.left);
   }
 
-  void append(const Symbol& symbol, std::vector<int32_t>& tokens) const {
+  void append(const Symbol& symbol) {
     std::string_view text = text_.substr(symbol.begin, symbol.length);
     int32_t token = vocabulary_.find(text);
     if (token >= 0) {
-      tokens.push_back(token);
+      tokens_.push_back(token);
       return;
     }
-    for (unsigned char byte : text) tokens.push_back(vocabulary_.byte_tokens[byte]);
+    for (unsigned char byte : text) tokens_.push_back(vocabulary_.byte_tokens[byte]);
   }
 
   const Vocabulary& vocabulary_;
+  std::vector<int32_t>& tokens_;
   std::string_view text_;
   std::vector<Symbol> symbols_;
-  std::priority_queue<Pair> pairs_;
+  std::vector<Pair> pairs_;  // a heap
 };
 
 void append_plain(const Vocabulary& vocabulary, std::string_view text,
@@ -124,7 +134,7 @@ void append_plain(const Vocabulary& vocabulary, std::string_view text,
       marked += c;
     }
   }
-  Merger(vocabulary, marked).run(tokens);
+  Merger(vocabulary, tokens).run(marked);
 }
 
 void append_with_spaces(std::string_view text, std::string& out) {

@@ -108,7 +108,10 @@ class Loader {
       result_->text_bytes_max = std::max(result_->text_bytes_max, text.size());
     }
     result_->texts.reserve(texts.size(), bytes);
-    for (std::string_view text : texts) result_->texts.add(text);
+    for (std::string_view text : texts) {
+      result_->texts.add(text);
+      result_->joints.add_token(text);
+    }
   }
 
   size_t token_count() const { return static_cast<size_t>(result_->texts.size()); }
@@ -228,6 +231,26 @@ class Loader {
 };
 
 }  // namespace
+
+size_t Joints::left_class(std::string_view character) {
+  return character == space_mark ? 256 : static_cast<unsigned char>(character.back());
+}
+
+size_t Joints::right_class(std::string_view character) {
+  return character == space_mark ? 256 : static_cast<unsigned char>(character.front());
+}
+
+void Joints::add_token(std::string_view text) {
+  std::string_view previous;
+  while (!text.empty()) {
+    std::string_view character = text.substr(0, character_bytes(text.front()));
+    if (!previous.empty()) {
+      seen_[left_class(previous) * class_count + right_class(character)] = true;
+    }
+    previous = character;
+    text.remove_prefix(character.size());
+  }
+}
 
 void TextIndex::build(const TokenTexts& texts) {
   size_t count = static_cast<size_t>(texts.size());

@@ -13,6 +13,9 @@
 
 namespace lazuli::models {
 
+// How SentencePiece writes a space: U+2581.
+inline constexpr std::string_view space_mark = "\xe2\x96\x81";
+
 // What a token is; the enumerators are the numbers of `tokenizer.ggml.token_type`.
 enum class TokenKind : uint8_t { undefined, normal, unknown, control, user_defined, unused, byte };
 
@@ -55,6 +58,34 @@ class TextIndex {
   size_t mask_ = 0;
 };
 
+// The length of a character that its first byte promises. The rest of an invalid character may be
+// anything, so that it ends up as bytes; llama.cpp cuts likewise.
+inline size_t character_bytes(char first) {
+  unsigned char byte = static_cast<unsigned char>(first);
+  if (byte < 0xc0) return 1;
+  if (byte < 0xe0) return 2;
+  return byte < 0xf0 ? 3 : 4;
+}
+
+// Which characters stand next to each other in some token. Text may be cut wherever no token could
+// reach across. A character is known by its byte at the joint, a marked space by itself.
+class Joints {
+ public:
+  void add_token(std::string_view text);
+  // Whether some token may hold the end of `left` followed by the start of `right`, which are whole
+  // characters.
+  bool may_join(std::string_view left, std::string_view right) const {
+    return seen_[left_class(left) * class_count + right_class(right)];
+  }
+
+ private:
+  static constexpr size_t class_count = 257;
+  static size_t left_class(std::string_view character);
+  static size_t right_class(std::string_view character);
+
+  std::vector<bool> seen_ = std::vector<bool>(class_count * class_count);
+};
+
 struct Vocabulary {
   TokenTexts texts;
   TextIndex index;
@@ -62,6 +93,7 @@ struct Vocabulary {
   std::vector<TokenKind> kinds;
   std::array<int32_t, 256> byte_tokens;  // what a byte outside of all other tokens becomes
   size_t text_bytes_max = 0;             // of the longest token
+  Joints joints;
   SpecialMatcher specials;               // user-defined, control and unknown tokens
   std::vector<int32_t> ends;             // tokens after which a model has finished
   int32_t bos = -1;
@@ -77,8 +109,5 @@ struct Vocabulary {
     return kinds[token] == TokenKind::control || kinds[token] == TokenKind::unknown;
   }
 };
-
-// How SentencePiece writes a space: U+2581.
-inline constexpr std::string_view space_mark = "\xe2\x96\x81";
 
 }  // namespace lazuli::models

@@ -31,10 +31,11 @@ struct Prefix {
 // it is shorter. IoError, naming file, field and offset, for what is no npy file.
 Prefix parse_prefix(const std::string& label, std::string_view bytes);
 
-// `text` stands `offset` bytes into the file. IoError as above, also for a dtype that Lazuli has not.
+// `text` stands `offset` bytes into the file. IoError as above, also for a dtype that Lazuli has
+// not.
 Header parse_header(const std::string& label, std::string_view text, size_t offset);
 
-// Bytes of the data; ArgumentError cannot happen for a parsed header, whose size was checked.
+// Bytes of the data; `parse_header` has checked that they are fewer than 2^63.
 uint64_t data_bytes(const Header& header);
 
 // Prefix and header of a row-major array, padded so that the data begins at a multiple of 64.

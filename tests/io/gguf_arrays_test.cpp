@@ -105,15 +105,29 @@ float largest_difference(const array& a, const array& b) {
   return max(abs(subtract(astype(a, float32), astype(b, float32)))).item<float>();
 }
 
+// scale * q + bias in groups of 32, of the triple of that name.
+std::vector<float> affine_values(std::unordered_map<std::string, array> arrays, int bits) {
+  array weight = arrays.at("block");
+  array scales = astype(arrays.at("block.scales"), float32);
+  array biases = astype(arrays.at("block.biases"), float32);
+  eval(weight, scales, biases);
+  std::vector<float> values(weight.size() * static_cast<size_t>(32 / bits));
+  for (size_t i = 0; i < values.size(); ++i) {
+    size_t bit = i * static_cast<size_t>(bits);
+    uint32_t q = (weight.data<uint32_t>()[bit / 32] >> (bit % 32)) & ((1u << bits) - 1);
+    values[i] = scales.data<float>()[i / 32] * static_cast<float>(q) + biases.data<float>()[i / 32];
+  }
+  return values;
+}
+
 TEST(GgufArrays, AffineTriplesDequantiseToTheSameValues) {
   TemporaryFolder folder;
   for (PackedFormat format : {PackedFormat::q4_0, PackedFormat::q4_1, PackedFormat::q8_0}) {
     std::vector<std::byte> bytes = random_blocks(format, 3 * 128);
     std::string path = packed_file(folder, format, "block", {3, 128}, bytes);
     auto arrays = load_gguf(path).first;
-    array values = dequantize(
-        astype(arrays.at("block"), uint32), astype(arrays.at("block.scales"), float32),
-        astype(arrays.at("block.biases"), float32), 32, format == PackedFormat::q8_0 ? 8 : 4);
+    std::vector<float> floats = affine_values(arrays, format == PackedFormat::q8_0 ? 8 : 4);
+    array values(floats.begin(), {3, 128});
     gguf::File file = gguf::open(path);
     array packed = gguf::tensor_array(file, file.tensor("block"));
     EXPECT_EQ(packed.dtype(), uint8);

@@ -142,9 +142,9 @@ TEST(SafetensorsReader, FieldErrors) {
 
 TEST(SafetensorsReader, TheDataIsFilled) {
   auto two = [](const std::string& first, const std::string& second, size_t bytes) {
-    std::string message = error_of(file_text(
-        "{" + record("a", "U8", "[4]", first) + "," + record("b", "U8", "[4]", second) + "}",
-        bytes));
+    std::string header = "{";
+    header += record("a", "U8", "[4]", first) + "," + record("b", "U8", "[4]", second) + "}";
+    std::string message = error_of(file_text(header, bytes));
     return message.substr(0, message.find(" at byte")) + message.substr(message.find(": "));
   };
   EXPECT_EQ(two("[0,4]", "[3,7]", 7), "data of tensor 'b': overlaps the tensor before it");

@@ -285,10 +285,13 @@ TEST(Tokenizer, LoadErrors) {
             }),
             "metadata key 'tokenizer.ggml.bos_token_id' is of type string, not an integer that "
             "fits into int64");
+}
+
+TEST(Tokenizer, TooManySpecialTokens) {
   std::vector<std::string> many(100, std::string(60000, 'x'));
   std::vector<std::string_view> views(many.begin(), many.end());
   std::vector<int32_t> controls(100, control);
-  EXPECT_EQ(load_error([&](Writer& w) {
+  EXPECT_EQ(load_error([&](gguf::Writer& w) {
               add_tokens(w, views);
               w.add("tokenizer.ggml.token_type", std::span<const int32_t>(controls));
             }),
@@ -363,23 +366,20 @@ std::string environment_or(const char* name, const std::string& fallback) {
   return value == nullptr ? fallback : value;
 }
 
-// The answers of llama.cpp, written by tokenizer_oracle.py, which also runs this test on others
-// than the recorded ones.
-TEST(Tokenizer, AgreesWithTheRecording) {
-  std::string model =
-      environment_or("LAZULI_TOKENIZER_MODEL", testing::model_file("gemma-3-270m-q4_k_m.gguf"));
-  if (!std::filesystem::exists(model)) {
-    GTEST_SKIP() << "the model is not there: " << model << " (./dev demo fetches it)";
-  }
-  std::ifstream answers(environment_or("LAZULI_TOKENIZER_ANSWERS",
-                                       LAZULI_SOURCE_DIR "/tests/models/data/tokenizer_gemma.txt"));
-  ASSERT_TRUE(answers.is_open());
+std::string gemma_file() {
+  return environment_or("LAZULI_TOKENIZER_MODEL", testing::model_file("gemma-3-270m-q4_k_m.gguf"));
+}
+
+// Compares with the answers of llama.cpp in a file that tokenizer_oracle.py wrote.
+void expect_agreement(const std::string& model, const std::string& answers_path, int lines_min) {
+  std::ifstream answers(answers_path);
+  ASSERT_TRUE(answers.is_open()) << answers_path;
   Tokenizer tokenizer = Tokenizer::from_gguf(gguf::open(model));
   std::string line;
   ASSERT_TRUE(std::getline(answers, line));
   EXPECT_EQ((Tokens{tokenizer.bos(), tokenizer.eos(), tokenizer.eot()}), numbers_of(line));
   int count = 0;
-  for (; std::getline(answers, line) && !HasFailure(); ++count) {
+  for (; std::getline(answers, line) && !::testing::Test::HasFailure(); ++count) {
     std::vector<std::string> fields = fields_of(line);
     ASSERT_EQ(fields.size(), 5u);
     std::string text = bytes_of(fields[0]);
@@ -393,7 +393,38 @@ TEST(Tokenizer, AgreesWithTheRecording) {
     EXPECT_EQ(tokenizer.decode(parsed, true), fields[3] == "=" ? text : bytes_of(fields[3]));
     EXPECT_EQ(tokenizer.decode(plain), fields[4] == "=" ? text : bytes_of(fields[4]));
   }
-  EXPECT_GE(count, 100);
+  EXPECT_GE(count, lines_min);
+}
+
+// tokenizer_oracle.py runs this test on other answers than the recorded ones, too.
+TEST(Tokenizer, AgreesWithTheRecording) {
+  std::string model = gemma_file();
+  if (!std::filesystem::exists(model)) {
+    GTEST_SKIP() << "the model is not there: " << model << " (./dev demo fetches it)";
+  }
+  expect_agreement(model,
+                   environment_or("LAZULI_TOKENIZER_ANSWERS",
+                                  LAZULI_SOURCE_DIR "/tests/models/data/tokenizer_gemma.txt"),
+                   100);
+}
+
+// 10,000 lines, answered by the peer now.
+TEST(Tokenizer, AgreesWithThePeer) {
+  std::string model = gemma_file();
+  std::string python = LAZULI_SOURCE_DIR "/.cache/peers/bin/python";
+  if (!std::filesystem::exists(model)) {
+    GTEST_SKIP() << "the model is not there: " << model << " (./dev demo fetches it)";
+  }
+  if (!std::filesystem::exists(python)) {
+    GTEST_SKIP() << "llama.cpp is not there to compare with (./dev setup peers fetches it)";
+  }
+  TemporaryFolder folder;
+  std::string command = "'" + python +
+                        "' '" LAZULI_SOURCE_DIR
+                        "/tests/models/tokenizer_oracle.py' record --count 10000 --model '" +
+                        model + "' --output '" + folder.file("answers") + "'";
+  ASSERT_EQ(std::system(command.c_str()), 0) << command;
+  expect_agreement(model, folder.file("answers"), 10000);
 }
 
 }  // namespace
