@@ -78,8 +78,8 @@ def table(rows):
     lines = by_line(rows)
     rates = {row["name"] for row in rows if "tok_s_median" in row}
     peers = peers_of(lines)
-    out = ["| row | unit | floor | " + " | ".join(peers) + " | lazuli / floor | best other / lazuli |",
-           "|---|---|" + "--:|" * (len(peers) + 3)]
+    head = ["row", "unit", "floor", *peers, "lazuli / floor", "best other / lazuli"]
+    out = ["| " + " | ".join(head) + " |", "|---|---|" + "--:|" * (len(peers) + 3)]
     for key, cells in lines.items():
         name, dtype, size = key
         if dtype == "bytes" and name[:1] == "r":
