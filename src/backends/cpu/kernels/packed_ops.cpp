@@ -6,10 +6,6 @@
 namespace lazuli {
 namespace {
 
-Dtype dtype_of(Dtype::Val val) {
-  return val == Dtype::Val::float32 ? float32 : val == Dtype::Val::float16 ? float16 : bfloat16;
-}
-
 PackedFormat format_of(const KernelCall& call) {
   return static_cast<PackedFormat>(call.node->params[0]);
 }
