@@ -79,8 +79,7 @@ struct Row {
 };
 
 // Calls of the product and plain reads in turn, in batches of at least 2 ms.
-Row measure(const Weights& w, const std::function<void(const std::byte*)>& product,
-            double budget) {
+Row measure(const Weights& w, const std::function<void(const std::byte*)>& product, double budget) {
   auto multiply = [&](int64_t i) { product(w.copy(i)); };
   auto read = [&](int64_t i) { plain_read(w.copy(i), w.bytes); };
   multiply(0);
@@ -108,11 +107,12 @@ struct Shape {
 
 void print(const Weights& w, const Shape& s, const Row& row) {
   double flops = 2.0 * static_cast<double>(s.m) * static_cast<double>(s.n) * s.k;
-  fmt::print("{:12} {:4} x {:6} x {:4}{} {:9.1f} us {:6.1f} GB/s {:5.2f} of a read ({:6.1f} us) "
-             "{:7.1f} GFLOP/s\n",
-             w.name, s.m, s.n, s.k, s.hot ? " hot" : "    ", row.product * 1e6,
-             w.bytes / row.product * 1e-9, row.read / row.product, row.read * 1e6,
-             flops / row.product * 1e-9);
+  fmt::print(
+      "{:12} {:4} x {:6} x {:4}{} {:9.1f} us {:6.1f} GB/s {:5.2f} of a read ({:6.1f} us) "
+      "{:7.1f} GFLOP/s\n",
+      w.name, s.m, s.n, s.k, s.hot ? " hot" : "    ", row.product * 1e6,
+      w.bytes / row.product * 1e-9, row.read / row.product, row.read * 1e6,
+      flops / row.product * 1e-9);
 }
 
 std::vector<float> normal_floats(int64_t count) {
@@ -129,10 +129,14 @@ void packed_row(PackedFormat format, const Shape& s, double budget) {
   Weights w(packed_format_info(format).name, s.n, s.k, s.n * packed_row_bytes(format, s.k),
             s.hot ? 0 : cold_bytes);
   std::vector<float> x = normal_floats(s.m * s.k), out(static_cast<size_t>(s.m * s.n));
-  print(w, s, measure(w, [&](const std::byte* weights) {
-          cpu::packed_matmul({x.data(), float32, s.k, s.m, s.n, s.k, weights, format, out.data(),
-                              float32, s.n});
-        }, budget));
+  print(w, s,
+        measure(
+            w,
+            [&](const std::byte* weights) {
+              cpu::packed_matmul({x.data(), float32, s.k, s.m, s.n, s.k, weights, format,
+                                  out.data(), float32, s.n});
+            },
+            budget));
 }
 
 // x @ w.T, or x @ w, with w of affine form in groups of 64 with bfloat16 scales.
@@ -142,13 +146,22 @@ void quantized_row(int bits, bool transpose, const Shape& s, double budget) {
   Weights w(fmt::format("affine{}{}", bits, transpose ? "" : " plain"), s.n, s.k,
             level_bytes + 2 * scale_bytes, s.hot ? 0 : cold_bytes);
   std::vector<float> x = normal_floats(s.m * s.k), out(static_cast<size_t>(s.m * s.n));
-  print(w, s, measure(w, [&](const std::byte* p) {
-          cpu::QuantizedMatrix matrix{reinterpret_cast<const uint32_t*>(p), p + level_bytes,
-                                      p + level_bytes + scale_bytes, bfloat16, rows, columns, 64,
-                                      bits};
-          cpu::quantized_matmul({x.data(), float32, s.k, s.m, matrix, transpose, out.data(),
-                                 float32, s.n});
-        }, budget));
+  print(w, s,
+        measure(
+            w,
+            [&](const std::byte* p) {
+              cpu::QuantizedMatrix matrix{reinterpret_cast<const uint32_t*>(p),
+                                          p + level_bytes,
+                                          p + level_bytes + scale_bytes,
+                                          bfloat16,
+                                          rows,
+                                          columns,
+                                          64,
+                                          bits};
+              cpu::quantized_matmul(
+                  {x.data(), float32, s.k, s.m, matrix, transpose, out.data(), float32, s.n});
+            },
+            budget));
 }
 
 int run(int argc, char** argv) {
@@ -156,10 +169,10 @@ int run(int argc, char** argv) {
   double budget = argc > 2 ? std::stod(argv[2]) : 0.4;
   auto wanted = [&](const std::string& name) { return only == "all" || only == name; };
   auto shapes = [](int64_t hidden) {
-    return std::vector<Shape>{{1, 2048, hidden, false}, {1, 2048, hidden, true},
-                              {1, 1024, hidden, false}, {1, 640, 2048, false},
-                              {1, 640, 2048, true},     {4, 2048, hidden, false},
-                              {16, 2048, hidden, true}, {64, 2048, hidden, true},
+    return std::vector<Shape>{{1, 2048, hidden, false},  {1, 2048, hidden, true},
+                              {1, 1024, hidden, false},  {1, 640, 2048, false},
+                              {1, 640, 2048, true},      {4, 2048, hidden, false},
+                              {16, 2048, hidden, true},  {64, 2048, hidden, true},
                               {512, 2048, hidden, true}, {512, 640, 2048, true}};
   };
   fmt::print("{} threads\n", ThreadPool::instance().threads());

@@ -124,8 +124,7 @@ array mean(const array& a, const std::vector<int>& axes, bool keepdims, StreamOr
   return narrowed(kept, a, axes, keepdims, at_least_float(a.dtype()), s);
 }
 
-array var(const array& a, const std::vector<int>& axes, bool keepdims, int ddof,
-          StreamOrDevice s) {
+array var(const array& a, const std::vector<int>& axes, bool keepdims, int ddof, StreamOrDevice s) {
   array x = widened(a, s);
   array centered = subtract(x, mean(x, axes, true, s), s);
   bool complex = a.dtype() == complex64;

@@ -95,8 +95,7 @@ Function custom_vjp(Function fun, VjpRule fun_vjp) {
       // The gate's own value is input 0.
       std::vector<array> rotated = inputs;
       std::swap(rotated[0], rotated[i]);
-      Params params{gate, owner->id, static_cast<int64_t>(i),
-                    static_cast<int64_t>(outputs.size())};
+      Params params{gate, owner->id, static_cast<int64_t>(i), static_cast<int64_t>(outputs.size())};
       gated.push_back(record(Op::identity, outputs[i].dtype(), outputs[i].shape(), rotated,
                              std::move(params), to_stream({})));
     }

@@ -14,12 +14,24 @@ namespace {
 // reference's may fall on different sides.
 bool jumps(Op op) {
   switch (op) {
-    case Op::ceil: case Op::floor: case Op::trunc: case Op::rint: case Op::sign: case Op::floor_divide:
-    case Op::remainder: case Op::logical_not: case Op::logical_and: case Op::logical_or: case Op::logical_xor:
-    case Op::equal: case Op::not_equal: case Op::less: case Op::less_equal: case Op::greater: case Op::greater_equal:
-      return true;
-    default:
-      return false;
+    case Op::ceil:
+    case Op::floor:
+    case Op::trunc:
+    case Op::rint:
+    case Op::sign:
+    case Op::floor_divide:
+    case Op::remainder:
+    case Op::logical_not:
+    case Op::logical_and:
+    case Op::logical_or:
+    case Op::logical_xor:
+    case Op::equal:
+    case Op::not_equal:
+    case Op::less:
+    case Op::less_equal:
+    case Op::greater:
+    case Op::greater_equal: return true;
+    default: return false;
   }
 }
 
@@ -35,7 +47,8 @@ class Builder {
   }
 
   RandomGraph run() {
-    Dtype dtypes[] = {float32, float32, float32, float16, bfloat16, float64, int32, uint8, int64, complex64, bool_};
+    Dtype dtypes[] = {float32, float32, float32, float16,   bfloat16, float64,
+                      int32,   uint8,   int64,   complex64, bool_};
     dtype_ = dtypes[random_.below(11)];
     if (random_.chance(20)) second_ = new_stream_once();
     int64_t leaves = 1 + random_.below(3), steps = 3 + random_.below(14);
@@ -84,7 +97,9 @@ class Builder {
     if (recorded) graph_.nodes.push_back(std::move(x));
   }
 
-  const array& pick() { return pool_[static_cast<size_t>(random_.below(static_cast<int64_t>(pool_.size())))]; }
+  const array& pick() {
+    return pool_[static_cast<size_t>(random_.below(static_cast<int64_t>(pool_.size())))];
+  }
   const array& pick_recent() {
     int64_t n = static_cast<int64_t>(pool_.size());
     return pool_[static_cast<size_t>(n - 1 - random_.below(std::min<int64_t>(n, 3)))];
@@ -114,11 +129,14 @@ class Builder {
     note("tamed");
     return add_op(sigmoid(x, s), array(0.3, x.dtype()), s);
   }
-  static array add_op(const array& a, const array& b, StreamOrDevice s) { return lazuli::add(a, b, s); }
+  static array add_op(const array& a, const array& b, StreamOrDevice s) {
+    return lazuli::add(a, b, s);
+  }
 
   bool takes(const Row& row, Dtype dtype) const {
     bool inexact_input = issubdtype(dtype, inexact);
-    if (row.result == Result::Boolean || jumps(row.op)) return !inexact_input && row.accepts != Accepts::Integral;
+    if (row.result == Result::Boolean || jumps(row.op))
+      return !inexact_input && row.accepts != Accepts::Integral;
     if (row.accepts == Accepts::Integral) return !inexact_input;
     if (dtype == complex64) {
       return row.op == Op::conjugate || row.op == Op::negative || row.op == Op::add ||
@@ -196,7 +214,13 @@ class Builder {
     }
     note("sum");
     array total = sum(x, axes, keep, s);
-    add(issubdtype(x.dtype(), inexact) ? multiply(total, array(1.0 / (1 + static_cast<double>(x.size()) / std::max<double>(1, static_cast<double>(total.size()))), total.dtype()), s) : total);
+    add(issubdtype(x.dtype(), inexact)
+            ? multiply(total,
+                       array(1.0 / (1 + static_cast<double>(x.size()) /
+                                            std::max<double>(1, static_cast<double>(total.size()))),
+                             total.dtype()),
+                       s)
+            : total);
   }
 
   void view_step() {
@@ -206,7 +230,10 @@ class Builder {
     switch (random_.below(7)) {
       case 0: note("transpose"); return add(transpose(x, s));
       case 1: note("flatten"); return add(flatten(x, s));
-      case 2: note("expand_dims"); return add(expand_dims(x, static_cast<int>(random_.below(static_cast<int64_t>(rank) + 1)), s));
+      case 2:
+        note("expand_dims");
+        return add(
+            expand_dims(x, static_cast<int>(random_.below(static_cast<int64_t>(rank) + 1)), s));
       case 3: {
         note("slice");
         Shape start(rank, 0), stop = x.shape(), steps(rank, 1);
@@ -226,12 +253,8 @@ class Builder {
         shape.insert(shape.begin(), 2);
         return x.size() * 2 < 200000 ? add(broadcast_to(x, shape, s)) : void();
       }
-      case 5:
-        note("squeeze");
-        return add(squeeze(x, s));
-      default:
-        note("copy");
-        return add(copy(x, s));
+      case 5: note("squeeze"); return add(squeeze(x, s));
+      default: note("copy"); return add(copy(x, s));
     }
   }
 
@@ -240,7 +263,8 @@ class Builder {
     StreamOrDevice s = where_to_run();
     if (random_.chance(50) && x.ndim() > 0 && x.size() < 100000 && x.shape() == y.shape()) {
       note("concatenate");
-      return add(concatenate({x, y}, static_cast<int>(random_.below(static_cast<int64_t>(x.ndim()))), s));
+      return add(
+          concatenate({x, y}, static_cast<int>(random_.below(static_cast<int64_t>(x.ndim()))), s));
     }
     Shape start(x.ndim(), 0), stop = x.shape();
     for (size_t d = 0; d < x.ndim(); ++d) {

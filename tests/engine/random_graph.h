@@ -13,12 +13,16 @@ namespace lazuli::testing {
 
 class Random {
  public:
-  explicit Random(uint64_t seed) : state_(seed * 0x9e3779b97f4a7c15u + 0x2545f4914f6cdd1du) { next(); }
+  explicit Random(uint64_t seed) : state_(seed * 0x9e3779b97f4a7c15u + 0x2545f4914f6cdd1du) {
+    next();
+  }
   uint64_t next() {
     state_ ^= state_ << 13, state_ ^= state_ >> 7, state_ ^= state_ << 17;
     return state_ * 0x2545f4914f6cdd1du;
   }
-  int64_t below(int64_t n) { return static_cast<int64_t>((next() >> 33) % static_cast<uint64_t>(n)); }
+  int64_t below(int64_t n) {
+    return static_cast<int64_t>((next() >> 33) % static_cast<uint64_t>(n));
+  }
   bool chance(int percent) { return below(100) < percent; }
 
  private:

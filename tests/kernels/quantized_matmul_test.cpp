@@ -72,8 +72,7 @@ void expect_oracle(std::ifstream& file, const reference::QuantizedShape& shape) 
   read(file, oracle.scales);
   read(file, oracle.biases);
   std::string name = std::string(dtype_name(TypeToDtype<S>::value)) + " " +
-                     std::to_string(shape.bits) + " bits, groups of " +
-                     std::to_string(shape.group);
+                     std::to_string(shape.bits) + " bits, groups of " + std::to_string(shape.group);
   std::vector<float> floats(w.begin(), w.end()), scales(ours.scales.size()), biases = scales;
   reference::quantize(floats.data(), shape, reference_form.w_q.data(), scales.data(),
                       biases.data());
@@ -186,8 +185,8 @@ struct Case {
     }
     expected.resize(static_cast<size_t>(m * n));
     std::vector<float> scales = w.float_scales(), biases = w.float_biases();
-    reference::quantized_matmul(values.data(), m, w.w_q.data(), scales.data(), biases.data(),
-                                shape, transpose, expected.data());
+    reference::quantized_matmul(values.data(), m, w.w_q.data(), scales.data(), biases.data(), shape,
+                                transpose, expected.data());
     std::vector<double> weights(static_cast<size_t>(n * k));
     reference::dequantize(w.w_q.data(), scales.data(), biases.data(), shape, weights.data());
     for (int64_t l = 0; l < k; ++l) {
@@ -332,9 +331,8 @@ TEST(QuantizedMatmul, ErrorsNameTheMistake) {
   Quantized<float> q({4, 128, 64, 4}, 1);
   std::vector<float> x(128), out(512);
   auto product = [&](const cpu::QuantizedMatrix& w, Dtype dtype) {
-    return message_of([&] {
-      cpu::quantized_matmul({x.data(), dtype, 128, 1, w, true, out.data(), float32, 4});
-    });
+    return message_of(
+        [&] { cpu::quantized_matmul({x.data(), dtype, 128, 1, w, true, out.data(), float32, 4}); });
   };
   cpu::QuantizedMatrix w = q.matrix();
   EXPECT_EQ(product(w, float32), "no error");

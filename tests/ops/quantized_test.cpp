@@ -57,7 +57,8 @@ TEST(Affine, RefusesWhatDoesNotFit) {
   EXPECT_THROW(quantize(astype(w, int32)), TypeError);
   EXPECT_THROW(quantize(w, 64, 4, "mxfp4"), ArgumentError);
   auto q = quantize(w);
-  EXPECT_THROW(quantized_matmul(filled({2, 64}, float32, -1, 1, 9), q[0], q[1], q[2]), ArgumentError);
+  EXPECT_THROW(quantized_matmul(filled({2, 64}, float32, -1, 1, 9), q[0], q[1], q[2]),
+               ArgumentError);
   EXPECT_THROW(dequantize(q[0], q[1], std::nullopt), ArgumentError);
 }
 

@@ -292,8 +292,8 @@ void place_activations(int64_t m, int64_t k, Scratch& scratch, Activations& a) {
   a.finite = scratch.take<uint8_t>(m);
 }
 
-void fill_activations(const void* x, Dtype x_dtype, int64_t row_stride, int64_t k,
-                      SplitOrder order, const Activations& a) {
+void fill_activations(const void* x, Dtype x_dtype, int64_t row_stride, int64_t k, SplitOrder order,
+                      const Activations& a) {
   HWY_DYNAMIC_DISPATCH(fill_rows)(x, x_dtype, row_stride, k, order, a);
 }
 

@@ -41,9 +41,9 @@ void check(const PackedMatmul& p) {
   require(is_packed_float(p.x_dtype), p,
           std::string("x must be float32, bfloat16 or float16, not ") + dtype_name(p.x_dtype) +
               "; convert it with astype");
-  require(is_packed_float(p.out_dtype), p,
-          std::string("the result is float32, bfloat16 or float16, not ") +
-              dtype_name(p.out_dtype));
+  require(
+      is_packed_float(p.out_dtype), p,
+      std::string("the result is float32, bfloat16 or float16, not ") + dtype_name(p.out_dtype));
   require(p.m <= 1 || p.out_row_stride >= p.n, p,
           "the result's rows overlap: their stride is " + std::to_string(p.out_row_stride));
 }
@@ -70,8 +70,7 @@ struct Task {
 
 void run_tasks(const std::vector<Task>& tasks, const auto& run) {
   const Task* all = tasks.data();
-  ThreadPool::instance().run(static_cast<int64_t>(tasks.size()),
-                             [&](int64_t i) { run(all[i]); });
+  ThreadPool::instance().run(static_cast<int64_t>(tasks.size()), [&](int64_t i) { run(all[i]); });
 }
 
 // Few rows: all of x meets each row of w as it is read.

@@ -54,8 +54,8 @@ template <int Block>
 HWY_INLINE hn::Vec<Ints> load_blocks(const int16_t* row, hn::Vec<Ints> blocks) {
   if constexpr (Block < panel_lanes / 4) {
     const hn::FixedTag<int32_t, 4> d128;
-    const auto block = hn::BitCast(d128, hn::LoadU(hn::FixedTag<int16_t, 8>(),
-                                                   row + Block * 4 * panel_depth));
+    const auto block =
+        hn::BitCast(d128, hn::LoadU(hn::FixedTag<int16_t, 8>(), row + Block * 4 * panel_depth));
     return load_blocks<Block + 1>(row, hn::InsertBlock<Block>(blocks, block));
   } else {
     return blocks;
@@ -106,8 +106,7 @@ HWY_INLINE void unpack_panel(const W& w, int64_t first, int64_t at, int64_t coun
   }
 }
 
-HWY_INLINE hn::Vec<Ints> add_pair_products(hn::Vec<Ints> sum, hn::Vec<Pairs> a,
-                                           hn::Vec<Pairs> b) {
+HWY_INLINE hn::Vec<Ints> add_pair_products(hn::Vec<Ints> sum, hn::Vec<Pairs> a, hn::Vec<Pairs> b) {
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL
   // One instruction. Written out, because GCC 12 copies and spills the accumulators of its intrinsic.
   asm("vpdpwssd %2, %1, %0" : "+v"(sum.raw) : "v"(a.raw), "v"(b.raw));
@@ -186,7 +185,8 @@ HWY_INLINE void add_tile(const int16_t* x, const float* x_scales, int64_t runs, 
       x += 2 * R;
     }
     add_scaled<R>(tile, hn::Load(d, panel.scales + run * panel_columns),
-                  hn::Load(d, panel.scales + run * panel_columns + panel_lanes), x_scales + run * R, sums);
+                  hn::Load(d, panel.scales + run * panel_columns + panel_lanes), x_scales + run * R,
+                  sums);
   }
 }
 

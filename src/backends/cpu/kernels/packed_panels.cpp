@@ -50,7 +50,8 @@ class BlockRows {
       if constexpr (F::biased) {
         const float e = half_at(p + F::bias_at);
         for (int g = 0; g < groups; ++g) {
-          panel.biases[(block * groups + g) * panel_columns + column] = F::nested ? -(e * minima[g]) : e;
+          panel.biases[(block * groups + g) * panel_columns + column] =
+              F::nested ? -(e * minima[g]) : e;
         }
       }
       for (int run = 0; run < F::elements / 32; ++run) {

@@ -24,7 +24,7 @@ namespace lazuli::cpu::packed {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-constexpr int wide_rows = 4;    // of w, together
+constexpr int wide_rows = 4;  // of w, together
 constexpr int wide_x_rows = 4;  // of x, at the most
 constexpr int64_t wide_prefetch = 4096;  // bytes to fetch ahead of the reads, at the least
 
@@ -33,7 +33,7 @@ constexpr int64_t wide_prefetch = 4096;  // bytes to fetch ahead of the reads, a
 struct RowGroup {
   const uint8_t* base;
   int64_t offset[wide_rows];
-  int64_t ahead;   // from a byte to one that is read soon: the same place in a later group
+  int64_t ahead;  // from a byte to one that is read soon: the same place in a later group
   __m512i places;  // lane 4 r + b: where block b of row r begins, for blocks of 32
 
   RowGroup(const uint8_t* first, int64_t rows, int64_t row_bytes, int block_bytes) : base(first) {
@@ -202,8 +202,7 @@ struct Wide<Q6_K> {
       tops = _mm512_srlv_epi64(tops, _mm512_set_epi64(2, 2, 2, 2, 0, 0, 0, 0));
     }
     // (nibbles & 15) | (tops & ~15), then the six bits that count.
-    const __m512i merged =
-        _mm512_ternarylogic_epi64(nibbles, tops, _mm512_set1_epi8(15), 0xe4);
+    const __m512i merged = _mm512_ternarylogic_epi64(nibbles, tops, _mm512_set1_epi8(15), 0xe4);
     return _mm512_and_si512(merged, _mm512_set1_epi8(0x3f));
   }
 };
@@ -246,9 +245,9 @@ HWY_INLINE void load_heads(const uint8_t* base, __m512i places, int64_t left, __
 
 // Word `word` of each head as a float16: lane 4 r + b.
 HWY_INLINE __m512 head_halves(const __m512i (&heads)[2], int word) {
-  const __m512i fourths = _mm512_set_epi16(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  //
-                                           60, 56, 52, 48, 44, 40, 36, 32, 28, 24, 20, 16, 12, 8,
-                                           4, 0);
+  const __m512i fourths =
+      _mm512_set_epi16(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  //
+                       60, 56, 52, 48, 44, 40, 36, 32, 28, 24, 20, 16, 12, 8, 4, 0);
   const __m512i places = _mm512_add_epi16(fourths, _mm512_set1_epi16(static_cast<int16_t>(word)));
   return _mm512_cvtph_ps(
       _mm512_castsi512_si256(_mm512_permutex2var_epi16(heads[0], places, heads[1])));
@@ -289,8 +288,7 @@ HWY_INLINE void wide_blocks(const RowGroup& w, int64_t block, int64_t left, cons
   for (int r = 0; r < wide_rows; ++r) {
     blocks.first = base + w.offset[r];
     for (int line = 0; line < 4 * F::bytes; line += 64) {
-      _mm_prefetch(reinterpret_cast<const char*>(blocks.first + w.ahead + line),
-                   _MM_HINT_T0);
+      _mm_prefetch(reinterpret_cast<const char*>(blocks.first + w.ahead + line), _MM_HINT_T0);
     }
     if constexpr (std::is_same_v<F, Q8_0>) {
 #pragma GCC unroll 2
@@ -352,8 +350,7 @@ HWY_INLINE void wide_pairs_group(const RowGroup& w, int64_t k, const Activations
     wide_blocks<F, M, true>(w, block, blocks - block, x, sums, biases);
   }
   for (int m = 0; m < M; ++m) {
-    const __m512 folded =
-        fold_rows(sums.row[0][m], sums.row[1][m], sums.row[2][m], sums.row[3][m]);
+    const __m512 folded = fold_rows(sums.row[0][m], sums.row[1][m], sums.row[2][m], sums.row[3][m]);
     _mm_storeu_ps(out[m], fold_parts(_mm512_add_ps(folded, biases[m])));
   }
 }
@@ -361,8 +358,8 @@ HWY_INLINE void wide_pairs_group(const RowGroup& w, int64_t k, const Activations
 // Scales of one block of 256 in each of four rows: lanes 0..7 d * s, lanes 8..15 e * m of row r.
 // The header is d, e and the 12 bytes of 6-bit s and m.
 HWY_INLINE void six_bit_scales(const uint8_t* p, const RowGroup& w, __m512 (&out)[wide_rows]) {
-  __m512i header = _mm512_castsi128_si512(
-      _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + w.offset[0])));
+  __m512i header =
+      _mm512_castsi128_si512(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + w.offset[0])));
   const auto part = [&](int r) {
     return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + w.offset[r]));
   };
@@ -378,24 +375,23 @@ HWY_INLINE void six_bit_scales(const uint8_t* p, const RowGroup& w, __m512 (&out
       _mm512_srlv_epi32(_mm512_shuffle_epi32(header, static_cast<_MM_PERM_ENUM>(0xed)),
                         each(0, 0, 0, 4)),
       each(0x3f3f3f3f, 0x0f0f0f0f, 0x3f3f3f3f, 0x0f0f0f0f));
-  const __m512i tops = _mm512_srli_epi32(
-      _mm512_shuffle_epi32(header, static_cast<_MM_PERM_ENUM>(0xa5)), 2);
+  const __m512i tops =
+      _mm512_srli_epi32(_mm512_shuffle_epi32(header, static_cast<_MM_PERM_ENUM>(0xa5)), 2);
   const __m512i bytes =
       _mm512_or_si512(lows, _mm512_and_si512(tops, each(0, 0x30303030, 0, 0x30303030)));
   const __m512i half_places =
       _mm512_set_epi16(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  //
                        25, 24, 17, 16, 9, 8, 1, 0);
-  const __m512 halves = _mm512_cvtph_ps(
-      _mm512_castsi512_si256(_mm512_permutexvar_epi16(half_places, header)));
+  const __m512 halves =
+      _mm512_cvtph_ps(_mm512_castsi512_si256(_mm512_permutexvar_epi16(half_places, header)));
   const __m512i spread = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
   const __m512i which = _mm512_set_epi32(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0);
 #pragma GCC unroll 4
   for (int r = 0; r < wide_rows; ++r) {
     const __m512i places = _mm512_add_epi32(spread, _mm512_set1_epi32(16 * r));
-    const __m512i small =
-        _mm512_maskz_permutexvar_epi8(0x1111111111111111u, places, bytes);
-    const __m512 both = _mm512_permutexvar_ps(
-        _mm512_add_epi32(which, _mm512_set1_epi32(2 * r)), halves);
+    const __m512i small = _mm512_maskz_permutexvar_epi8(0x1111111111111111u, places, bytes);
+    const __m512 both =
+        _mm512_permutexvar_ps(_mm512_add_epi32(which, _mm512_set1_epi32(2 * r)), halves);
     out[r] = _mm512_mul_ps(_mm512_cvtepi32_ps(small), both);
   }
 }
@@ -408,8 +404,7 @@ HWY_INLINE void wide_quarter(const uint8_t* p, int64_t ahead, int64_t at, const 
   constexpr int b = F::group == 32 ? a : a + 1, c = F::group == 32 ? a + 1 : a + 2;
   constexpr int d = F::group == 32 ? a + 1 : a + 3;
   const __m512i places = _mm512_set_epi32(d, d, d, d, c, c, c, c, b, b, b, b, a, a, a, a);
-  _mm_prefetch(reinterpret_cast<const char*>(p + Step * (F::bytes / 4) + ahead),
-               _MM_HINT_T0);
+  _mm_prefetch(reinterpret_cast<const char*>(p + Step * (F::bytes / 4) + ahead), _MM_HINT_T0);
   const __m512i u = Wide<F>::template quarter<Step>(p);
 #pragma GCC unroll 4
   for (int m = 0; m < M; ++m) {
@@ -433,8 +428,8 @@ HWY_INLINE void wide_block(const RowGroup& w, int64_t block, const Activations& 
     } else {
       const __m512i twice = _mm512_set_epi32(7, 7, 6, 6, 5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0);
       levels_scale[m] = _mm512_permutexvar_ps(twice, _mm512_castps256_ps512(eight));
-      bias_sums[m] = _mm512_mul_ps(_mm512_loadu_ps(x.sums16 + 2 * m * x.runs() + at / 16),
-                                   _mm512_set1_ps(32));
+      bias_sums[m] =
+          _mm512_mul_ps(_mm512_loadu_ps(x.sums16 + 2 * m * x.runs() + at / 16), _mm512_set1_ps(32));
     }
   }
   if constexpr (F::biased) six_bit_scales(base, w, scales);
@@ -467,8 +462,7 @@ HWY_INLINE void wide_blocks_group(const RowGroup& w, int64_t k, const Activation
   }
   for (int64_t block = 0; block < k / 256; ++block) wide_block<F, M>(w, block, x, sums);
   for (int m = 0; m < M; ++m) {
-    const __m512 folded =
-        fold_rows(sums.row[0][m], sums.row[1][m], sums.row[2][m], sums.row[3][m]);
+    const __m512 folded = fold_rows(sums.row[0][m], sums.row[1][m], sums.row[2][m], sums.row[3][m]);
     _mm_storeu_ps(out[m], fold_parts(folded));
   }
 }

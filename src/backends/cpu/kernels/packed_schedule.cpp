@@ -41,9 +41,8 @@ ActivationTiles convert_tiles(const void* x, Dtype x_dtype, int64_t row_stride, 
   int64_t rows = ((m + count - 1) / count + 3) / 4 * 4;
   ActivationTiles tiles;
   place_tiles(m, k, rows, scratch, tiles);
-  ThreadPool::instance().run(tiles.tiles(), [&](int64_t index) {
-    fill_tile(x, x_dtype, row_stride, k, index, tiles);
-  });
+  ThreadPool::instance().run(
+      tiles.tiles(), [&](int64_t index) { fill_tile(x, x_dtype, row_stride, k, index, tiles); });
   return tiles;
 }
 

@@ -96,8 +96,8 @@ HWY_INLINE void read_rows(const QuantizedMatrix& w, int64_t row, int64_t count,
 }
 
 template <int Bits, int M>
-void add_columns(const QuantizedMatmul& p, const float* x, int64_t first, int64_t last,
-                 float* sums, float* bias_sums) {
+void add_columns(const QuantizedMatmul& p, const float* x, int64_t first, int64_t last, float* sums,
+                 float* bias_sums) {
   const QuantizedMatrix& w = p.w;
   const int64_t k = p.k(), group = w.group;
   const ColumnRange range = {first, last - first, first / group, (last - first) / group,
@@ -157,8 +157,8 @@ constexpr int64_t piece_depth = 64;  // rows of w in L1 at a time
 
 // Rows [at, at + count) of w, columns [first, first + panel_columns), as floats.
 template <int Bits>
-HWY_INLINE void dequantize_piece(const QuantizedMatrix& w, int64_t at, int64_t count,
-                                 int64_t first, float* out) {
+HWY_INLINE void dequantize_piece(const QuantizedMatrix& w, int64_t at, int64_t count, int64_t first,
+                                 float* out) {
   const Sums d;
   HWY_ALIGN uint8_t levels[panel_columns];
   for (int64_t row = at; row < at + count; ++row, out += panel_columns) {
@@ -252,8 +252,8 @@ void fill_float_tile(const QuantizedMatmul& product, int64_t index, float* tiles
   HWY_DYNAMIC_DISPATCH(float_tile)(product, index, tiles);
 }
 
-void quantized_column_panel(const QuantizedMatmul& product, const float* tiles,
-                            int64_t tile_first, int64_t tile_last, int64_t first) {
+void quantized_column_panel(const QuantizedMatmul& product, const float* tiles, int64_t tile_first,
+                            int64_t tile_last, int64_t first) {
   thread_local Scratch scratch;
   HWY_DYNAMIC_DISPATCH(column_panel)(product, tiles, tile_first, tile_last, first, scratch);
 }

@@ -80,8 +80,8 @@ void quantize_row(const T* w, int64_t columns, int group, int bits, uint8_t* w_q
     scales[at / group] = T(fit.scale);
     biases[at / group] = T(fit.bias);
     for (int i = 0; i < group; i += static_cast<int>(hn::Lanes(d))) {
-      const auto scaled = hn::Div(hn::Sub(hn::Load(d, values + i), hn::Set(d, fit.bias)),
-                                  hn::Set(d, fit.scale));
+      const auto scaled =
+          hn::Div(hn::Sub(hn::Load(d, values + i), hn::Set(d, fit.bias)), hn::Set(d, fit.scale));
       // Zero where it is NaN.
       const auto level = hn::IfThenElseZero(hn::Gt(scaled, hn::Zero(d)), hn::Min(scaled, most));
       hn::Store(hn::NearestInt(level), d32, levels + i);
@@ -94,8 +94,8 @@ void quantize_row(const T* w, int64_t columns, int group, int bits, uint8_t* w_q
   }
 }
 
-void quantize_rows(const void* w, Dtype dtype, int64_t columns, int group, int bits,
-                   int64_t first, int64_t last, uint32_t* w_q, void* scales, void* biases) {
+void quantize_rows(const void* w, Dtype dtype, int64_t columns, int group, int bits, int64_t first,
+                   int64_t last, uint32_t* w_q, void* scales, void* biases) {
   with_float(dtype, [&](auto t) HWY_ATTR {
     using T = decltype(t);
     const int64_t groups = columns / group;
@@ -182,9 +182,8 @@ void dequantize(const QuantizedMatrix& w, void* out, Dtype out_dtype) {
   packed::check_quantized("dequantize", w);
   packed::check_float("dequantize", "the result", out_dtype);
   auto run = packed::best_dequantize_rows();
-  share_rows(w.rows, w.columns, [&](int64_t first, int64_t last) {
-    run(w, first, last, out, out_dtype);
-  });
+  share_rows(w.rows, w.columns,
+             [&](int64_t first, int64_t last) { run(w, first, last, out, out_dtype); });
 }
 
 }  // namespace lazuli::cpu

@@ -26,8 +26,8 @@ void check(const QuantizedMatmul& p) {
   packed::check_float("quantized_matmul", "the result", p.out_dtype);
   if (p.m < 0 || (p.m > 1 && p.out_row_stride < p.n())) {
     throw ArgumentError("quantized_matmul: a result of " + std::to_string(p.m) + " x " +
-                        std::to_string(p.n()) + " with rows " +
-                        std::to_string(p.out_row_stride) + " elements apart overlaps itself");
+                        std::to_string(p.n()) + " with rows " + std::to_string(p.out_row_stride) +
+                        " elements apart overlaps itself");
   }
 }
 
@@ -40,9 +40,8 @@ void fill_zero(const QuantizedMatmul& p) {
 
 // Calls run(i) for the `count` pieces of `step` of [0, size): run(first, last).
 void share(int64_t size, int64_t step, const auto& run) {
-  ThreadPool::instance().run((size + step - 1) / step, [&](int64_t i) {
-    run(i * step, std::min(size, (i + 1) * step));
-  });
+  ThreadPool::instance().run((size + step - 1) / step,
+                             [&](int64_t i) { run(i * step, std::min(size, (i + 1) * step)); });
 }
 
 void few_rows(const QuantizedMatmul& p, Scratch& scratch) {

@@ -14,9 +14,9 @@ namespace lazuli::cpu {
 
 struct QuantizedMatrix {
   const uint32_t* w_q;  // [rows, columns * bits / 32]
-  const void* scales;   // [rows, columns / group]
-  const void* biases;   // [rows, columns / group]
-  Dtype dtype;          // of scales and biases
+  const void* scales;  // [rows, columns / group]
+  const void* biases;  // [rows, columns / group]
+  Dtype dtype;  // of scales and biases
   int64_t rows;
   int64_t columns;
   int group;
@@ -36,14 +36,14 @@ void quantize(const void* w, Dtype dtype, int64_t rows, int64_t columns, int gro
 void dequantize(const QuantizedMatrix& w, void* out, Dtype out_dtype);
 
 struct QuantizedMatmul {
-  const void* x;         // [m, k], rows x_row_stride elements apart
-  Dtype x_dtype;         // float32, bfloat16 or float16
+  const void* x;  // [m, k], rows x_row_stride elements apart
+  Dtype x_dtype;  // float32, bfloat16 or float16
   int64_t x_row_stride;  // elements
   int64_t m;
-  QuantizedMatrix w;       // [n, k] if transpose, else [k, n]
-  bool transpose;          // whether out = x @ w.T or x @ w
-  void* out;               // [m, n], rows out_row_stride elements apart
-  Dtype out_dtype;         // float32, bfloat16 or float16
+  QuantizedMatrix w;  // [n, k] if transpose, else [k, n]
+  bool transpose;  // whether out = x @ w.T or x @ w
+  void* out;  // [m, n], rows out_row_stride elements apart
+  Dtype out_dtype;  // float32, bfloat16 or float16
   int64_t out_row_stride;  // elements
 
   int64_t n() const { return transpose ? w.rows : w.columns; }

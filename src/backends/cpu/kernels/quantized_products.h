@@ -23,15 +23,14 @@ void quantized_float_row(const QuantizedMatmul& product, int64_t row, int64_t fi
 inline constexpr int64_t columns_per_call = 1024;
 inline constexpr int64_t copy_room = 16;  // floats behind the last that copy_floats may overwrite
 void copy_floats(const QuantizedMatmul& product, float* x);
-void quantized_columns(const QuantizedMatmul& product, const float* x, int64_t first,
-                       int64_t last);
+void quantized_columns(const QuantizedMatmul& product, const float* x, int64_t first, int64_t last);
 
 // Not transpose, many rows: x as floats in tiles of float_tile_rows() interleaved rows, [tiles, k,
 // rows], zeros behind the last row; a panel's columns from `first` on for the tiles
 // [tile_first, tile_last).
 int64_t float_tile_rows();
 void fill_float_tile(const QuantizedMatmul& product, int64_t index, float* tiles);
-void quantized_column_panel(const QuantizedMatmul& product, const float* tiles,
-                            int64_t tile_first, int64_t tile_last, int64_t first);
+void quantized_column_panel(const QuantizedMatmul& product, const float* tiles, int64_t tile_first,
+                            int64_t tile_last, int64_t first);
 
 }  // namespace lazuli::cpu::packed

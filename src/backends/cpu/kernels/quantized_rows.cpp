@@ -148,8 +148,7 @@ void quantized_rows(const QuantizedMatmul& product, const Activations& x, const 
   HWY_DYNAMIC_DISPATCH(few_rows)(product, x, group_sums, first, last);
 }
 
-void quantized_float_row(const QuantizedMatmul& product, int64_t row, int64_t first,
-                         int64_t last) {
+void quantized_float_row(const QuantizedMatmul& product, int64_t row, int64_t first, int64_t last) {
   HWY_DYNAMIC_DISPATCH(float_row_product)(product, row, first, last);
 }
 

@@ -134,9 +134,7 @@ HWY_INLINE void quantized_group(const QuantizedMatrix& w, int64_t row, const Row
     }
   }
   for (int m = 0; m < M; ++m) {
-    const auto total = [&](int r) HWY_ATTR {
-      return _mm512_add_ps(sums.row[r][m], biases[r][m]);
-    };
+    const auto total = [&](int r) HWY_ATTR { return _mm512_add_ps(sums.row[r][m], biases[r][m]); };
     _mm_storeu_ps(out[m], fold_parts(fold_rows(total(0), total(1), total(2), total(3))));
   }
 }
@@ -159,8 +157,8 @@ void quantized_wide_sums(const QuantizedMatmul& p, const Activations& x, const f
 }
 
 template <int Bits>
-void quantized_wide_sums_of(const QuantizedMatmul& p, const Activations& x,
-                            const float* group_sums, int64_t first, int64_t last, float* sums) {
+void quantized_wide_sums_of(const QuantizedMatmul& p, const Activations& x, const float* group_sums,
+                            int64_t first, int64_t last, float* sums) {
   switch (p.m) {
     case 1: return quantized_wide_sums<Bits, 1>(p, x, group_sums, first, last, sums);
     case 2: return quantized_wide_sums<Bits, 2>(p, x, group_sums, first, last, sums);
