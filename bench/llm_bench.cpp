@@ -1,6 +1,6 @@
 // Gemma 3 270M on the demo's file: prefill of 512 tokens and decode of 128, greedy, as
-// bench/peers/llama_cpp_peer.py does. The floor of a decoded token is one plain read of the weights,
-// measured in turn (row "weights_read").
+// bench/peers/llama_cpp_peer.py does. The floor of a decoded token is one plain read of the
+// weights, measured in turn (row "weights_read").
 #include <atomic>
 #include <cstdlib>
 #include <fstream>

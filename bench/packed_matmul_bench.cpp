@@ -15,8 +15,8 @@
 #include <string>
 #include <vector>
 
-#include "backends/cpu/kernels/packed_matmul.h"
-#include "backends/cpu/kernels/quantized_matmul.h"
+#include "backends/cpu/kernels/packed/packed_matmul.h"
+#include "backends/cpu/kernels/quantized/quantized_matmul.h"
 #include "base/thread_pool.h"
 
 namespace lazuli {

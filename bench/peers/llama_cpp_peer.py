@@ -1,4 +1,4 @@
-"""llama.cpp on the demo's model: decode of 128 tokens after a short prompt, prefill of 512 tokens."""
+"""llama.cpp on the demo's model: decode of 128 tokens after a short prompt, prefill of 512."""
 
 import os
 import time

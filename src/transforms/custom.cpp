@@ -1,8 +1,9 @@
 // custom_vjp and checkpoint.
 //
 // The function's outputs pass through one gate each: an identity node with the value as input 0 and
-// the primals behind it. The gate's id names the rule. Walking back, the first gate met computes the
-// products for all outputs and the rest add theirs, each with cotangents of zero for its siblings.
+// the primals behind it. The gate's id names the rule. Walking back, the first gate met computes
+// the products for all outputs and the rest add theirs, each with cotangents of zero for its
+// siblings.
 #include "transforms/custom.h"
 
 #include <atomic>

@@ -1,4 +1,4 @@
-#include "backends/cpu/kernels/packed_dequantize.h"
+#include "backends/cpu/kernels/packed/packed_dequantize.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "backends/cpu/kernels/packed_matmul.h"
+#include "backends/cpu/kernels/packed/packed_matmul.h"
 
 #include <gtest/gtest.h>
 

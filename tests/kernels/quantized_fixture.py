@@ -2,8 +2,8 @@
 
     pip install "mlx[cpu]==0.32.4" numpy && python tests/kernels/quantized_fixture.py
 
-For each case: u32 dtype (0 float32, 1 bfloat16, 2 float16), group, bits; then w [3, 128], w_q, scales
-and biases. The rows are normal values, multiples of a half (ties, zeros) and constants.
+For each case: u32 dtype (0 float32, 1 bfloat16, 2 float16), group, bits; then w [3, 128], w_q,
+scales and biases. The rows are normal values, multiples of a half (ties, zeros) and constants.
 """
 
 import struct

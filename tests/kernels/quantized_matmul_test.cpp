@@ -1,4 +1,4 @@
-#include "backends/cpu/kernels/quantized_matmul.h"
+#include "backends/cpu/kernels/quantized/quantized_matmul.h"
 
 #include <gtest/gtest.h>
 

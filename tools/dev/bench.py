@@ -94,8 +94,8 @@ def record(name, rows, groups, text):
                        if row["peer"] != "floor"})
     (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (folder / f"{name}.md").write_text(
-        f"# {name}\n\n{date.today()}, {machine()}; `./dev bench {' '.join(groups)} --record {name}`."
-        f"\n{', '.join(versions)}.\n\n{text}\n")
+        f"# {name}\n\n{date.today()}, {machine()}; "
+        f"`./dev bench {' '.join(groups)} --record {name}`.\n{', '.join(versions)}.\n\n{text}\n")
     say(f"kept as bench/results/{name}.md")
 
 

@@ -1,8 +1,8 @@
 // Affine quantisation in plain scalar code: what the packed form means.
 //
-// A row of `columns` elements is cut into groups of 32, 64 or 128; element = scale * level + bias with
-// an unsigned level of `bits` bits (1, 2, 3, 4, 5, 6 or 8). The levels of a row are one stream of bits,
-// lowest first, in 32-bit words: element i at bits [i * bits, (i + 1) * bits).
+// A row of `columns` elements is cut into groups of 32, 64 or 128; element = scale * level + bias
+// with an unsigned level of `bits` bits (1, 2, 3, 4, 5, 6 or 8). The levels of a row are one stream
+// of bits, lowest first, in 32-bit words: element i at bits [i * bits, (i + 1) * bits).
 #pragma once
 
 #include <cstdint>
@@ -27,8 +27,8 @@ void quantize(const float* w, const QuantizedShape& shape, uint32_t* w_q, float*
 void dequantize(const uint32_t* w_q, const float* scales, const float* biases,
                 const QuantizedShape& shape, double* out);
 
-// out[m, n] = sum over k of x[m, k] * w, in double; w is the dequantised [n, k] if `transpose`, else
-// [k, n]. x and out are row-major without gaps.
+// out[m, n] = sum over k of x[m, k] * w, in double; w is the dequantised [n, k] if `transpose`,
+// else [k, n]. x and out are row-major without gaps.
 void quantized_matmul(const float* x, int64_t m, const uint32_t* w_q, const float* scales,
                       const float* biases, const QuantizedShape& shape, bool transpose,
                       double* out);

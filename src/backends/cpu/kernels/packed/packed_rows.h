@@ -1,8 +1,8 @@
 // The part of packed_matmul for few rows of x: every row of w is read once and met with all of x.
 #pragma once
 
-#include "backends/cpu/kernels/packed_activations.h"
-#include "backends/cpu/kernels/packed_matmul.h"
+#include "backends/cpu/kernels/packed/packed_activations.h"
+#include "backends/cpu/kernels/packed/packed_matmul.h"
 
 namespace lazuli::cpu::packed {
 

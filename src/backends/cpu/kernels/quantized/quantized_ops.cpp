@@ -1,5 +1,5 @@
 // The ops of affine quantisation, on the quantised kernels.
-#include "backends/cpu/kernels/quantized_matmul.h"
+#include "backends/cpu/kernels/quantized/quantized_matmul.h"
 #include "compiler/backend.h"
 
 namespace lazuli {

@@ -11,8 +11,8 @@
 
 #include <type_traits>
 
-#include "backends/cpu/kernels/packed_floats-inl.h"
-#include "backends/cpu/kernels/quantized_matmul.h"
+#include "backends/cpu/kernels/packed/packed_floats-inl.h"
+#include "backends/cpu/kernels/quantized/quantized_matmul.h"
 #include "hwy/highway.h"
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
 #include <immintrin.h>
@@ -74,8 +74,8 @@ HWY_INLINE void unpack_vector(const uint8_t* p, int64_t count, uint8_t* out) {
 }
 #endif
 
-// `count` levels, a multiple of 32, from the byte at p on. Stored 16 or more at a time, for the loads
-// that follow.
+// `count` levels, a multiple of 32, from the byte at p on. Stored 16 or more at a time, for the
+// loads that follow.
 template <int Bits>
 HWY_INLINE void unpack_levels(const uint8_t* p, int64_t count, uint8_t* out) {
   if constexpr (Bits == 8) {
@@ -117,8 +117,9 @@ HWY_INLINE float float_at(const void* values, Dtype dtype, int64_t index) {
   }
 }
 
-// Elements [first, first + count) of scales or biases as floats; `out` has room for floats_room more,
-// which may be overwritten: full stores, because what a masked one stores is slow to load again.
+// Elements [first, first + count) of scales or biases as floats; `out` has room for floats_room
+// more, which may be overwritten: full stores, because what a masked one stores is slow to load
+// again.
 constexpr int64_t floats_room = 16;
 HWY_INLINE void floats_at(const void* values, Dtype dtype, int64_t first, int64_t count,
                           float* out) {

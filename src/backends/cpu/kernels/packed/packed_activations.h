@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "backends/cpu/kernels/packed_scratch.h"
+#include "backends/cpu/kernels/packed/packed_scratch.h"
 #include "lazuli/dtype.h"
 
 namespace lazuli::cpu::packed {
@@ -17,8 +17,8 @@ inline constexpr int activation_run = 32;  // elements under one scale
 inline constexpr int activation_pad = 256;  // rows are padded with zeros to a multiple of it
 inline constexpr int activation_level_max = 16256;
 
-// How the split planes order four runs: their first and their last halves, or their even and their odd
-// elements.
+// How the split planes order four runs: their first and their last halves, or their even and their
+// odd elements.
 enum class SplitOrder : uint8_t { halves, parity };
 
 // Rows as they are, for products with few of them.
@@ -46,8 +46,8 @@ void place_activations(int64_t m, int64_t k, Scratch& scratch, Activations& a);
 void fill_activations(const void* x, Dtype x_dtype, int64_t row_stride, int64_t k, SplitOrder order,
                       const Activations& a);
 
-// Rows in tiles of `tile`, interleaved, in the order in which a tile product reads them. Rows behind
-// the last are zeros.
+// Rows in tiles of `tile`, interleaved, in the order in which a tile product reads them. Rows
+// behind the last are zeros.
 struct ActivationTiles {
   int64_t rows = 0;
   int64_t tile = 0;  // rows of a tile, a multiple of 4

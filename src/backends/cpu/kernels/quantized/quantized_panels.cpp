@@ -1,14 +1,14 @@
-// Panels of quantised weights, for x @ w.T with many rows of x: packed_panels-inl.h has the products,
-// this file the unpacking.
-#include "backends/cpu/kernels/quantized_products.h"
+// Panels of quantised weights, for x @ w.T with many rows of x: packed_panels-inl.h has the
+// products, this file the unpacking.
+#include "backends/cpu/kernels/quantized/quantized_products.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "backends/cpu/kernels/quantized_panels.cpp"
+#define HWY_TARGET_INCLUDE "backends/cpu/kernels/quantized/quantized_panels.cpp"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 
-#include "backends/cpu/kernels/packed_panels-inl.h"
-#include "backends/cpu/kernels/quantized_levels-inl.h"
+#include "backends/cpu/kernels/packed/packed_panels-inl.h"
+#include "backends/cpu/kernels/quantized/quantized_levels-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lazuli::cpu::packed {

@@ -11,8 +11,8 @@
 //
 // No overflow: |x| <= 16256, |w| <= 4096 (Q6_K: 128 * 32), 32 * 16256 * 4096 < 2^31.
 //
-// Floor: 16 pair products and 3 operations of scaling for each 32 columns and vector, so 84 % of the
-// peak of int16 pair products (half that of bytes).
+// Floor: 16 pair products and 3 operations of scaling for each 32 columns and vector, so 84 % of
+// the peak of int16 pair products (half that of bytes).
 
 #if defined(LAZULI_PACKED_PANELS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef LAZULI_PACKED_PANELS_INL_H_
@@ -23,8 +23,8 @@
 
 #include <cstring>
 
-#include "backends/cpu/kernels/packed_activations.h"
-#include "backends/cpu/kernels/packed_floats-inl.h"
+#include "backends/cpu/kernels/packed/packed_activations.h"
+#include "backends/cpu/kernels/packed/packed_floats-inl.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -108,7 +108,8 @@ HWY_INLINE void unpack_panel(const W& w, int64_t first, int64_t at, int64_t coun
 
 HWY_INLINE hn::Vec<Ints> add_pair_products(hn::Vec<Ints> sum, hn::Vec<Pairs> a, hn::Vec<Pairs> b) {
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL
-  // One instruction. Written out, because GCC 12 copies and spills the accumulators of its intrinsic.
+  // One instruction. Written out, because GCC 12 copies and spills the accumulators of its
+  // intrinsic.
   asm("vpdpwssd %2, %1, %0" : "+v"(sum.raw) : "v"(a.raw), "v"(b.raw));
   return sum;
 #else
@@ -289,9 +290,9 @@ inline void store_sums(const PanelOut& out, int64_t row_first, int64_t row_last,
 // Columns first... of `out` (rows of w), as many as a panel has, for the tiles [tile_first,
 // tile_last) of x, which has k columns.
 //
-// W gives rows(), bias_group() (elements of a row under one bias: 32 or 16; 0 if there are none) and
-// unpack(row, at, count, column, levels, panel): the levels of columns [at, at + count) of a row, and
-// its scales per 32 and biases per bias_group() to column `column` of the panel.
+// W gives rows(), bias_group() (elements of a row under one bias: 32 or 16; 0 if there are none)
+// and unpack(row, at, count, column, levels, panel): the levels of columns [at, at + count) of a
+// row, and its scales per 32 and biases per bias_group() to column `column` of the panel.
 template <class W>
 void panel_product(const W& w, const ActivationTiles& x, int64_t k, int64_t tile_first,
                    int64_t tile_last, int64_t first, const PanelOut& out, Scratch& scratch) {

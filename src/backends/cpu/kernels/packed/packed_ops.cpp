@@ -1,6 +1,6 @@
 // The ops of packed weights, on the packed kernels.
-#include "backends/cpu/kernels/packed_dequantize.h"
-#include "backends/cpu/kernels/packed_matmul.h"
+#include "backends/cpu/kernels/packed/packed_dequantize.h"
+#include "backends/cpu/kernels/packed/packed_matmul.h"
 #include "compiler/backend.h"
 
 namespace lazuli {

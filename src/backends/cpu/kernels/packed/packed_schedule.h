@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "backends/cpu/kernels/packed_activations.h"
+#include "backends/cpu/kernels/packed/packed_activations.h"
 #include "lazuli/dtype.h"
 
 namespace lazuli::cpu::packed {

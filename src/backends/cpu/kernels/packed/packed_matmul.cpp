@@ -1,15 +1,15 @@
 // Checks, converts x, and shares pieces of the products out to the pool.
-#include "backends/cpu/kernels/packed_matmul.h"
+#include "backends/cpu/kernels/packed/packed_matmul.h"
 
 #include <algorithm>
 #include <cstring>
 #include <string>
 #include <vector>
 
-#include "backends/cpu/kernels/packed_activations.h"
-#include "backends/cpu/kernels/packed_panels.h"
-#include "backends/cpu/kernels/packed_rows.h"
-#include "backends/cpu/kernels/packed_schedule.h"
+#include "backends/cpu/kernels/packed/packed_activations.h"
+#include "backends/cpu/kernels/packed/packed_panels.h"
+#include "backends/cpu/kernels/packed/packed_rows.h"
+#include "backends/cpu/kernels/packed/packed_schedule.h"
 #include "base/thread_pool.h"
 #include "lazuli/error.h"
 

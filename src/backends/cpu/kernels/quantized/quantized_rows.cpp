@@ -1,5 +1,5 @@
-// Rows of quantised weights times few rows of x, on any target, and the float form for rows of x that
-// are not finite.
+// Rows of quantised weights times few rows of x, on any target, and the float form for rows of x
+// that are not finite.
 //
 // A row of w becomes levels in bytes and float scales in L1, once; for each row of x each run of 32
 // levels is multiplied with x's 16-bit levels into int32 lanes, which scale * x's scale turns into
@@ -8,18 +8,18 @@
 #include <cstring>
 #include <vector>
 
-#include "backends/cpu/kernels/packed_schedule.h"
-#include "backends/cpu/kernels/quantized_products.h"
+#include "backends/cpu/kernels/packed/packed_schedule.h"
+#include "backends/cpu/kernels/quantized/quantized_products.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "backends/cpu/kernels/quantized_rows.cpp"
+#define HWY_TARGET_INCLUDE "backends/cpu/kernels/quantized/quantized_rows.cpp"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 
-#include "backends/cpu/kernels/packed_floats-inl.h"
-#include "backends/cpu/kernels/quantized_levels-inl.h"
+#include "backends/cpu/kernels/packed/packed_floats-inl.h"
+#include "backends/cpu/kernels/quantized/quantized_levels-inl.h"
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL
-#include "backends/cpu/kernels/quantized_rows_wide-inl.h"
+#include "backends/cpu/kernels/quantized/quantized_rows_wide-inl.h"
 #endif
 
 HWY_BEFORE_NAMESPACE();

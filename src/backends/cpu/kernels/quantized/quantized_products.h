@@ -1,17 +1,19 @@
 // The kernels under quantized_matmul; each computes on the calling thread.
 #pragma once
 
-#include "backends/cpu/kernels/packed_activations.h"
-#include "backends/cpu/kernels/quantized_matmul.h"
+#include "backends/cpu/kernels/packed/packed_activations.h"
+#include "backends/cpu/kernels/quantized/quantized_matmul.h"
 
 namespace lazuli::cpu::packed {
 
-// transpose, few rows of x: columns [first, last) of `out` (rows of w). group_sums [m, row_groups()]
-// has the sums of x's converted elements over the groups; x has its planes split by parity.
+// transpose, few rows of x: columns [first, last) of `out` (rows of w). group_sums [m,
+// row_groups()] has the sums of x's converted elements over the groups; x has its planes split by
+// parity.
 void quantized_rows(const QuantizedMatmul& product, const Activations& x, const float* group_sums,
                     int64_t first, int64_t last);
 
-// transpose, many rows of x: a panel's columns from `first` on for the tiles [tile_first, tile_last).
+// transpose, many rows of x: a panel's columns from `first` on for the tiles [tile_first,
+// tile_last).
 void quantized_panel(const QuantizedMatmul& product, const ActivationTiles& x, int64_t tile_first,
                      int64_t tile_last, int64_t first);
 

@@ -4,19 +4,19 @@
 // are multiplied with x's 16-bit levels into int32 lanes, which scale * x's scale turns into float
 // sums; biases meet the ready sums of x.
 // Floor: the bytes of w.
-#include "backends/cpu/kernels/packed_rows.h"
+#include "backends/cpu/kernels/packed/packed_rows.h"
 
 #include <vector>
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "backends/cpu/kernels/packed_rows.cpp"
+#define HWY_TARGET_INCLUDE "backends/cpu/kernels/packed/packed_rows.cpp"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 
-#include "backends/cpu/kernels/packed_floats-inl.h"
-#include "backends/cpu/kernels/packed_formats-inl.h"
+#include "backends/cpu/kernels/packed/packed_floats-inl.h"
+#include "backends/cpu/kernels/packed/packed_formats-inl.h"
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL
-#include "backends/cpu/kernels/packed_rows_wide-inl.h"
+#include "backends/cpu/kernels/packed/packed_rows_wide-inl.h"
 #endif
 
 HWY_BEFORE_NAMESPACE();

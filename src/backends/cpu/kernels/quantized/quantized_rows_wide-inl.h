@@ -1,6 +1,6 @@
 // Few rows of x times quantised rows of 4 or 8 bits on AVX-512 with VNNI, as packed_rows_wide-inl.h
-// does it for packed blocks: four rows of w at a time, levels as unsigned bytes in registers against
-// the two byte planes of x.
+// does it for packed blocks: four rows of w at a time, levels as unsigned bytes in registers
+// against the two byte planes of x.
 //
 // Floor: the bytes of w; 12 (4 bits) or 14 (8 bits) vector operations on two ports for 128 weights
 // of 64 or 128 bytes.
@@ -12,8 +12,8 @@
 #define LAZULI_QUANTIZED_ROWS_WIDE_INL_H_
 #endif
 
-#include "backends/cpu/kernels/packed_rows_wide-inl.h"
-#include "backends/cpu/kernels/quantized_levels-inl.h"
+#include "backends/cpu/kernels/packed/packed_rows_wide-inl.h"
+#include "backends/cpu/kernels/quantized/quantized_levels-inl.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();

@@ -1,8 +1,8 @@
-#include "backends/cpu/kernels/packed_schedule.h"
+#include "backends/cpu/kernels/packed/packed_schedule.h"
 
 #include <algorithm>
 
-#include "backends/cpu/kernels/packed_panels.h"
+#include "backends/cpu/kernels/packed/packed_panels.h"
 #include "base/thread_pool.h"
 
 namespace lazuli::cpu::packed {

@@ -6,17 +6,17 @@
 #include <cstring>
 #include <limits>
 
-#include "backends/cpu/kernels/quantized_checks.h"
-#include "backends/cpu/kernels/quantized_matmul.h"
+#include "backends/cpu/kernels/quantized/quantized_checks.h"
+#include "backends/cpu/kernels/quantized/quantized_matmul.h"
 #include "base/thread_pool.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "backends/cpu/kernels/quantized_convert.cpp"
+#define HWY_TARGET_INCLUDE "backends/cpu/kernels/quantized/quantized_convert.cpp"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 
-#include "backends/cpu/kernels/packed_floats-inl.h"
-#include "backends/cpu/kernels/quantized_levels-inl.h"
+#include "backends/cpu/kernels/packed/packed_floats-inl.h"
+#include "backends/cpu/kernels/quantized/quantized_levels-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lazuli::cpu::packed {

@@ -1,8 +1,8 @@
-#include "backends/cpu/kernels/quantized_checks.h"
+#include "backends/cpu/kernels/quantized/quantized_checks.h"
 
 #include <string>
 
-#include "backends/cpu/kernels/packed_schedule.h"
+#include "backends/cpu/kernels/packed/packed_schedule.h"
 #include "lazuli/error.h"
 
 namespace lazuli::cpu::packed {

@@ -1,9 +1,9 @@
 // Affine quantisation as MLX defines it: quantize, dequantize and products with the packed form.
 //
-// A row of `columns` elements is cut into groups of 32, 64 or 128; element = scale * level + bias with
-// an unsigned level of `bits` bits (1, 2, 3, 4, 5, 6 or 8), rows of levels being streams of bits in
-// 32-bit words, lowest first. Scales and biases are float32, bfloat16 or float16. All sums are float32.
-// All functions run on the thread pool.
+// A row of `columns` elements is cut into groups of 32, 64 or 128; element = scale * level + bias
+// with an unsigned level of `bits` bits (1, 2, 3, 4, 5, 6 or 8), rows of levels being streams of
+// bits in 32-bit words, lowest first. Scales and biases are float32, bfloat16 or float16. All sums
+// are float32. All functions run on the thread pool.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,8 @@
 // The part of packed_matmul for many rows of x: w is unpacked in panels that serve all of them.
 #pragma once
 
-#include "backends/cpu/kernels/packed_activations.h"
-#include "backends/cpu/kernels/packed_matmul.h"
+#include "backends/cpu/kernels/packed/packed_activations.h"
+#include "backends/cpu/kernels/packed/packed_matmul.h"
 
 namespace lazuli::cpu::packed {
 

@@ -1,14 +1,14 @@
 // Panels of packed weights: packed_panels-inl.h has the products, this file the unpacking.
-#include "backends/cpu/kernels/packed_panels.h"
+#include "backends/cpu/kernels/packed/packed_panels.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "backends/cpu/kernels/packed_panels.cpp"
+#define HWY_TARGET_INCLUDE "backends/cpu/kernels/packed/packed_panels.cpp"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 
-#include "backends/cpu/kernels/packed_floats-inl.h"
-#include "backends/cpu/kernels/packed_formats-inl.h"
-#include "backends/cpu/kernels/packed_panels-inl.h"
+#include "backends/cpu/kernels/packed/packed_floats-inl.h"
+#include "backends/cpu/kernels/packed/packed_formats-inl.h"
+#include "backends/cpu/kernels/packed/packed_panels-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lazuli::cpu::packed {

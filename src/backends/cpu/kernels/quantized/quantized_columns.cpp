@@ -1,25 +1,25 @@
-// x @ w with quantised w [k, n] whose groups lie along n, so that scales change with each step of k:
-// float products with dequantised weights.
+// x @ w with quantised w [k, n] whose groups lie along n, so that scales change with each step of
+// k: float products with dequantised weights.
 //
-// Few rows of x: a stretch of columns keeps its float sums in L1; each row of w adds x * scale * level
-// to them and x * bias to one sum per group. Many rows: 64 rows x N columns (two vectors) of w are
-// dequantised to L1 and meet tiles of R rows of x, R x N sums in registers.
+// Few rows of x: a stretch of columns keeps its float sums in L1; each row of w adds x * scale *
+// level to them and x * bias to one sum per group. Many rows: 64 rows x N columns (two vectors) of
+// w are dequantised to L1 and meet tiles of R rows of x, R x N sums in registers.
 //
-// Floor: the bytes of w (few rows; here 3 vector operations for 16 weights, 5 to 6 bytes a cycle and
-// core at 4 bits), the peak of float multiply-adds (many rows).
+// Floor: the bytes of w (few rows; here 3 vector operations for 16 weights, 5 to 6 bytes a cycle
+// and core at 4 bits), the peak of float multiply-adds (many rows).
 #include <algorithm>
 #include <cstring>
 
-#include "backends/cpu/kernels/packed_schedule.h"
-#include "backends/cpu/kernels/quantized_products.h"
+#include "backends/cpu/kernels/packed/packed_schedule.h"
+#include "backends/cpu/kernels/quantized/quantized_products.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "backends/cpu/kernels/quantized_columns.cpp"
+#define HWY_TARGET_INCLUDE "backends/cpu/kernels/quantized/quantized_columns.cpp"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 
-#include "backends/cpu/kernels/packed_panels-inl.h"
-#include "backends/cpu/kernels/quantized_levels-inl.h"
+#include "backends/cpu/kernels/packed/packed_panels-inl.h"
+#include "backends/cpu/kernels/quantized/quantized_levels-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lazuli::cpu::packed {

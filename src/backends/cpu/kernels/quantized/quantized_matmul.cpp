@@ -1,14 +1,14 @@
 // Checks, converts x, and shares pieces of the product out to the pool.
-#include "backends/cpu/kernels/quantized_matmul.h"
+#include "backends/cpu/kernels/quantized/quantized_matmul.h"
 
 #include <algorithm>
 #include <cstring>
 #include <string>
 
-#include "backends/cpu/kernels/packed_panels.h"
-#include "backends/cpu/kernels/packed_schedule.h"
-#include "backends/cpu/kernels/quantized_checks.h"
-#include "backends/cpu/kernels/quantized_products.h"
+#include "backends/cpu/kernels/packed/packed_panels.h"
+#include "backends/cpu/kernels/packed/packed_schedule.h"
+#include "backends/cpu/kernels/quantized/quantized_checks.h"
+#include "backends/cpu/kernels/quantized/quantized_products.h"
 #include "base/thread_pool.h"
 #include "lazuli/error.h"
 

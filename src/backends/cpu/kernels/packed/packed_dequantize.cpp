@@ -2,7 +2,7 @@
 // scale * level + bias, widened from int8, in vectors of floats.
 //
 // Floor: the bytes read and written (0.6 to 1.1 read, 2 or 4 written per element).
-#include "backends/cpu/kernels/packed_dequantize.h"
+#include "backends/cpu/kernels/packed/packed_dequantize.h"
 
 #include <algorithm>
 #include <string>
@@ -11,12 +11,12 @@
 #include "lazuli/error.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "backends/cpu/kernels/packed_dequantize.cpp"
+#define HWY_TARGET_INCLUDE "backends/cpu/kernels/packed/packed_dequantize.cpp"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 
-#include "backends/cpu/kernels/packed_floats-inl.h"
-#include "backends/cpu/kernels/packed_formats-inl.h"
+#include "backends/cpu/kernels/packed/packed_floats-inl.h"
+#include "backends/cpu/kernels/packed/packed_formats-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lazuli::cpu::packed {

@@ -1,17 +1,17 @@
 // Four runs of 32 at a time, so that their largest magnitudes and sums meet in one vector: the
 // largest gives the scale, then the levels are rounded, to nearest even, and spread to the layout
 // that the product reads.
-#include "backends/cpu/kernels/packed_activations.h"
+#include "backends/cpu/kernels/packed/packed_activations.h"
 
 #include <algorithm>
 #include <cstring>
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "backends/cpu/kernels/packed_activations.cpp"
+#define HWY_TARGET_INCLUDE "backends/cpu/kernels/packed/packed_activations.cpp"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 
-#include "backends/cpu/kernels/packed_floats-inl.h"
+#include "backends/cpu/kernels/packed/packed_floats-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lazuli::cpu::packed {
@@ -19,8 +19,8 @@ namespace HWY_NAMESPACE {
 
 constexpr int64_t runs_together = 4;
 
-// What four runs have beside their levels. A run that is not finite has levels without meaning and a
-// scale of 0.
+// What four runs have beside their levels. A run that is not finite has levels without meaning and
+// a scale of 0.
 struct Runs {
   HWY_ALIGN float scales[runs_together];
   HWY_ALIGN float half_sums[2][runs_together];  // scale * sum of the first or last 16 levels
@@ -45,8 +45,8 @@ HWY_INLINE hn::Vec<FourInts> combine_lanes(D d, V a, V b, V c, V e, const Combin
   return hn::ResizeBitCast(FourInts(), all);
 }
 
-// The bits of the largest magnitude among 32 elements, lane by lane. As integers, so that infinities
-// and NaNs count as largest.
+// The bits of the largest magnitude among 32 elements, lane by lane. As integers, so that
+// infinities and NaNs count as largest.
 template <class T>
 HWY_INLINE auto largest_lanes(const T* x) {
   const hn::CappedTag<float, 16> d;

@@ -15,8 +15,8 @@
 #define LAZULI_PACKED_ROWS_WIDE_INL_H_
 #endif
 
-#include "backends/cpu/kernels/packed_activations.h"
-#include "backends/cpu/kernels/packed_formats-inl.h"
+#include "backends/cpu/kernels/packed/packed_activations.h"
+#include "backends/cpu/kernels/packed/packed_formats-inl.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
