@@ -338,7 +338,7 @@ Scalar<T> remainder(Scalar<T> a, Scalar<T> b) {
     T r = std::fmod(a.v, b.v);
     return r != 0 && (r < 0) != (b.v < 0) ? r + b.v : r;
   } else if constexpr (std::is_same_v<T, bool>) {
-    return a.v && !b.v;
+    return false;  // x % 1 is 0, and x % 0 is 0 for every integer
   } else {
     if (b.v == 0) return T(0);
     if constexpr (std::is_signed_v<T>) {
