@@ -1,6 +1,6 @@
 // Products with packed weights against plain reads and integer peaks, all in turn in one run.
 //
-//   packed_matmul_bench [FORMAT] [seconds a row]
+//   packed_matmul_bench [FORMAT | affine4 | affine8 | all] [seconds a row]
 //
 // For one row of x: GB/s of w and the fraction of a plain read of the same bytes by the same
 // threads. For many rows: GFLOP/s. The working set rotates through 400 MB of copies, so that weights
@@ -15,7 +15,8 @@
 #include <string>
 #include <vector>
 
-#include "backends/cpu/kernels/packed_matmul.h"
+#include "backends/cpu/kernels/packed/packed_matmul.h"
+#include "backends/cpu/kernels/quantized/quantized_matmul.h"
 #include "base/thread_pool.h"
 
 namespace lazuli {
@@ -49,18 +50,20 @@ void plain_read(const std::byte* p, int64_t bytes) {
   });
 }
 
+// Weights of one kind, as many copies as the budget holds.
 struct Weights {
-  PackedFormat format;
+  std::string name;
   int64_t n, k, bytes, copies;
   std::vector<std::byte> all;
 
-  Weights(PackedFormat f, int64_t rows, int64_t columns, int64_t budget)
-      : format(f), n(rows), k(columns), bytes(n * packed_row_bytes(f, k)) {
+  Weights(const std::string& kind, int64_t rows, int64_t columns, int64_t size, int64_t budget)
+      : name(kind), n(rows), k(columns), bytes(size) {
     copies = std::max<int64_t>(1, budget / bytes);
     all.resize(static_cast<size_t>(bytes * copies));
     std::mt19937 random(1);
     for (int64_t i = 0; i < bytes; i += 4) {
-      uint32_t word = random() & 0x3fff3fff;  // every f16 in it is finite
+      // Every f16 and bf16 in it is an everyday number.
+      uint32_t word = (random() & 0x07ff07ff) | 0x38003800;
       std::memcpy(all.data() + i, &word, static_cast<size_t>(std::min<int64_t>(4, bytes - i)));
     }
     for (int64_t c = 1; c < copies; ++c) {
@@ -76,20 +79,12 @@ struct Row {
 };
 
 // Calls of the product and plain reads in turn, in batches of at least 2 ms.
-Row measure(const Weights& w, int64_t m, double budget) {
-  std::vector<float> x(static_cast<size_t>(m * w.k), 0.5f);
-  std::mt19937 random(2);
-  std::normal_distribution<float> normal;
-  for (float& v : x) v = normal(random);
-  std::vector<float> out(static_cast<size_t>(m * w.n));
-  auto product = [&](int64_t i) {
-    cpu::packed_matmul({x.data(), float32, w.k, m, w.n, w.k, w.copy(i), w.format, out.data(),
-                        float32, w.n});
-  };
+Row measure(const Weights& w, const std::function<void(const std::byte*)>& product, double budget) {
+  auto multiply = [&](int64_t i) { product(w.copy(i)); };
   auto read = [&](int64_t i) { plain_read(w.copy(i), w.bytes); };
-  product(0);
+  multiply(0);
   double start = seconds_now();
-  product(1);
+  multiply(1);
   int64_t batch = std::max<int64_t>(1, static_cast<int64_t>(0.002 / (seconds_now() - start)));
   std::vector<double> products, reads;
   int64_t at = 0;
@@ -99,7 +94,7 @@ Row measure(const Weights& w, int64_t m, double budget) {
     return (seconds_now() - from) / static_cast<double>(batch);
   };
   for (double end = seconds_now() + budget; seconds_now() < end || products.size() < 5;) {
-    products.push_back(timed(product));
+    products.push_back(timed(multiply));
     reads.push_back(timed(read));
   }
   return {median(products), median(reads)};
@@ -110,33 +105,89 @@ struct Shape {
   bool hot;
 };
 
-void print(PackedFormat format, const Shape& s, double budget) {
-  Weights w(format, s.n, s.k, s.hot ? 0 : int64_t{400} << 20);
-  Row row = measure(w, s.m, budget);
+void print(const Weights& w, const Shape& s, const Row& row) {
   double flops = 2.0 * static_cast<double>(s.m) * static_cast<double>(s.n) * s.k;
-  fmt::print("{:5} {:4} x {:6} x {:4}{} {:9.1f} us {:6.1f} GB/s {:5.2f} of a read ({:6.1f} us) "
-             "{:7.1f} GFLOP/s\n",
-             packed_format_info(format).name, s.m, s.n, s.k, s.hot ? " hot" : "    ",
-             row.product * 1e6, w.bytes / row.product * 1e-9, row.read / row.product,
-             row.read * 1e6, flops / row.product * 1e-9);
+  fmt::print(
+      "{:12} {:4} x {:6} x {:4}{} {:9.1f} us {:6.1f} GB/s {:5.2f} of a read ({:6.1f} us) "
+      "{:7.1f} GFLOP/s\n",
+      w.name, s.m, s.n, s.k, s.hot ? " hot" : "    ", row.product * 1e6,
+      w.bytes / row.product * 1e-9, row.read / row.product, row.read * 1e6,
+      flops / row.product * 1e-9);
+}
+
+std::vector<float> normal_floats(int64_t count) {
+  std::mt19937 random(2);
+  std::normal_distribution<float> normal;
+  std::vector<float> values(static_cast<size_t>(count));
+  for (float& v : values) v = normal(random);
+  return values;
+}
+
+constexpr int64_t cold_bytes = int64_t{400} << 20;
+
+void packed_row(PackedFormat format, const Shape& s, double budget) {
+  Weights w(packed_format_info(format).name, s.n, s.k, s.n * packed_row_bytes(format, s.k),
+            s.hot ? 0 : cold_bytes);
+  std::vector<float> x = normal_floats(s.m * s.k), out(static_cast<size_t>(s.m * s.n));
+  print(w, s,
+        measure(
+            w,
+            [&](const std::byte* weights) {
+              cpu::packed_matmul({x.data(), float32, s.k, s.m, s.n, s.k, weights, format,
+                                  out.data(), float32, s.n});
+            },
+            budget));
+}
+
+// x @ w.T, or x @ w, with w of affine form in groups of 64 with bfloat16 scales.
+void quantized_row(int bits, bool transpose, const Shape& s, double budget) {
+  int64_t rows = transpose ? s.n : s.k, columns = transpose ? s.k : s.n;
+  int64_t level_bytes = rows * columns * bits / 8, scale_bytes = rows * columns / 64 * 2;
+  Weights w(fmt::format("affine{}{}", bits, transpose ? "" : " plain"), s.n, s.k,
+            level_bytes + 2 * scale_bytes, s.hot ? 0 : cold_bytes);
+  std::vector<float> x = normal_floats(s.m * s.k), out(static_cast<size_t>(s.m * s.n));
+  print(w, s,
+        measure(
+            w,
+            [&](const std::byte* p) {
+              cpu::QuantizedMatrix matrix{reinterpret_cast<const uint32_t*>(p),
+                                          p + level_bytes,
+                                          p + level_bytes + scale_bytes,
+                                          bfloat16,
+                                          rows,
+                                          columns,
+                                          64,
+                                          bits};
+              cpu::quantized_matmul(
+                  {x.data(), float32, s.k, s.m, matrix, transpose, out.data(), float32, s.n});
+            },
+            budget));
 }
 
 int run(int argc, char** argv) {
-  std::string only = argc > 1 ? argv[1] : "";
+  std::string only = argc > 1 ? argv[1] : "all";
   double budget = argc > 2 ? std::stod(argv[2]) : 0.4;
+  auto wanted = [&](const std::string& name) { return only == "all" || only == name; };
+  auto shapes = [](int64_t hidden) {
+    return std::vector<Shape>{{1, 2048, hidden, false},  {1, 2048, hidden, true},
+                              {1, 1024, hidden, false},  {1, 640, 2048, false},
+                              {1, 640, 2048, true},      {4, 2048, hidden, false},
+                              {16, 2048, hidden, true},  {64, 2048, hidden, true},
+                              {512, 2048, hidden, true}, {512, 640, 2048, true}};
+  };
   fmt::print("{} threads\n", ThreadPool::instance().threads());
   for (int i = 0; i < packed_format_count; ++i) {
-    PackedFormat format = packed_format_info(static_cast<PackedFormat>(i)).format;
-    if (!only.empty() && only != "all" && only != packed_format_info(format).name) continue;
-    bool blocks_of_32 = packed_format_info(format).block_elements == 32;
-    int64_t hidden = blocks_of_32 ? 640 : 768;
-    if (format == PackedFormat::q8_0) print(format, {1, 262144, 640, true}, budget);
-    for (Shape s : {Shape{1, 2048, hidden, false}, Shape{1, 2048, hidden, true},
-                    Shape{1, 1024, hidden, false}, Shape{1, 640, 2048, false},
-                    Shape{1, 640, 2048, true}, Shape{4, 2048, hidden, false},
-                    Shape{16, 2048, hidden, false}, Shape{64, 2048, hidden, true},
-                    Shape{512, 2048, hidden, true}, Shape{512, 640, 2048, true}}) {
-      print(format, s, budget);
+    const PackedFormatInfo& info = packed_format_info(static_cast<PackedFormat>(i));
+    if (!wanted(info.name)) continue;
+    if (info.format == PackedFormat::q8_0) packed_row(info.format, {1, 262144, 640, true}, budget);
+    for (const Shape& s : shapes(info.block_elements == 32 ? 640 : 768)) {
+      packed_row(info.format, s, budget);
+    }
+  }
+  for (int bits : {4, 8}) {
+    for (bool transpose : {true, false}) {
+      if (!wanted(fmt::format("affine{}", bits))) continue;
+      for (const Shape& s : shapes(640)) quantized_row(bits, transpose, s, budget);
     }
   }
   return 0;

@@ -1,8 +1,8 @@
 // Transformations of functions of arrays: derivatives, vectorisation, tracing once.
 //
-// A function is transformed by calling it on arguments whose operations are followed. Functions take
-// and return vectors of arrays, or a single array. Derivatives exist for floating inputs; integer
-// inputs have zero derivatives.
+// A function is transformed by calling it on arguments whose operations are followed. Functions
+// take and return vectors of arrays, or a single array. Derivatives exist for floating inputs;
+// integer inputs have zero derivatives.
 #pragma once
 
 #include <functional>
@@ -52,7 +52,8 @@ ScalarFunction vmap(const ScalarFunction& fun, int in_axis = 0, int out_axis = 0
 // Computes the inside again when gradients are taken, instead of keeping it.
 Function checkpoint(Function fun);
 
-// The function with its own rule for vector-Jacobian products: fun_vjp(primals, cotangents, outputs).
+// The function with its own rule for vector-Jacobian products: fun_vjp(primals, cotangents,
+// outputs).
 using VjpRule = std::function<std::vector<array>(
     const std::vector<array>&, const std::vector<array>&, const std::vector<array>&)>;
 Function custom_vjp(Function fun, VjpRule fun_vjp);

@@ -1,8 +1,8 @@
 // Keys and values of the positions a layer has seen.
 //
-// Both kinds hand out the keys and values attention needs for the new positions, and the mask if one
-// is needed beyond "everything given". A full cache grows in steps; a window cache is a ring of the
-// last `window` positions. Updates take the old buffer over, so nothing is copied.
+// Both kinds hand out the keys and values attention needs for the new positions, and the mask if
+// one is needed beyond "everything given". A full cache grows in steps; a window cache is a ring of
+// the last `window` positions. Updates take the old buffer over, so nothing is copied.
 #pragma once
 
 #include <optional>

@@ -18,8 +18,8 @@ struct SamplerOptions {
   uint64_t seed = 0;
 };
 
-// Applies, in order: repetition penalty, temperature, top-k, top-p, min-p. The same options, seed and
-// logits give the same tokens on every machine.
+// Applies, in order: repetition penalty, temperature, top-k, top-p, min-p. The same options, seed
+// and logits give the same tokens on every machine.
 class Sampler {
  public:
   // ArgumentError for options out of range.

@@ -26,7 +26,8 @@ class Weight {
   std::optional<PackedFormat> format_;
 };
 
-// The matrix of that name. NotFoundError if the file has none, IoError if its type is not supported.
+// The matrix of that name. NotFoundError if the file has none, IoError if its type is not
+// supported.
 Weight weight(const gguf::File& file, const std::string& name);
 
 // The float32 vector of that name.

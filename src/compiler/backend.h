@@ -26,6 +26,9 @@ struct Operand {
   }
 };
 
+// The dtype with this value.
+Dtype dtype_of(Dtype::Val value);
+
 // One kernel call. The output is allocated and dense; kernels of updating ops find it filled with
 // the values of input 0 (or are given input 0's own buffer, when nobody else needs it).
 struct KernelCall {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "base/flags.h"
 #include "compiler/plan.h"
 
 namespace lazuli {
@@ -13,6 +14,7 @@ namespace {
 
 constexpr size_t members_max = 96;
 
+// Whether the op can be part of a fused step at all.
 bool is_fusable(const Node* node) {
   const OpInfo& info = op_info(node->op);
   if (info.form == OpForm::Elementwise) return true;
@@ -68,6 +70,7 @@ class Fuser {
 
   // Whether `i` can be computed in the sweep of a group.
   bool fits(int32_t g, uint32_t i) {
+    if (!flags().fusion) return false;
     Group& group = grouping_.groups[g];
     if (group.members.size() >= members_max) return false;
     if (node(group.members[0])->stream != node(i)->stream) return false;

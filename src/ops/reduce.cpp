@@ -101,18 +101,38 @@ LAZULI_REDUCTION(max)
 LAZULI_REDUCTION(min)
 #undef LAZULI_REDUCTION
 
+// Moments of halves are taken in float32: their sums leave the range of float16.
+namespace {
+
+array widened(const array& a, StreamOrDevice s) {
+  Dtype dtype = at_least_float(a.dtype());
+  return astype(a, dtype.size() < 4 ? float32 : dtype, s);
+}
+
+array narrowed(const array& kept, const array& a, const std::vector<int>& axes, bool keepdims,
+               Dtype dtype, StreamOrDevice s) {
+  array result = astype(kept, dtype, s);
+  return keepdims ? result : squeeze(result, normalize_axes("reduce", axes, a.ndim()), s);
+}
+
+}  // namespace
+
 array mean(const array& a, const std::vector<int>& axes, bool keepdims, StreamOrDevice s) {
-  array x = astype(a, at_least_float(a.dtype()), s);
+  array x = widened(a, s);
   double count = static_cast<double>(reduced_count(a, axes));
-  return multiply(sum(x, axes, keepdims, s), scalar_like(x, 1.0 / count), s);
+  array kept = multiply(sum(x, axes, true, s), scalar_like(x, 1.0 / count), s);
+  return narrowed(kept, a, axes, keepdims, at_least_float(a.dtype()), s);
 }
 
 array var(const array& a, const std::vector<int>& axes, bool keepdims, int ddof, StreamOrDevice s) {
-  array x = astype(a, at_least_float(a.dtype()), s);
+  array x = widened(a, s);
   array centered = subtract(x, mean(x, axes, true, s), s);
-  array squared = a.dtype() == complex64 ? square(abs(centered, s), s) : square(centered, s);
+  bool complex = a.dtype() == complex64;
+  array squared = complex ? square(abs(centered, s), s) : square(centered, s);
   double count = static_cast<double>(reduced_count(a, axes) - ddof);
-  return multiply(sum(squared, axes, keepdims, s), scalar_like(squared, 1.0 / count), s);
+  array kept = multiply(sum(squared, axes, true, s), scalar_like(squared, 1.0 / count), s);
+  Dtype dtype = complex ? float32 : at_least_float(a.dtype());
+  return narrowed(kept, a, axes, keepdims, dtype, s);
 }
 
 array std(const array& a, const std::vector<int>& axes, bool keepdims, int ddof, StreamOrDevice s) {

@@ -1,8 +1,9 @@
 // custom_vjp and checkpoint.
 //
 // The function's outputs pass through one gate each: an identity node with the value as input 0 and
-// the primals behind it. The gate's id names the rule. Walking back, the first gate met computes the
-// products for all outputs and the rest add theirs, each with cotangents of zero for its siblings.
+// the primals behind it. The gate's id names the rule. Walking back, the first gate met computes
+// the products for all outputs and the rest add theirs, each with cotangents of zero for its
+// siblings.
 #include "transforms/custom.h"
 
 #include <atomic>
@@ -66,6 +67,7 @@ Derivatives custom_vjp_of(Node* node, const array& output, const array& g,
   size_t which = static_cast<size_t>(node->params[2]), count = static_cast<size_t>(node->params[3]);
   std::vector<array> inputs = inputs_of(node);
   std::vector<array> outputs(inputs.begin(), inputs.begin() + static_cast<long>(count));
+  std::swap(outputs[0], outputs[which]);  // as they were before the gate took its own first
   std::vector<array> primals(inputs.begin() + static_cast<long>(count), inputs.end());
   std::vector<array> cotangents;
   for (size_t i = 0; i < count; ++i) cotangents.push_back(i == which ? g : zeros_like(outputs[i]));
@@ -94,7 +96,7 @@ Function custom_vjp(Function fun, VjpRule fun_vjp) {
       // The gate's own value is input 0.
       std::vector<array> rotated = inputs;
       std::swap(rotated[0], rotated[i]);
-      Params params{gate, owner->id, 0, static_cast<int64_t>(outputs.size())};
+      Params params{gate, owner->id, static_cast<int64_t>(i), static_cast<int64_t>(outputs.size())};
       gated.push_back(record(Op::identity, outputs[i].dtype(), outputs[i].shape(), rotated,
                              std::move(params), to_stream({})));
     }

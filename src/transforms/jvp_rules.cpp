@@ -75,6 +75,7 @@ std::optional<array> kernel(const Node* node, const std::vector<array>& in, cons
     case Op::slice_update: return replay_linear(node, in, t, 0, 2, s);
     case Op::gather:
     case Op::gather_axis: return replay_linear(node, in, t, 0, 1, s);
+    case Op::quantized_matmul:
     case Op::packed_matmul: return replay_linear(node, in, t, 0, 1, s);
     case Op::scatter: {
       auto mode = static_cast<ScatterMode>(node->params[0]);

@@ -238,6 +238,13 @@ void kernel(Rule& r) {
     case Op::cumulative: return cumulative_rule(r);
     case Op::sort:
     case Op::partition: return sort_rule(r);
+    case Op::quantized_matmul: {
+      if (r.wanted[2] || r.wanted[3]) refuse(r.node, "for its scales and biases");
+      array w = dequantize(r.inputs[1], r.inputs[2], r.inputs[3], static_cast<int>(r.params()[0]),
+                           static_cast<int>(r.params()[1]), "affine", r.stream);
+      if (r.params()[2]) return r.set(0, matmul(r.g, w, r.stream));
+      return r.set(0, matmul(r.g, transpose(w, r.stream), r.stream));
+    }
     case Op::packed_matmul: {
       if (r.wanted[1]) refuse(r.node, "for its packed weights");
       auto format = static_cast<PackedFormat>(r.params()[0]);

@@ -1,4 +1,4 @@
-#include "backends/cpu/kernels/packed_dequantize.h"
+#include "backends/cpu/kernels/packed/packed_dequantize.h"
 
 #include <gtest/gtest.h>
 
@@ -134,16 +134,15 @@ TEST(PackedDequantize, ErrorsNameTheMistake) {
   std::vector<std::byte> w = test::random_packed(PackedFormat::q8_0, 2, 32, 1);
   std::vector<float> out(64);
   int64_t index = 2;
-  cpu::PackedGather gather{PackedFormat::q8_0, w.data(), 2,  32, &index,
-                           int64,              1,        out.data(), float32};
+  cpu::PackedGather gather{PackedFormat::q8_0, w.data(), 2, 32, &index, int64, 1,
+                           out.data(),         float32};
   EXPECT_EQ(message_of([&] { cpu::packed_gather(gather); }),
             "packed_gather: index 2 at position 0 is outside a matrix of 2 rows");
   EXPECT_THROW(cpu::packed_gather(gather), IndexError);
   gather.index_dtype = float32;
   EXPECT_THROW(cpu::packed_gather(gather), ArgumentError);
-  EXPECT_THROW(
-      cpu::packed_dequantize(PackedFormat::q8_0, w.data(), 33, out.data(), float32),
-      ArgumentError);
+  EXPECT_THROW(cpu::packed_dequantize(PackedFormat::q8_0, w.data(), 33, out.data(), float32),
+               ArgumentError);
   EXPECT_EQ(message_of([&] {
               cpu::packed_dequantize(PackedFormat::q8_0, w.data(), 32, out.data(), int32);
             }),

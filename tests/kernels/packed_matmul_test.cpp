@@ -1,4 +1,4 @@
-#include "backends/cpu/kernels/packed_matmul.h"
+#include "backends/cpu/kernels/packed/packed_matmul.h"
 
 #include <gtest/gtest.h>
 
@@ -67,7 +67,7 @@ struct Case {
 
   cpu::PackedMatmul product() {
     out.assign(static_cast<size_t>(m * (n + gap)), T(7.0f));
-    return {x.data(), TypeToDtype<X>::value, k + gap,    m,      n, k, w.data(), format,
+    return {x.data(),   TypeToDtype<X>::value, k + gap, m, n, k, w.data(), format,
             out.data(), TypeToDtype<T>::value, n + gap};
   }
 

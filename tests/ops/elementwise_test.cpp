@@ -14,8 +14,8 @@ using testing::Laid;
 using testing::Row;
 
 // Sizes around the block of the fused programs, and none at all.
-const std::vector<Shape> shapes = {{}, {1}, {0}, {7}, {127}, {128}, {129}, {1000}, {3, 5}, {2, 0, 3},
-                                   {33, 65}, {4, 3, 130}};
+const std::vector<Shape> shapes = {{},    {1},    {0},    {7},       {127},    {128},
+                                   {129}, {1000}, {3, 5}, {2, 0, 3}, {33, 65}, {4, 3, 130}};
 
 bool takes(const Row& row, Dtype dtype) {
   bool complex = dtype == complex64, whole = !issubdtype(dtype, inexact);
@@ -54,8 +54,8 @@ TEST_P(UnaryRow, AgreesInEveryDtypeAndShape) {
 TEST_P(UnaryRow, AgreesInEveryLayout) {
   const Row& row = GetParam();
   for (Laid layout : testing::all_layouts) {
-    array x = testing::laid_out({5, 67}, row.accepts == Accepts::Integral ? int32 : float32, row.low,
-                                row.high, 2, layout);
+    array x = testing::laid_out({5, 67}, row.accepts == Accepts::Integral ? int32 : float32,
+                                row.low, row.high, 2, layout);
     EXPECT_TRUE(testing::agrees({unary(row.op, x, {})}, slack_of(row, float32))) << name_of(layout);
   }
 }
@@ -64,7 +64,8 @@ TEST_P(UnaryRow, TreatsSpecialValuesAsTheReferenceDoes) {
   const Row& row = GetParam();
   if (row.accepts == Accepts::Integral || row.accepts == Accepts::Complex) return;
   float inf = HUGE_VALF;
-  array x({NAN, inf, -inf, 0.0f, -0.0f, 1e-30f, -1e-30f, 1e30f, -1e30f, 1.0f, -1.0f, 100.0f, -100.0f});
+  array x(
+      {NAN, inf, -inf, 0.0f, -0.0f, 1e-30f, -1e-30f, 1e30f, -1e30f, 1.0f, -1.0f, 100.0f, -100.0f});
   // Beyond the range where a row is promised to the last digits, a looser bound shows blunders.
   EXPECT_TRUE(testing::agrees({unary(row.op, x, {})}, 20));
 }
@@ -79,7 +80,8 @@ TEST_P(BinaryRow, AgreesInEveryDtypeAndShape) {
     for (const Shape& shape : shapes) {
       array x = testing::filled(shape, dtype, row.low, row.high, 3);
       array y = testing::filled(shape, dtype, row.y_low, row.y_high, 4);
-      EXPECT_TRUE(testing::agrees({binary(row.op, x, y, {})}, slack_of(row, dtype))) << dtype << shape;
+      EXPECT_TRUE(testing::agrees({binary(row.op, x, y, {})}, slack_of(row, dtype)))
+          << dtype << shape;
     }
   }
 }
@@ -88,8 +90,8 @@ TEST_P(BinaryRow, BroadcastsInEveryLayout) {
   const Row& row = GetParam();
   Dtype dtype = row.accepts == Accepts::Integral ? int32 : float32;
   const std::vector<std::pair<Shape, Shape>> pairs = {
-      {{5, 67}, {5, 67}}, {{5, 67}, {67}}, {{5, 67}, {5, 1}}, {{5, 1}, {1, 67}}, {{}, {5, 67}},
-      {{4, 1, 9}, {3, 1}}, {{2, 0}, {1}}};
+      {{5, 67}, {5, 67}}, {{5, 67}, {67}},     {{5, 67}, {5, 1}}, {{5, 1}, {1, 67}},
+      {{}, {5, 67}},      {{4, 1, 9}, {3, 1}}, {{2, 0}, {1}}};
   for (const auto& [a, b] : pairs) {
     for (Laid layout : testing::all_layouts) {
       array x = testing::laid_out(a, dtype, row.low, row.high, 5, layout);
@@ -104,7 +106,8 @@ TEST_P(BinaryRow, PromotesItsOperands) {
   const Row& row = GetParam();
   for (Dtype a : {uint8, int32, float16}) {
     for (Dtype b : {int8, bfloat16, float32}) {
-      if (row.accepts == Accepts::Integral && (issubdtype(a, inexact) || issubdtype(b, inexact))) continue;
+      if (row.accepts == Accepts::Integral && (issubdtype(a, inexact) || issubdtype(b, inexact)))
+        continue;
       array x = testing::filled({19}, a, row.low, row.high, 7);
       array y = testing::filled({19}, b, row.y_low, row.y_high, 8);
       array z = binary(row.op, x, y, {});
@@ -133,7 +136,8 @@ TEST(Astype, ConvertsBetweenAllDtypes) {
 TEST(Select, ChoosesInEveryDtypeAndBroadcasts) {
   for (Dtype dtype : testing::all_dtypes()) {
     array c = testing::filled({3, 1}, bool_, 0, 1, 10);
-    array x = testing::filled({130}, dtype, 0, 9, 11), y = testing::filled({3, 130}, dtype, 0, 9, 12);
+    array x = testing::filled({130}, dtype, 0, 9, 11),
+          y = testing::filled({3, 130}, dtype, 0, 9, 12);
     EXPECT_TRUE(testing::agrees({where(c, x, y)})) << dtype;
     EXPECT_TRUE(testing::agrees({where(greater(y, array(4, dtype)), x, y)})) << dtype;
   }

@@ -9,15 +9,17 @@ namespace {
 using testing::agrees;
 using testing::filled;
 
-const std::vector<Dtype> some_dtypes = {bool_, uint8, int16, int64, float16, float32, float64, complex64};
+const std::vector<Dtype> some_dtypes = {bool_,   uint8,   int16,   int64,
+                                        float16, float32, float64, complex64};
 
 TEST(Views, AgreeInEveryDtype) {
   for (Dtype dtype : some_dtypes) {
     array x = filled({4, 1, 6, 5}, dtype, 0, 9, 1);
-    EXPECT_TRUE(agrees({reshape(x, {8, -1}), transpose(x), transpose(x, {2, 0, 3, 1}), squeeze(x),
-                        expand_dims(x, {0, 3}), swapaxes(x, 0, -1), moveaxis(x, 0, 2), flatten(x, 1, 2),
-                        broadcast_to(x, {2, 4, 3, 6, 5}), flip(x, std::vector<int>{0, 2}),
-                        reshape(transpose(x), {4, 30}), unflatten(x, 2, {2, 3})}))
+    EXPECT_TRUE(
+        agrees({reshape(x, {8, -1}), transpose(x), transpose(x, {2, 0, 3, 1}), squeeze(x),
+                expand_dims(x, {0, 3}), swapaxes(x, 0, -1), moveaxis(x, 0, 2), flatten(x, 1, 2),
+                broadcast_to(x, {2, 4, 3, 6, 5}), flip(x, std::vector<int>{0, 2}),
+                reshape(transpose(x), {4, 30}), unflatten(x, 2, {2, 3})}))
         << dtype;
   }
 }
@@ -26,7 +28,8 @@ TEST(Views, OfViewsStayRight) {
   array x = filled({6, 8}, float32, -1, 1, 2);
   array v = slice(transpose(flip(x, 1)), {1, 0}, {8, 6}, {2, 3});
   EXPECT_TRUE(agrees({v + 1, reshape(v, {-1}), exp(broadcast_to(expand_dims(v, 0), {3, 4, 2}))}));
-  EXPECT_TRUE(agrees({as_strided(x, {3, 4}, {5, 2}, 7), diagonal(x, 1), diag(slice(x, {0, 0}, {1, 8}), 0)}));
+  EXPECT_TRUE(agrees(
+      {as_strided(x, {3, 4}, {5, 2}, 7), diagonal(x, 1), diag(slice(x, {0, 0}, {1, 8}), 0)}));
 }
 
 TEST(Slice, FollowsNumpyBounds) {
@@ -34,7 +37,8 @@ TEST(Slice, FollowsNumpyBounds) {
   for (int start : {-12, -3, 0, 4, 12}) {
     for (int stop : {-12, -1, 0, 7, 12}) {
       for (int step : {-3, -1, 1, 2}) {
-        EXPECT_TRUE(agrees({slice(x, {start}, {stop}, {step})})) << start << ":" << stop << ":" << step;
+        EXPECT_TRUE(agrees({slice(x, {start}, {stop}, {step})}))
+            << start << ":" << stop << ":" << step;
       }
     }
   }
@@ -45,7 +49,8 @@ TEST(Slice, FollowsNumpyBounds) {
 TEST(SliceUpdate, ReplacesInEveryDtypeAndOrder) {
   for (Dtype dtype : some_dtypes) {
     array x = filled({5, 7}, dtype, 0, 9, 4), u = filled({2, 3}, dtype, 0, 9, 5);
-    EXPECT_TRUE(agrees({slice_update(x, u, {1, 0}, {5, 7}, {2, 3}), slice_update(x, u, {4, 6}, {0, -8}, {-2, -3}),
+    EXPECT_TRUE(agrees({slice_update(x, u, {1, 0}, {5, 7}, {2, 3}),
+                        slice_update(x, u, {4, 6}, {0, -8}, {-2, -3}),
                         slice_update(x, array(1, dtype), {0, 2}, {5, 3})}))
         << dtype;
   }
@@ -62,13 +67,16 @@ TEST(SliceUpdate, LeavesTheSourceAlone) {
 
 TEST(Concatenate, JoinsViewsAndEmptyParts) {
   for (Dtype dtype : some_dtypes) {
-    array x = filled({3, 4}, dtype, 0, 9, 7), y = filled({4, 2}, dtype, 0, 9, 8), e = zeros({3, 0}, dtype);
-    EXPECT_TRUE(agrees({concatenate({x, e, x}, 1), concatenate({transpose(y), slice(x, {0, 0}, {2, 4})}, 0),
-                        stack({x, x}, 1), tile(x, {2, 1, 3}), repeat(x, 3, 1), roll(x, 2, 0)}))
+    array x = filled({3, 4}, dtype, 0, 9, 7), y = filled({4, 2}, dtype, 0, 9, 8),
+          e = zeros({3, 0}, dtype);
+    EXPECT_TRUE(
+        agrees({concatenate({x, e, x}, 1), concatenate({transpose(y), slice(x, {0, 0}, {2, 4})}, 0),
+                stack({x, x}, 1), tile(x, {2, 1, 3}), repeat(x, 3, 1), roll(x, 2, 0)}))
         << dtype;
   }
   array x = filled({3, 4}, float32, 0, 9, 9);
-  EXPECT_TRUE(agrees({pad(x, {{1, 2}, {0, 3}}, array(7.0f)), pad(x, {{2, 1}, {1, 0}}, array(0), "edge")}));
+  EXPECT_TRUE(
+      agrees({pad(x, {{1, 2}, {0, 3}}, array(7.0f)), pad(x, {{2, 1}, {1, 0}}, array(0), "edge")}));
 }
 
 TEST(Reductions, AgreeInEveryDtypeAndAxis) {
@@ -77,7 +85,8 @@ TEST(Reductions, AgreeInEveryDtypeAndAxis) {
     array x = filled({3, 5, 131}, dtype, 0, 2, 10);
     double slack = dtype == float16 || dtype == bfloat16 ? 2 : 20;
     for (const auto& a : axes) {
-      EXPECT_TRUE(agrees({sum(x, a), max(x, a, true), min(x, a), all(x, a), any(x, a, true)}, slack))
+      EXPECT_TRUE(
+          agrees({sum(x, a), max(x, a, true), min(x, a), all(x, a), any(x, a, true)}, slack))
           << dtype << " " << a.size() << a[0];
       array small = filled({3, 5, 4}, dtype, 1, 2, 11);
       EXPECT_TRUE(agrees({prod(small, a)}, 4 * slack)) << dtype;
@@ -87,7 +96,8 @@ TEST(Reductions, AgreeInEveryDtypeAndAxis) {
 
 TEST(Reductions, OfEmptyAxesGiveTheIdentity) {
   array x = zeros({3, 0, 2});
-  EXPECT_TRUE(agrees({sum(x, 1), prod(x, 1), sum(x), all(astype(x, bool_), 1), any(x, 1), sum(x, 0)}));
+  EXPECT_TRUE(
+      agrees({sum(x, 1), prod(x, 1), sum(x), all(astype(x, bool_), 1), any(x, 1), sum(x, 0)}));
   EXPECT_THROW(max(x, 1), ArgumentError);
 }
 
@@ -103,7 +113,8 @@ TEST(RowPrograms, SoftmaxAndNormsAgree) {
   for (Dtype dtype : {float16, bfloat16, float32, float64}) {
     for (int64_t length : {1, 3, 128, 200, 20000}) {
       array x = filled({3, length}, dtype, -4, 4, 12);
-      EXPECT_TRUE(agrees({softmax(x, -1), softmax(x, 0), logsumexp(x, -1, true), mean(x, -1), var(x, -1)}, 40))
+      EXPECT_TRUE(agrees(
+          {softmax(x, -1), softmax(x, 0), logsumexp(x, -1, true), mean(x, -1), var(x, -1)}, 40))
           << dtype << length;
     }
   }
@@ -120,12 +131,14 @@ TEST(Indexing, GathersAndScatters) {
     EXPECT_TRUE(agrees({take(x, i, 0), take(x, i, 1), take(x, i), gather(x, {i, j}, {0, 1}, {1, 1}),
                         take(transpose(x), reshape(i, {2, 2}), 0)}))
         << dtype;
-    EXPECT_TRUE(agrees({scatter(x, {i}, u, {0}), scatter_add(x, {i}, u, {0}), scatter_max(x, {i}, u, {0}),
-                        scatter_min(x, {i}, u, {0})}))
+    EXPECT_TRUE(agrees({scatter(x, {i}, u, {0}), scatter_add(x, {i}, u, {0}),
+                        scatter_max(x, {i}, u, {0}), scatter_min(x, {i}, u, {0})}))
         << dtype;
     array k = array({0, 2, 1, 0, 4, -1, 3, 3, 2, 1}, Shape{2, 5}, int32);
     array p = transpose(filled({6, 5}, dtype, 0, 9, 17));
-    EXPECT_TRUE(agrees({take_along_axis(x, transpose(broadcast_to(slice(k, {0, 0}, {1, 5}), {6, 5})), 0)})) << dtype;
+    EXPECT_TRUE(
+        agrees({take_along_axis(x, transpose(broadcast_to(slice(k, {0, 0}, {1, 5}), {6, 5})), 0)}))
+        << dtype;
     (void)p;
   }
 }
@@ -140,8 +153,12 @@ TEST(Indexing, OutOfRangeIsAnErrorAndTheNextEvaluationWorks) {
 TEST(Order, SortsAndFindsExtremes) {
   for (Dtype dtype : testing::all_dtypes()) {
     array x = filled({4, 33}, dtype, 0, 9, 19);
-    EXPECT_TRUE(agrees({sort(x, 0), sort(x, 1), argsort(x, 1), argmax(x, 1), argmin(x, 0), argmax(x)})) << dtype;
-    EXPECT_TRUE(agrees({cumsum(x, 1), cumsum(x, 0, true, false), cummax(x, 1), cummin(x, 0, true)}, 10)) << dtype;
+    EXPECT_TRUE(
+        agrees({sort(x, 0), sort(x, 1), argsort(x, 1), argmax(x, 1), argmin(x, 0), argmax(x)}))
+        << dtype;
+    EXPECT_TRUE(
+        agrees({cumsum(x, 1), cumsum(x, 0, true, false), cummax(x, 1), cummin(x, 0, true)}, 10))
+        << dtype;
     array top = sort(topk(x, 5, 1), 1), all_sorted = slice(sort(x, 1), {0, 28}, {4, 33});
     EXPECT_TRUE(array_equal(top, all_sorted).item<bool>()) << dtype;
   }
@@ -152,11 +169,14 @@ TEST(Products, AgreeWithBatchesViewsAndVectors) {
     array a = filled({2, 1, 9, 17}, dtype, -1, 1, 20), b = filled({3, 17, 5}, dtype, -1, 1, 21);
     array v = filled({17}, dtype, -1, 1, 22);
     double slack = dtype == float32 ? 10 : 2;
-    EXPECT_TRUE(agrees({matmul(a, b), matmul(a, v), matmul(v, b), matmul(v, v), matmul(swapaxes(b, 1, 2), swapaxes(a, 2, 3)),
-                        matmul(slice(a, {0, 0, 0, 1}, {2, 1, 9, 17}, {1, 1, 2, 2}), slice(b, {0, 0, 0}, {3, 8, 5}))},
+    EXPECT_TRUE(agrees({matmul(a, b), matmul(a, v), matmul(v, b), matmul(v, v),
+                        matmul(swapaxes(b, 1, 2), swapaxes(a, 2, 3)),
+                        matmul(slice(a, {0, 0, 0, 1}, {2, 1, 9, 17}, {1, 1, 2, 2}),
+                               slice(b, {0, 0, 0}, {3, 8, 5}))},
                        slack))
         << dtype;
-    EXPECT_TRUE(agrees({matmul(zeros({3, 0}, dtype), zeros({0, 2}, dtype)), matmul(zeros({0, 3}, dtype), zeros({3, 2}, dtype))}));
+    EXPECT_TRUE(agrees({matmul(zeros({3, 0}, dtype), zeros({0, 2}, dtype)),
+                        matmul(zeros({0, 3}, dtype), zeros({3, 2}, dtype))}));
   }
   EXPECT_THROW(matmul(array({1, 2}), array({1, 2})), ArgumentError);
 }

@@ -18,8 +18,8 @@ Tolerance tolerance_of(Dtype dtype) {
 }
 
 std::vector<Dtype> all_dtypes() {
-  return {bool_, uint8, uint16, uint32, uint64, int8, int16, int32, int64,
-          float16, float32, float64, bfloat16, complex64};
+  return {bool_, uint8, uint16,  uint32,  uint64,  int8,     int16,
+          int32, int64, float16, float32, float64, bfloat16, complex64};
 }
 
 std::vector<std::complex<double>> values_of(const array& a) {
@@ -74,8 +74,9 @@ std::complex<double> wanted_at(const reference::Tensor& t, size_t i) {
         continue;
       }
       return ::testing::AssertionFailure()
-             << "output " << k << " (" << dtype_name(outputs[k].dtype()) << " " << outputs[k].shape()
-             << "), element " << i << ": got " << got[i] << ", reference " << w;
+             << "output " << k << " (" << dtype_name(outputs[k].dtype()) << " "
+             << outputs[k].shape() << "), element " << i << ": got " << got[i] << ", reference "
+             << w;
     }
   }
   return ::testing::AssertionSuccess();
@@ -97,22 +98,25 @@ array filled(const Shape& shape, Dtype dtype, double low, double high, uint64_t 
     re.push_back(whole ? std::floor(v + 0.5) : v);
     im.push_back(low + (high - low) * next());
   }
-  if (dtype != complex64) return array(re.begin(), shape, float64).size() ? array(re.begin(), shape, dtype) : zeros(shape, dtype);
+  if (dtype != complex64)
+    return array(re.begin(), shape, float64).size() ? array(re.begin(), shape, dtype)
+                                                    : zeros(shape, dtype);
   std::vector<complex64_t> z;
   for (int64_t i = 0; i < count; ++i) {
-    z.push_back({static_cast<float>(re[static_cast<size_t>(i)]), static_cast<float>(im[static_cast<size_t>(i)])});
+    z.push_back({static_cast<float>(re[static_cast<size_t>(i)]),
+                 static_cast<float>(im[static_cast<size_t>(i)])});
   }
   return array(z.begin(), shape, complex64);
 }
 
-array laid_out(const Shape& shape, Dtype dtype, double low, double high, uint64_t seed, Laid layout) {
+array laid_out(const Shape& shape, Dtype dtype, double low, double high, uint64_t seed,
+               Laid layout) {
   size_t rank = shape.size();
   Shape other = shape;
   Shape start(rank, 0), steps(rank, 1);
   array result = array(0);
   switch (layout) {
-    case Laid::dense:
-      return filled(shape, dtype, low, high, seed);
+    case Laid::dense: return filled(shape, dtype, low, high, seed);
     case Laid::transposed:
       std::reverse(other.begin(), other.end());
       result = transpose(filled(other, dtype, low, high, seed));
@@ -125,9 +129,7 @@ array laid_out(const Shape& shape, Dtype dtype, double low, double high, uint64_
       }
       result = slice(filled(other, dtype, low, high, seed), start, other, steps);
       break;
-    case Laid::reversed:
-      result = flip(filled(shape, dtype, low, high, seed));
-      break;
+    case Laid::reversed: result = flip(filled(shape, dtype, low, high, seed)); break;
     case Laid::broadcast:
       if (rank > 0) other[rank / 2] = std::min<int64_t>(other[rank / 2], 1);
       result = broadcast_to(filled(other, dtype, low, high, seed), shape);

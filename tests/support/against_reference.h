@@ -31,7 +31,8 @@ array filled(const Shape& shape, Dtype dtype, double low, double high, uint64_t 
 
 // The same values in other layouts: dense, transposed, sliced, reversed, broadcast.
 enum class Laid { dense, transposed, sliced, reversed, broadcast };
-array laid_out(const Shape& shape, Dtype dtype, double low, double high, uint64_t seed, Laid layout);
+array laid_out(const Shape& shape, Dtype dtype, double low, double high, uint64_t seed,
+               Laid layout);
 const char* name_of(Laid layout);
 inline constexpr Laid all_layouts[] = {Laid::dense, Laid::transposed, Laid::sliced, Laid::reversed,
                                        Laid::broadcast};

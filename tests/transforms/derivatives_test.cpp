@@ -71,12 +71,15 @@ void check_vmap(const Function& f, const std::vector<array>& x, const std::strin
 }
 
 bool differentiable(const Row& row) {
-  return row.result != Result::Boolean && row.accepts != Accepts::Integral && row.accepts != Accepts::Complex;
+  return row.result != Result::Boolean && row.accepts != Accepts::Integral &&
+         row.accepts != Accepts::Complex;
 }
 
 TEST(Derivatives, OfEveryUnaryRow) {
   for (const Row& row : testing::unary_rows()) {
-    Function f = [&](const std::vector<array>& x) { return std::vector<array>{unary(row.op, x[0], {})}; };
+    Function f = [&](const std::vector<array>& x) {
+      return std::vector<array>{unary(row.op, x[0], {})};
+    };
     array x = filled({3, 7}, float64, row.low, row.high, 30);
     if (differentiable(row)) check_derivatives(f, {x}, row.name);
     if (row.accepts != Accepts::Integral) check_vmap(f, {x}, row.name);
@@ -86,8 +89,11 @@ TEST(Derivatives, OfEveryUnaryRow) {
 TEST(Derivatives, OfEveryBinaryRow) {
   for (const Row& row : testing::binary_rows()) {
     if (row.accepts == Accepts::Integral) continue;
-    Function f = [&](const std::vector<array>& x) { return std::vector<array>{binary(row.op, x[0], x[1], {})}; };
-    array x = filled({3, 7}, float64, row.low, row.high, 31), y = filled({7}, float64, row.y_low, row.y_high, 32);
+    Function f = [&](const std::vector<array>& x) {
+      return std::vector<array>{binary(row.op, x[0], x[1], {})};
+    };
+    array x = filled({3, 7}, float64, row.low, row.high, 31),
+          y = filled({7}, float64, row.y_low, row.y_high, 32);
     if (differentiable(row)) check_derivatives(f, {x, y}, row.name);
     check_vmap(f, {x, filled({3, 1}, float64, row.y_low, row.y_high, 33)}, row.name);
   }
@@ -99,49 +105,101 @@ struct Case {
   std::vector<Shape> shapes;
 };
 
-std::vector<Case> cases() {
+std::vector<Case> shape_cases() {
+  using Arrays = std::vector<array>;
+  return {
+      {"views",
+       [](const Arrays& x) {
+         return Arrays{square(reshape(transpose(x[0]), {2, -1})),
+                       exp(broadcast_to(expand_dims(x[0], 0), {2, 4, 6})), flip(x[0], 1) * x[0],
+                       squeeze(expand_dims(x[0], 1), 1)};
+       },
+       {{4, 6}}},
+      {"slice",
+       [](const Arrays& x) { return Arrays{square(slice(x[0], {3, 0}, {0, 6}, {-2, 2}))}; },
+       {{4, 6}}},
+      {"slice_update",
+       [](const Arrays& x) {
+         return Arrays{square(slice_update(x[0], sum(x[0], 0, true), {1, 0}, {2, 6}))};
+       },
+       {{4, 6}}},
+      {"as_strided",
+       [](const Arrays& x) { return Arrays{square(as_strided(x[0], {3, 4}, {2, 3}, 1))}; },
+       {{4, 6}}},
+      {"concatenate",
+       [](const Arrays& x) { return Arrays{square(concatenate({x[0], x[1]}, 1)) * 2}; },
+       {{4, 2}, {4, 3}}},
+      {"sum",
+       [](const Arrays& x) { return Arrays{square(sum(x[0], 0)), exp(mean(x[0], 1))}; },
+       {{4, 6}}},
+      {"prod", [](const Arrays& x) { return Arrays{prod(x[0], 0), prod(x[0])}; }, {{3, 2}}},
+  };
+}
+
+std::vector<Case> index_cases() {
   using Arrays = std::vector<array>;
   auto index = [] { return array({2, 0, 1, 2}); };
   return {
-      {"views", [](const Arrays& x) {
-         return Arrays{square(reshape(transpose(x[0]), {2, -1})), exp(broadcast_to(expand_dims(x[0], 0), {2, 4, 6})),
-                       flip(x[0], 1) * x[0], squeeze(expand_dims(x[0], 1), 1)};
-       }, {{4, 6}}},
-      {"slice", [](const Arrays& x) { return Arrays{square(slice(x[0], {3, 0}, {0, 6}, {-2, 2}))}; }, {{4, 6}}},
-      {"slice_update", [](const Arrays& x) {
-         return Arrays{square(slice_update(x[0], sum(x[0], 0, true), {1, 0}, {2, 6}))};
-       }, {{4, 6}}},
-      {"as_strided", [](const Arrays& x) { return Arrays{square(as_strided(x[0], {3, 4}, {2, 3}, 1))}; }, {{4, 6}}},
-      {"concatenate", [](const Arrays& x) { return Arrays{square(concatenate({x[0], x[1]}, 1)) * 2}; }, {{4, 2}, {4, 3}}},
-      {"sum", [](const Arrays& x) { return Arrays{square(sum(x[0], 0)), exp(mean(x[0], 1))}; }, {{4, 6}}},
-      {"prod", [](const Arrays& x) { return Arrays{prod(x[0], 0), prod(x[0])}; }, {{3, 2}}},
-      {"max", [](const Arrays& x) { return Arrays{square(max(x[0], 1)), square(min(x[0], 0))}; }, {{4, 6}}},
-      {"softmax", [](const Arrays& x) { return Arrays{square(softmax(x[0], -1)), logsumexp(x[0], 0)}; }, {{4, 6}}},
+      {"max",
+       [](const Arrays& x) { return Arrays{square(max(x[0], 1)), square(min(x[0], 0))}; },
+       {{4, 6}}},
+      {"softmax",
+       [](const Arrays& x) { return Arrays{square(softmax(x[0], -1)), logsumexp(x[0], 0)}; },
+       {{4, 6}}},
       {"var", [](const Arrays& x) { return Arrays{var(x[0], 1), std(x[0], 0)}; }, {{4, 6}}},
-      {"matmul", [](const Arrays& x) { return Arrays{square(matmul(x[0], x[1]))}; }, {{4, 3}, {3, 5}}},
+      {"matmul",
+       [](const Arrays& x) { return Arrays{square(matmul(x[0], x[1]))}; },
+       {{4, 3}, {3, 5}}},
       {"matvec", [](const Arrays& x) { return Arrays{square(matmul(x[0], x[1]))}; }, {{4, 3}, {3}}},
-      {"where", [](const Arrays& x) { return Arrays{where(x[0] > 0.0, square(x[0]), sin(x[1]))}; }, {{4, 6}, {4, 6}}},
-      {"take", [=](const Arrays& x) { return Arrays{square(take(x[0], index(), 0)), square(take(x[0], index(), 1))}; }, {{4, 6}}},
-      {"take_along", [](const Arrays& x) {
+      {"where",
+       [](const Arrays& x) { return Arrays{where(x[0] > 0.0, square(x[0]), sin(x[1]))}; },
+       {{4, 6}, {4, 6}}},
+      {"take",
+       [=](const Arrays& x) {
+         return Arrays{square(take(x[0], index(), 0)), square(take(x[0], index(), 1))};
+       },
+       {{4, 6}}},
+      {"take_along",
+       [](const Arrays& x) {
          return Arrays{square(take_along_axis(x[0], argsort(stop_gradient(x[0]), 1), 1))};
-       }, {{4, 6}}},
-      {"scatter", [=](const Arrays& x) {
+       },
+       {{4, 6}}},
+      {"scatter",
+       [=](const Arrays& x) {
          return Arrays{square(scatter_add(x[0], {index()}, reshape(x[1], {4, 1, 6}), {0}))};
-       }, {{4, 6}, {4, 6}}},
-      {"sort", [](const Arrays& x) {
+       },
+       {{4, 6}, {4, 6}}},
+      {"sort",
+       [](const Arrays& x) {
          return Arrays{sort(x[0], 1) * array({1.0, 2.0, 3.0, 4.0, 5.0, 6.0}, float64)};
-       }, {{4, 6}}},
-      {"cumsum", [](const Arrays& x) { return Arrays{square(cumsum(x[0], 1)), cumprod(x[0], 0)}; }, {{4, 6}}},
-      {"layer_norm", [](const Arrays& x) { return Arrays{square(fast::layer_norm(x[0], x[1], x[1], 1e-5f))}; }, {{4, 6}, {6}}},
-      {"rope", [](const Arrays& x) { return Arrays{square(fast::rope(x[0], 4, false, 100.0f, 1.0f, 3)) * x[0]}; }, {{2, 3, 4}}},
+       },
+       {{4, 6}}},
+      {"cumsum",
+       [](const Arrays& x) { return Arrays{square(cumsum(x[0], 1)), cumprod(x[0], 0)}; },
+       {{4, 6}}},
+      {"layer_norm",
+       [](const Arrays& x) { return Arrays{square(fast::layer_norm(x[0], x[1], x[1], 1e-5f))}; },
+       {{4, 6}, {6}}},
+      {"rope",
+       [](const Arrays& x) {
+         return Arrays{square(fast::rope(x[0], 4, false, 100.0f, 1.0f, 3)) * x[0]};
+       },
+       {{2, 3, 4}}},
       {"stop", [](const Arrays& x) { return Arrays{x[0] * exp(x[0] * 0.5)}; }, {{4, 6}}},
   };
+}
+
+std::vector<Case> cases() {
+  std::vector<Case> all = shape_cases();
+  for (Case& c : index_cases()) all.push_back(std::move(c));
+  return all;
 }
 
 TEST(Derivatives, OfShapeAndIndexOps) {
   for (const Case& c : cases()) {
     std::vector<array> x;
-    for (size_t i = 0; i < c.shapes.size(); ++i) x.push_back(filled(c.shapes[i], float64, -1, 1, 40 + i));
+    for (size_t i = 0; i < c.shapes.size(); ++i)
+      x.push_back(filled(c.shapes[i], float64, -1, 1, 40 + i));
     check_derivatives(c.f, x, c.name);
   }
 }
@@ -174,9 +232,11 @@ TEST(Compile, GivesWhatThePlainFunctionGives) {
   };
   Function compiled = compile(f);
   for (int64_t rows : {2, 3, 2, 2}) {
-    array a = filled({rows, 5}, float32, -1, 1, 70 + static_cast<uint64_t>(rows)), b = filled({5}, float32, -1, 1, 71);
+    array a = filled({rows, 5}, float32, -1, 1, 70 + static_cast<uint64_t>(rows)),
+          b = filled({5}, float32, -1, 1, 71);
     auto plain = f({a, b}), repeated = compiled({a, b});
-    for (size_t k = 0; k < plain.size(); ++k) EXPECT_TRUE(array_equal(plain[k], repeated[k]).item<bool>());
+    for (size_t k = 0; k < plain.size(); ++k)
+      EXPECT_TRUE(array_equal(plain[k], repeated[k]).item<bool>());
   }
   EXPECT_EQ(calls, 4 + 2);
 }
@@ -193,7 +253,8 @@ TEST(Grad, OfGradAndThroughCustomRules) {
       });
   auto products = vjp(tripled, {x}, {ones_like(x), ones_like(x)}).second;
   EXPECT_TRUE(allclose(products[0], 3 + x, 1e-9, 1e-9).item<bool>());
-  Function kept = checkpoint([](const std::vector<array>& p) { return std::vector<array>{sin(p[0]) * p[0]}; });
+  Function kept =
+      checkpoint([](const std::vector<array>& p) { return std::vector<array>{sin(p[0]) * p[0]}; });
   auto again = vjp(kept, {x}, {ones_like(x)}).second;
   EXPECT_TRUE(allclose(again[0], cos(x) * x + sin(x), 1e-9, 1e-9).item<bool>());
 }

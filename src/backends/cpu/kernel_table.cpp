@@ -1,11 +1,16 @@
 // A kernel promised in kernel_table.def and not written is a link error.
 #include "compiler/backend.h"
+#include "core/visit.h"
 
 namespace lazuli {
 
 #define KERNEL(name) void kernel_##name(const KernelCall&);
 #include "backends/cpu/kernel_table.def"
 #undef KERNEL
+
+Dtype dtype_of(Dtype::Val value) {
+  return Dtype(value, visit(value, []<class T>() { return static_cast<uint8_t>(sizeof(T)); }));
+}
 
 Kernel find_kernel(Op op) {
   switch (op) {

@@ -30,6 +30,7 @@ double rounded(double v, Dtype::Val dtype) {
 double python_remainder(double a, double b) { return a - b * std::floor(a / b); }
 
 double inverse_erf(double x) {
+  if (std::isnan(x)) return x;
   if (std::fabs(x) >= 1) return std::fabs(x) == 1 ? std::copysign(HUGE_VAL, x) : NAN;
   double low = -6, high = 6;  // erf(6) is 1 in double
   for (int k = 0; k < 200; ++k) {
@@ -62,7 +63,8 @@ double real_unary(Op op, double x) {
     case Op::log1p: return std::log1p(x);
     case Op::log2: return std::log2(x);
     case Op::negative: return -x;
-    case Op::conjugate: case Op::real: return x;
+    case Op::conjugate:
+    case Op::real: return x;
     case Op::rint: return std::nearbyint(x);
     case Op::rsqrt: return 1 / std::sqrt(x);
     case Op::sigmoid: return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x));
@@ -121,11 +123,14 @@ int64_t floor_quotient(int64_t x, int64_t y, bool is_u) {
 
 int64_t whole_unary(Op op, int64_t x, Dtype::Val dtype) {
   switch (op) {
-    case Op::abs: return is_unsigned(dtype) || x >= 0 ? x : static_cast<int64_t>(0 - static_cast<uint64_t>(x));
+    case Op::abs:
+      return is_unsigned(dtype) || x >= 0 ? x : static_cast<int64_t>(0 - static_cast<uint64_t>(x));
     case Op::bitwise_invert: return dtype == Dtype::Val::bool_ ? !x : ~x;
-    case Op::negative: return dtype == Dtype::Val::bool_ ? x : static_cast<int64_t>(0 - static_cast<uint64_t>(x));
+    case Op::negative:
+      return dtype == Dtype::Val::bool_ ? x : static_cast<int64_t>(0 - static_cast<uint64_t>(x));
     case Op::sign: return is_unsigned(dtype) ? x != 0 : (x > 0) - (x < 0);
-    case Op::square: return static_cast<int64_t>(static_cast<uint64_t>(x) * static_cast<uint64_t>(x));
+    case Op::square:
+      return static_cast<int64_t>(static_cast<uint64_t>(x) * static_cast<uint64_t>(x));
     case Op::imag: return 0;
     default: return x;  // rounding, real, conjugate
   }
@@ -148,7 +153,8 @@ int64_t whole_binary(Op op, int64_t x, int64_t y, Dtype::Val dtype) {
     case Op::remainder:
       return y == 0 ? 0 : static_cast<int64_t>(u(x) - u(floor_quotient(x, y, is_u)) * u(y));
     case Op::left_shift: return out ? 0 : static_cast<int64_t>(u(x) << y);
-    case Op::right_shift: return out ? (!is_u && x < 0 ? -1 : 0) : is_u ? static_cast<int64_t>(u(x) >> y) : x >> y;
+    case Op::right_shift:
+      return out ? (!is_u && x < 0 ? -1 : 0) : is_u ? static_cast<int64_t>(u(x) >> y) : x >> y;
     case Op::maximum: return less ? y : x;
     case Op::minimum: return less ? x : y;
     case Op::power: return integer_power(x, y, is_u);
@@ -265,7 +271,8 @@ void convert_to(From x, Tensor& out, size_t i) {
     out.real[i] = rounded(static_cast<double>(x), out.dtype);
   } else if constexpr (std::is_same_v<From, double>) {
     out.whole[i] = wrapped(convert_value<int64_t>(x), out.dtype);
-    if (x >= 0x1p63) out.whole[i] = wrapped(static_cast<int64_t>(convert_value<uint64_t>(x)), out.dtype);
+    if (x >= 0x1p63)
+      out.whole[i] = wrapped(static_cast<int64_t>(convert_value<uint64_t>(x)), out.dtype);
   } else {
     out.whole[i] = wrapped(x, out.dtype);
   }
@@ -298,7 +305,8 @@ void unary_element(Op op, const Tensor& x, size_t from, Tensor& out, size_t i) {
   }
 }
 
-void binary_element(Op op, const Tensor& x, size_t a, const Tensor& y, size_t b, Tensor& out, size_t i) {
+void binary_element(Op op, const Tensor& x, size_t a, const Tensor& y, size_t b, Tensor& out,
+                    size_t i) {
   if (op_info(op).result == Result::Boolean) {
     out.whole[i] = with_values(x, [&](const auto& v) {
       using T = typename std::decay_t<decltype(v)>::value_type;
@@ -334,7 +342,8 @@ Tensor apply_elementwise(const Node* node, const std::vector<const Tensor*>& in)
   Counter at(out.shape);
   for (size_t i = 0; i < static_cast<size_t>(out.size()); ++i, at.next()) {
     size_t from[3] = {};
-    for (size_t k = 0; k < in.size(); ++k) from[k] = static_cast<size_t>(offset_of(*at, strides[k]));
+    for (size_t k = 0; k < in.size(); ++k)
+      from[k] = static_cast<size_t>(offset_of(*at, strides[k]));
     if (node->op == Op::select) {
       size_t chosen = in[0]->whole[from[0]] ? 1 : 2;
       convert(*in[chosen], from[chosen], out, i);

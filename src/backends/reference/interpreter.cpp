@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 #include <cmath>
+#include <cstring>
 #include <numeric>
 #include <unordered_map>
 
@@ -77,14 +77,16 @@ Tensor view(const Node* node, const Tensor& x) {
     case Op::transpose:
       return rearranged(node, x, [&](const Shape& index) {
         int64_t offset = 0;
-        for (size_t d = 0; d < index.size(); ++d) offset += index[d] * own[static_cast<size_t>(params[d])];
+        for (size_t d = 0; d < index.size(); ++d)
+          offset += index[d] * own[static_cast<size_t>(params[d])];
         return offset;
       });
     case Op::slice:
       return rearranged(node, x, [&](const Shape& index) {
         int64_t offset = 0;
         size_t rank = index.size();
-        for (size_t d = 0; d < rank; ++d) offset += (params[d] + index[d] * params[rank + d]) * own[d];
+        for (size_t d = 0; d < rank; ++d)
+          offset += (params[d] + index[d] * params[rank + d]) * own[d];
         return offset;
       });
     case Op::as_strided:
@@ -93,9 +95,17 @@ Tensor view(const Node* node, const Tensor& x) {
         for (size_t d = 0; d < index.size(); ++d) offset += index[d] * params[d + 1];
         return offset;
       });
-    default:
-      return relabeled(node, x);  // reshape, squeeze, expand_dims, identity
+    default: return relabeled(node, x);  // reshape, squeeze, expand_dims, identity
   }
+}
+
+// An integer as its dtype keeps it.
+int64_t wrapped(int64_t v, Dtype::Val dtype) {
+  return visit(dtype, [&]<class S>() -> int64_t {
+    if constexpr (std::is_same_v<S, bool>) return v != 0;
+    else if constexpr (std::is_integral_v<S>) return static_cast<int64_t>(static_cast<S>(v));
+    else return v;
+  });
 }
 
 // ---- Reductions ----
@@ -119,17 +129,22 @@ void fold(Op op, Dtype::Val dtype, T& total, T x, bool first) {
   };
   switch (op) {
     case Op::sum:
-      if constexpr (std::is_same_v<T, int64_t>) total = static_cast<T>(static_cast<uint64_t>(total) + static_cast<uint64_t>(x));
+      if constexpr (std::is_same_v<T, int64_t>)
+        total = static_cast<T>(static_cast<uint64_t>(total) + static_cast<uint64_t>(x));
       else total += x;
       break;
     case Op::prod:
-      if constexpr (std::is_same_v<T, int64_t>) total = static_cast<T>(static_cast<uint64_t>(total) * static_cast<uint64_t>(x));
+      if constexpr (std::is_same_v<T, int64_t>)
+        total = static_cast<T>(static_cast<uint64_t>(total) * static_cast<uint64_t>(x));
       else total *= x;
       break;
     case Op::all: total = T(total != T{} && x != T{} ? 1.0 : 0.0); break;
     case Op::any: total = T(total != T{} || x != T{} ? 1.0 : 0.0); break;
-    case Op::max: if (first || is_nan(x) || (!is_nan(total) && before(total, x))) total = x; break;
-    default: if (first || is_nan(x) || (!is_nan(total) && before(x, total))) total = x;
+    case Op::max:
+      if (first || is_nan(x) || (!is_nan(total) && before(total, x))) total = x;
+      break;
+    default:
+      if (first || is_nan(x) || (!is_nan(total) && before(x, total))) total = x;
   }
 }
 
@@ -154,13 +169,7 @@ Tensor reduce(const Node* node, const Tensor& x) {
       seen[place] = true;
     }
     if constexpr (std::is_same_v<T, int64_t>) {
-      for (T& v : values) {
-        v = visit(out.dtype, [&]<class S>() -> int64_t {
-          if constexpr (std::is_same_v<S, bool>) return v != 0;
-          else if constexpr (std::is_integral_v<S>) return static_cast<int64_t>(static_cast<S>(v));
-          else return v;
-        });
-      }
+      for (T& v : values) v = wrapped(v, out.dtype);
     }
   });
   return out;
@@ -172,7 +181,8 @@ Tensor matmul(const Node* node, const Tensor& a, const Tensor& b) {
   size_t rank = out.shape.size();
   int64_t inner = a.shape.back();
   Strides sa = dense_strides(a.shape), sb = dense_strides(b.shape);
-  auto offset = [&](const Tensor& x, const Strides& s, const Shape& index, int64_t row, int64_t column) {
+  auto offset = [&](const Tensor& x, const Strides& s, const Shape& index, int64_t row,
+                    int64_t column) {
     int64_t at = row * s[x.shape.size() - 2] + column * s.back();
     size_t lead = rank - x.shape.size();
     for (size_t d = 0; d + 2 < x.shape.size(); ++d) {
@@ -227,11 +237,7 @@ void merge(Tensor& out, size_t to, const Tensor& x, size_t from, ScatterMode mod
   else if (out.is_real()) apply(out.real[to], x.real[from]);
   else {
     apply(out.whole[to], x.whole[from]);
-    out.whole[to] = visit(out.dtype, [&]<class S>() -> int64_t {
-      if constexpr (std::is_same_v<S, bool>) return out.whole[to] != 0;
-      else if constexpr (std::is_integral_v<S>) return static_cast<int64_t>(static_cast<S>(out.whole[to]));
-      else return out.whole[to];
-    });
+    out.whole[to] = wrapped(out.whole[to], out.dtype);
   }
 }
 
@@ -242,7 +248,8 @@ Tensor slice_update(const Node* node, const Tensor& x, const Tensor& update) {
   Counter at(update.shape);
   for (size_t i = 0; i < static_cast<size_t>(update.size()); ++i, at.next()) {
     int64_t place = 0;
-    for (size_t d = 0; d < rank; ++d) place += (node->params[d] + (*at)[d] * node->params[rank + d]) * to[d];
+    for (size_t d = 0; d < rank; ++d)
+      place += (node->params[d] + (*at)[d] * node->params[rank + d]) * to[d];
     merge(out, static_cast<size_t>(place), update, i, ScatterMode::replace);
   }
   return out;
@@ -288,7 +295,8 @@ Tensor scatter_axis(const Node* node, const std::vector<const Tensor*>& in) {
   for (size_t i = 0; i < static_cast<size_t>(in[1]->size()); ++i, at.next()) {
     Shape index = *at;
     index[axis] = wrapped_index(in[1]->whole[i], out.shape[axis]);
-    merge(out, static_cast<size_t>(offset_of(index, to)), *in[2], i, static_cast<ScatterMode>(node->params[1]));
+    merge(out, static_cast<size_t>(offset_of(index, to)), *in[2], i,
+          static_cast<ScatterMode>(node->params[1]));
   }
   return out;
 }
@@ -302,7 +310,8 @@ void each_line(const Shape& shape, size_t axis, F f) {
   Shape others = shape;
   others[axis] = 1;
   Counter at(others);
-  for (int64_t i = 0; i < element_count(others); ++i, at.next()) f(offset_of(*at, strides), strides[axis], shape[axis]);
+  for (int64_t i = 0; i < element_count(others); ++i, at.next())
+    f(offset_of(*at, strides), strides[axis], shape[axis]);
 }
 
 bool ordered(const Tensor& x, int64_t a, int64_t b) {
@@ -322,7 +331,8 @@ Tensor sorted(const Node* node, const Tensor& x) {
   each_line(x.shape, x.shape.size() - 1, [&](int64_t first, int64_t, int64_t extent) {
     std::vector<int64_t> order(static_cast<size_t>(extent));
     std::iota(order.begin(), order.end(), first);
-    std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return ordered(x, a, b); });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](int64_t a, int64_t b) { return ordered(x, a, b); });
     for (size_t k = 0; k < order.size(); ++k) {
       size_t to = static_cast<size_t>(first) + k;
       if (indices) out.whole[to] = order[k] - first;
@@ -335,45 +345,53 @@ Tensor sorted(const Node* node, const Tensor& x) {
 Tensor arg_extreme(const Node* node, const Tensor& x) {
   Tensor out(node->shape, uint32);
   size_t line = 0;
-  each_line(x.shape, static_cast<size_t>(node->params[0]), [&](int64_t first, int64_t stride, int64_t extent) {
-    int64_t best = 0;
-    for (int64_t k = 1; k < extent; ++k) {
-      int64_t a = first + best * stride, b = first + k * stride;
-      bool nan_a = with_values(x, [&](const auto& v) { return is_nan(v[static_cast<size_t>(a)]); });
-      bool nan_b = with_values(x, [&](const auto& v) { return is_nan(v[static_cast<size_t>(b)]); });
-      if (nan_a) break;
-      bool wins = nan_b || (node->op == Op::argmax ? ordered(x, a, b) : ordered(x, b, a));
-      if (wins) best = k;
-    }
-    out.whole[line++] = best;
-  });
+  each_line(x.shape, static_cast<size_t>(node->params[0]),
+            [&](int64_t first, int64_t stride, int64_t extent) {
+              int64_t best = 0;
+              for (int64_t k = 1; k < extent; ++k) {
+                int64_t a = first + best * stride, b = first + k * stride;
+                bool nan_a = with_values(
+                    x, [&](const auto& v) { return is_nan(v[static_cast<size_t>(a)]); });
+                bool nan_b = with_values(
+                    x, [&](const auto& v) { return is_nan(v[static_cast<size_t>(b)]); });
+                if (nan_a) break;
+                bool wins = nan_b || (node->op == Op::argmax ? ordered(x, a, b) : ordered(x, b, a));
+                if (wins) best = k;
+              }
+              out.whole[line++] = best;
+            });
   return out;
 }
 
 Tensor cumulative(const Node* node, const Tensor& x) {
   Tensor out(node->shape, node->type());
   auto mode = static_cast<ScatterMode>(node->params[1]);
-  Op op = mode == ScatterMode::add ? Op::sum : mode == ScatterMode::multiply ? Op::prod
-          : mode == ScatterMode::maximum ? Op::max : Op::min;
+  Op op = mode == ScatterMode::add        ? Op::sum
+          : mode == ScatterMode::multiply ? Op::prod
+          : mode == ScatterMode::maximum  ? Op::max
+                                          : Op::min;
   bool reverse = node->params[2] != 0, inclusive = node->params[3] != 0;
-  each_line(x.shape, static_cast<size_t>(node->params[0]), [&](int64_t first, int64_t stride, int64_t extent) {
-    with_values(out, [&](auto& values) {
-      using T = typename std::decay_t<decltype(values)>::value_type;
-      const std::vector<T>* source;
-      if constexpr (std::is_same_v<T, Complex>) source = &x.complex;
-      else if constexpr (std::is_same_v<T, double>) source = &x.real;
-      else source = &x.whole;
-      T total = op == Op::prod ? T(1) : T(0);
-      bool extreme = op == Op::max || op == Op::min;
-      if (extreme && !inclusive) throw RuntimeError("[reference] Exclusive extremes have no identity.");
-      for (int64_t k = 0; k < extent; ++k) {
-        size_t at = static_cast<size_t>(first + (reverse ? extent - 1 - k : k) * stride);
-        if (!inclusive) values[at] = total;
-        fold(op, out.dtype, total, (*source)[at], k == 0 && extreme);
-        if (inclusive) values[at] = total;
-      }
-    });
-  });
+  each_line(x.shape, static_cast<size_t>(node->params[0]),
+            [&](int64_t first, int64_t stride, int64_t extent) {
+              with_values(out, [&](auto& values) {
+                using T = typename std::decay_t<decltype(values)>::value_type;
+                const std::vector<T>* source;
+                if constexpr (std::is_same_v<T, Complex>) source = &x.complex;
+                else if constexpr (std::is_same_v<T, double>) source = &x.real;
+                else source = &x.whole;
+                T total = op == Op::prod ? T(1) : T(0);
+                bool extreme = op == Op::max || op == Op::min;
+                if (extreme && !inclusive)
+                  throw RuntimeError("[reference] Exclusive extremes have no identity.");
+                for (int64_t k = 0; k < extent; ++k) {
+                  size_t at = static_cast<size_t>(first + (reverse ? extent - 1 - k : k) * stride);
+                  if (!inclusive) values[at] = total;
+                  fold(op, out.dtype, total, (*source)[at], k == 0 && extreme);
+                  if constexpr (std::is_same_v<T, int64_t>) total = wrapped(total, out.dtype);
+                  if (inclusive) values[at] = total;
+                }
+              });
+            });
   return out;
 }
 
@@ -382,7 +400,8 @@ Tensor arange(const Node* node) {
   for (size_t i = 0; i < static_cast<size_t>(out.size()); ++i) {
     double k = static_cast<double>(i);
     if (out.is_real()) {
-      out.real[i] = std::bit_cast<double>(node->params[0]) + k * std::bit_cast<double>(node->params[1]);
+      out.real[i] =
+          std::bit_cast<double>(node->params[0]) + k * std::bit_cast<double>(node->params[1]);
     } else {
       out.whole[i] = node->params[0] + static_cast<int64_t>(i) * node->params[1];
     }
@@ -408,16 +427,22 @@ Tensor kernel(const Node* node, const std::vector<const Tensor*>& in) {
       Strides own = dense_strides(in[0]->shape), picks = dense_strides(in[1]->shape);
       return rearranged(node, *in[0], [&](const Shape& index) {
         Shape at = index;
-        at[axis] = wrapped_index(in[1]->whole[static_cast<size_t>(offset_of(index, picks))], in[0]->shape[axis]);
+        at[axis] = wrapped_index(in[1]->whole[static_cast<size_t>(offset_of(index, picks))],
+                                 in[0]->shape[axis]);
         return offset_of(at, own);
       });
     }
-    case Op::sort: case Op::argsort: case Op::partition: case Op::argpartition: return sorted(node, *in[0]);
-    case Op::argmax: case Op::argmin: return arg_extreme(node, *in[0]);
+    case Op::sort:
+    case Op::argsort:
+    case Op::partition:
+    case Op::argpartition: return sorted(node, *in[0]);
+    case Op::argmax:
+    case Op::argmin: return arg_extreme(node, *in[0]);
     case Op::cumulative: return cumulative(node, *in[0]);
     case Op::arange: return arange(node);
     default:
-      throw RuntimeError("[reference] '" + std::string(op_info(node->op).name) + "' has no formula.");
+      throw RuntimeError("[reference] '" + std::string(op_info(node->op).name) +
+                         "' has no formula.");
   }
 }
 

@@ -13,7 +13,8 @@ namespace lazuli::reference {
 
 using Complex = std::complex<double>;
 
-// Integers and booleans lie in `whole` (uint64 by its bits), floats in `real`, complex in `complex`.
+// Integers and booleans lie in `whole` (uint64 by its bits), floats in `real`, complex in
+// `complex`.
 struct Tensor {
   Shape shape;
   Dtype dtype = float32;

@@ -100,11 +100,14 @@ class Compiler {
     return result;
   }
 
-  Instruction& emit(void (*stage)(), uint16_t a = 0, uint16_t b = 0, uint16_t out = 0) {
-    program_->instructions.push_back({stage, nullptr, a, b, 0, out});
+  Instruction& emit(void (*stage)(), uint16_t a = nowhere, uint16_t b = nowhere,
+                    uint16_t out = nowhere) {
+    program_->instructions.push_back({stage, nullptr, a, b, nowhere, out});
     return program_->instructions.back();
   }
-  void emit_tile(Tile tile, uint16_t out, uint16_t a, uint16_t b = 0, uint16_t c = 0) {
+  // Unused inputs repeat the first one: a tile is given three addresses that exist.
+  void emit_tile(Tile tile, uint16_t out, uint16_t a) { emit_tile(tile, out, a, a, a); }
+  void emit_tile(Tile tile, uint16_t out, uint16_t a, uint16_t b, uint16_t c) {
     program_->instructions.push_back({table_.tile, tile, a, b, c, out});
     program_->cost += 1;
     accumulator_ = nowhere;
@@ -166,7 +169,7 @@ class Compiler {
     if (memory_[v] != nowhere) return memory_[v];
     if (accumulator_ == v) {
       memory_[v] = home_for(v);
-      emit(table_.store_f32, 0, 0, memory_[v]);
+      emit(table_.store_f32, nowhere, nowhere, memory_[v]);
       return memory_[v];
     }
     // A half operand: widened into scratch, which leaves the accumulator alone.
@@ -207,7 +210,7 @@ class Compiler {
       emit(dtype == Dtype::Val::float32   ? table_.store_f32
            : dtype == Dtype::Val::float16 ? table_.store_f16
                                           : table_.store_bf16,
-           0, 0, slot);
+           nowhere, nowhere, slot);
     } else {
       emit_tile(elementwise_tile(Op::copy, dtype, dtype), slot, memory_[v]);
     }
@@ -257,7 +260,7 @@ class Compiler {
     if (x.input_count == 1) {
       into_accumulator(x.inputs[0]);
       uint16_t out = boolean_home(v);
-      emit(table_.test[op], 0, 0, out);
+      emit(table_.test[op], nowhere, nowhere, out);
     } else {
       uint16_t other = second_operand(x);
       into_accumulator(x.inputs[0]);
@@ -306,8 +309,8 @@ class Compiler {
 
   void tile(uint16_t v) {
     const FusedValue& x = value(v);
-    uint16_t in[3] = {0, 0, 0};
-    for (int k = 0; k < x.input_count; ++k) in[k] = in_memory(x.inputs[k]);
+    uint16_t in[3];
+    for (int k = 0; k < 3; ++k) in[k] = k < x.input_count ? in_memory(x.inputs[k]) : in[0];
     Dtype::Val source = widened(value(x.inputs[x.op == Op::select ? 1 : 0]).dtype);
     Dtype::Val target = widened(x.dtype);
     Tile loop = elementwise_tile(x.op, source, target);
@@ -321,7 +324,7 @@ class Compiler {
     if (is_half(x.dtype)) {
       emit(table_.load_f32, memory_[v]);
       emit(x.dtype == Dtype::Val::float16 ? table_.round_f16 : table_.round_bf16);
-      emit(table_.store_f32, 0, 0, memory_[v]);
+      emit(table_.store_f32, nowhere, nowhere, memory_[v]);
       accumulator_ = v;
     }
     if (x.output) keep_output(v);
@@ -344,7 +347,7 @@ class Compiler {
            : prod ? table_.reduce_prod
            : max  ? table_.reduce_max
                   : table_.reduce_min,
-           0, 0, state);
+           nowhere, nowhere, state);
       reducer = sum    ? &table_.float_sum
                 : prod ? &table_.float_prod
                 : max  ? &table_.float_max

@@ -240,9 +240,10 @@ Scalar<T> log1p(Scalar<T> a) {
 template <class T>
 Scalar<T> logaddexp(Scalar<T> a, Scalar<T> b) {
   if constexpr (is_complex<T>) {
-    bool swap = a.v.real() < b.v.real();
-    std::complex<double> high(swap ? b.v : a.v), low(swap ? a.v : b.v);
-    return Complex(high + std::log(1.0 + std::exp(low - high)));
+    // Shifted by a real number, so that the logarithm stays on its principal branch.
+    double shift = std::fmax(a.v.real(), b.v.real());
+    std::complex<double> x(a.v), y(b.v);
+    return Complex(std::log(std::exp(x - shift) + std::exp(y - shift)) + shift);
   } else {
     if (std::isnan(a.v) || std::isnan(b.v)) return a.v + b.v;
     T high = std::fmax(a.v, b.v), low = std::fmin(a.v, b.v);

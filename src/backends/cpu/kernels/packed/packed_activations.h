@@ -8,29 +8,33 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "backends/cpu/kernels/packed_scratch.h"
+#include "backends/cpu/kernels/packed/packed_scratch.h"
 #include "lazuli/dtype.h"
 
-namespace lazuli::cpu {
+namespace lazuli::cpu::packed {
 
-inline constexpr int activation_run = 32;   // elements under one scale
+inline constexpr int activation_run = 32;  // elements under one scale
 inline constexpr int activation_pad = 256;  // rows are padded with zeros to a multiple of it
 inline constexpr int activation_level_max = 16256;
+
+// How the split planes order four runs: their first and their last halves, or their even and their
+// odd elements.
+enum class SplitOrder : uint8_t { halves, parity };
 
 // Rows as they are, for products with few of them.
 struct Activations {
   int64_t rows = 0;
   int64_t stride = 0;  // elements of a row, padding included
 
-  int16_t* levels = nullptr;     // [rows, stride]
-  int8_t* high = nullptr;        // [rows, stride]
-  int8_t* low = nullptr;         // [rows, stride]
-  int8_t* high_split = nullptr;  // [rows, stride / 128, 2, 4, 16]: the first halves of four runs,
-  int8_t* low_split = nullptr;   // then their second halves
-  float* scales = nullptr;       // [rows, stride / 32]
-  float* sums32 = nullptr;       // [rows, stride / 32]: scale * sum of the run's levels
-  float* sums16 = nullptr;       // [rows, stride / 16]: the same of each half of a run
-  uint8_t* finite = nullptr;     // [rows]: 0 if x holds a NaN or an infinity: its levels are void
+  int16_t* levels = nullptr;  // [rows, stride]
+  int8_t* high = nullptr;  // [rows, stride]
+  int8_t* low = nullptr;  // [rows, stride]
+  int8_t* high_split = nullptr;  // [rows, stride / 128, 2, 4, 16]: one half of each of four runs,
+  int8_t* low_split = nullptr;  // then the other halves
+  float* scales = nullptr;  // [rows, stride / 32]
+  float* sums32 = nullptr;  // [rows, stride / 32]: scale * sum of the run's levels
+  float* sums16 = nullptr;  // [rows, stride / 16]: the same of each half of a run
+  uint8_t* finite = nullptr;  // [rows]: 0 if x holds a NaN or an infinity: its levels are void
 
   int64_t runs() const { return stride / activation_run; }
 };
@@ -39,20 +43,20 @@ struct Activations {
 void place_activations(int64_t m, int64_t k, Scratch& scratch, Activations& a);
 
 // Fills `a` from x (float32, bfloat16 or float16, row_stride in elements).
-void fill_activations(const void* x, Dtype x_dtype, int64_t row_stride, int64_t k,
+void fill_activations(const void* x, Dtype x_dtype, int64_t row_stride, int64_t k, SplitOrder order,
                       const Activations& a);
 
-// Rows in tiles of `tile`, interleaved, in the order in which a tile product reads them. Rows behind
-// the last are zeros.
+// Rows in tiles of `tile`, interleaved, in the order in which a tile product reads them. Rows
+// behind the last are zeros.
 struct ActivationTiles {
   int64_t rows = 0;
-  int64_t tile = 0;    // rows of a tile, a multiple of 4
+  int64_t tile = 0;  // rows of a tile, a multiple of 4
   int64_t stride = 0;  // elements of a row, padded to a multiple of 32
 
   int16_t* levels = nullptr;  // [tiles, stride / 2, tile, 2]
-  float* scales = nullptr;    // [tiles, stride / 32, tile]
-  float* sums32 = nullptr;    // [tiles, stride / 32, tile]
-  float* sums16 = nullptr;    // [tiles, stride / 16, tile]
+  float* scales = nullptr;  // [tiles, stride / 32, tile]
+  float* sums32 = nullptr;  // [tiles, stride / 32, tile]
+  float* sums16 = nullptr;  // [tiles, stride / 16, tile]
   uint8_t* finite = nullptr;  // [tiles, tile], as in Activations
 
   int64_t tiles() const { return (rows + tile - 1) / tile; }
@@ -65,4 +69,4 @@ void place_tiles(int64_t m, int64_t k, int64_t tile, Scratch& scratch, Activatio
 void fill_tile(const void* x, Dtype x_dtype, int64_t row_stride, int64_t k, int64_t index,
                const ActivationTiles& tiles);
 
-}  // namespace lazuli::cpu
+}  // namespace lazuli::cpu::packed

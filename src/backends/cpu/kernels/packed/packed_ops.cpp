@@ -1,14 +1,10 @@
 // The ops of packed weights, on the packed kernels.
-#include "backends/cpu/kernels/packed_dequantize.h"
-#include "backends/cpu/kernels/packed_matmul.h"
+#include "backends/cpu/kernels/packed/packed_dequantize.h"
+#include "backends/cpu/kernels/packed/packed_matmul.h"
 #include "compiler/backend.h"
 
 namespace lazuli {
 namespace {
-
-Dtype dtype_of(Dtype::Val val) {
-  return val == Dtype::Val::float32 ? float32 : val == Dtype::Val::float16 ? float16 : bfloat16;
-}
 
 PackedFormat format_of(const KernelCall& call) {
   return static_cast<PackedFormat>(call.node->params[0]);

@@ -1,14 +1,15 @@
 // Checks, converts x, and shares pieces of the products out to the pool.
-#include "backends/cpu/kernels/packed_matmul.h"
+#include "backends/cpu/kernels/packed/packed_matmul.h"
 
 #include <algorithm>
 #include <cstring>
 #include <string>
 #include <vector>
 
-#include "backends/cpu/kernels/packed_activations.h"
-#include "backends/cpu/kernels/packed_panels.h"
-#include "backends/cpu/kernels/packed_rows.h"
+#include "backends/cpu/kernels/packed/packed_activations.h"
+#include "backends/cpu/kernels/packed/packed_panels.h"
+#include "backends/cpu/kernels/packed/packed_rows.h"
+#include "backends/cpu/kernels/packed/packed_schedule.h"
 #include "base/thread_pool.h"
 #include "lazuli/error.h"
 
@@ -16,14 +17,10 @@ namespace lazuli::cpu {
 
 namespace {
 
-constexpr int64_t task_bytes = 1 << 16;        // of w: a few microseconds of reading
-constexpr int64_t task_rows_max = 512;         // of x
-constexpr int64_t task_x_bytes_max = 1 << 20;  // of x's levels, which stay in L2 from task to task
-constexpr int64_t row_product_rows_max = 4;
-
-bool is_packed_float(Dtype dtype) {
-  return dtype == float32 || dtype == bfloat16 || dtype == float16;
-}
+using packed::Activations;
+using packed::ActivationTiles;
+using packed::is_packed_float;
+using packed::Scratch;
 
 std::string shape(const PackedMatmul& p) {
   return "x [" + std::to_string(p.m) + ", " + std::to_string(p.k) + "] with " +
@@ -44,9 +41,9 @@ void check(const PackedMatmul& p) {
   require(is_packed_float(p.x_dtype), p,
           std::string("x must be float32, bfloat16 or float16, not ") + dtype_name(p.x_dtype) +
               "; convert it with astype");
-  require(is_packed_float(p.out_dtype), p,
-          std::string("the result is float32, bfloat16 or float16, not ") +
-              dtype_name(p.out_dtype));
+  require(
+      is_packed_float(p.out_dtype), p,
+      std::string("the result is float32, bfloat16 or float16, not ") + dtype_name(p.out_dtype));
   require(p.m <= 1 || p.out_row_stride >= p.n, p,
           "the result's rows overlap: their stride is " + std::to_string(p.out_row_stride));
 }
@@ -73,69 +70,56 @@ struct Task {
 
 void run_tasks(const std::vector<Task>& tasks, const auto& run) {
   const Task* all = tasks.data();
-  ThreadPool::instance().run(static_cast<int64_t>(tasks.size()),
-                             [&](int64_t i) { run(all[i]); });
+  ThreadPool::instance().run(static_cast<int64_t>(tasks.size()), [&](int64_t i) { run(all[i]); });
 }
 
 // Few rows: all of x meets each row of w as it is read.
 void run_rows(std::span<const PackedMatmul> products, Scratch& scratch, std::vector<Task>& tasks) {
   const PackedMatmul& p = products.front();
   Activations x;
-  place_activations(p.m, p.k, scratch, x);
-  fill_activations(p.x, p.x_dtype, p.x_row_stride, p.k, x);
+  packed::place_activations(p.m, p.k, scratch, x);
+  packed::fill_activations(p.x, p.x_dtype, p.x_row_stride, p.k, packed::SplitOrder::halves, x);
+  int64_t bytes = 0;
   for (const PackedMatmul& product : products) {
-    int64_t row_bytes = packed_row_bytes(product.format, p.k);
-    int64_t rows = std::max<int64_t>(4, task_bytes / row_bytes / 4 * 4);
+    bytes += product.n * packed_row_bytes(product.format, p.k);
+  }
+  for (const PackedMatmul& product : products) {
+    int64_t rows = packed::rows_per_task(bytes, packed_row_bytes(product.format, p.k));
     for (int64_t first = 0; first < product.n; first += rows) {
       tasks.push_back({&product, first, std::min(first + rows, product.n), 0, 0});
     }
   }
   run_tasks(tasks, [&](const Task& task) {
-    packed_rows(*task.product, x, task.first, task.last);
+    packed::packed_rows(*task.product, x, task.first, task.last);
     for (int64_t row = 0; row < x.rows; ++row) {
-      if (!x.finite[row]) packed_float_row(*task.product, row, task.first, task.last);
+      if (!x.finite[row]) packed::packed_float_row(*task.product, row, task.first, task.last);
     }
   });
-}
-
-// Tiles for one task: as many as leave each thread a few tasks, within the cache.
-int64_t tiles_per_task(std::span<const PackedMatmul> products, const ActivationTiles& x,
-                       int64_t columns) {
-  int64_t panels = 0;
-  for (const PackedMatmul& product : products) panels += (product.n + columns - 1) / columns;
-  int64_t wanted = 4 * ThreadPool::instance().threads();
-  int64_t pieces = std::max<int64_t>(1, wanted / std::max<int64_t>(1, panels));
-  int64_t rows = std::min(task_rows_max, task_x_bytes_max / (2 * x.stride));
-  int64_t most = std::max<int64_t>(1, rows / x.tile);
-  return std::clamp<int64_t>((x.tiles() + pieces - 1) / pieces, 1, most);
 }
 
 // Many rows: panels of w are unpacked once for the tiles of a task.
 void run_panels(std::span<const PackedMatmul> products, Scratch& scratch,
                 std::vector<Task>& tasks) {
   const PackedMatmul& p = products.front();
-  const PanelShape shape = panel_shape();
-  int64_t tiles = (p.m + shape.tile_rows - 1) / shape.tile_rows;
-  int64_t tile = ((p.m + tiles - 1) / tiles + 3) / 4 * 4;
-  ActivationTiles x;
-  place_tiles(p.m, p.k, tile, scratch, x);
-  ThreadPool::instance().run(x.tiles(), [&](int64_t index) {
-    fill_tile(p.x, p.x_dtype, p.x_row_stride, p.k, index, x);
-  });
-  int64_t per_task = tiles_per_task(products, x, shape.columns);
+  const ActivationTiles x =
+      packed::convert_tiles(p.x, p.x_dtype, p.x_row_stride, p.m, p.k, scratch);
+  const int64_t columns = packed::panel_shape().columns;
+  int64_t panels = 0;
+  for (const PackedMatmul& product : products) panels += (product.n + columns - 1) / columns;
+  int64_t per_task = packed::tiles_per_task(panels, x);
   for (const PackedMatmul& product : products) {
     for (int64_t at = 0; at < x.tiles(); at += per_task) {
-      for (int64_t first = 0; first < product.n; first += shape.columns) {
-        tasks.push_back({&product, first, std::min(first + shape.columns, product.n), at,
+      for (int64_t first = 0; first < product.n; first += columns) {
+        tasks.push_back({&product, first, std::min(first + columns, product.n), at,
                          std::min(at + per_task, x.tiles())});
       }
     }
   }
   run_tasks(tasks, [&](const Task& task) {
-    packed_panel(*task.product, x, task.tile_first, task.tile_last, task.first);
+    packed::packed_panel(*task.product, x, task.tile_first, task.tile_last, task.first);
     int64_t end = std::min(task.tile_last * x.tile, p.m);
     for (int64_t row = task.tile_first * x.tile; row < end; ++row) {
-      if (!x.finite[row]) packed_float_row(*task.product, row, task.first, task.last);
+      if (!x.finite[row]) packed::packed_float_row(*task.product, row, task.first, task.last);
     }
   });
 }
@@ -157,7 +141,7 @@ void packed_matmul_many(std::span<const PackedMatmul> products) {
   thread_local Scratch scratch;
   thread_local std::vector<Task> tasks;
   tasks.clear();
-  if (products.front().m <= row_product_rows_max) {
+  if (products.front().m <= packed::row_product_rows_max) {
     run_rows(products, scratch, tasks);
   } else {
     run_panels(products, scratch, tasks);

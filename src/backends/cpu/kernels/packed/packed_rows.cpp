@@ -4,30 +4,30 @@
 // are multiplied with x's 16-bit levels into int32 lanes, which scale * x's scale turns into float
 // sums; biases meet the ready sums of x.
 // Floor: the bytes of w.
-#include "backends/cpu/kernels/packed_rows.h"
+#include "backends/cpu/kernels/packed/packed_rows.h"
 
 #include <vector>
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "backends/cpu/kernels/packed_rows.cpp"
+#define HWY_TARGET_INCLUDE "backends/cpu/kernels/packed/packed_rows.cpp"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 
-#include "backends/cpu/kernels/packed_floats-inl.h"
-#include "backends/cpu/kernels/packed_formats-inl.h"
+#include "backends/cpu/kernels/packed/packed_floats-inl.h"
+#include "backends/cpu/kernels/packed/packed_formats-inl.h"
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL
-#include "backends/cpu/kernels/packed_rows_wide-inl.h"
+#include "backends/cpu/kernels/packed/packed_rows_wide-inl.h"
 #endif
 
 HWY_BEFORE_NAMESPACE();
-namespace lazuli::cpu {
+namespace lazuli::cpu::packed {
 namespace HWY_NAMESPACE {
 
 // A row of w, unpacked.
 struct LevelRow {
   int8_t* levels;  // [k]
-  float* scales;   // [k / group]
-  float* biases;   // [k / group]
+  float* scales;  // [k / group]
+  float* biases;  // [k / group]
 };
 
 template <class F>
@@ -67,6 +67,23 @@ HWY_INLINE float row_product(const LevelRow& w, const Activations& x, int64_t x_
   return sum;
 }
 
+// Columns [first, last) of `out` from [m, last - first] of sums.
+void store_rows(const PackedMatmul& p, int64_t first, int64_t last, const float* sums) {
+  const hn::CappedTag<float, 16> d;
+  const auto count = static_cast<size_t>(last - first);
+  with_float(p.out_dtype, [&](auto t) HWY_ATTR {
+    using T = decltype(t);
+    for (int64_t m = 0; m < p.m; ++m, sums += count) {
+      T* out = static_cast<T*>(p.out) + m * p.out_row_stride + first;
+      size_t i = 0;
+      for (; i + hn::Lanes(d) <= count; i += hn::Lanes(d)) {
+        store_floats(d, hn::LoadU(d, sums + i), out + i);
+      }
+      if (i < count) store_floats(d, hn::LoadN(d, sums + i, count - i), out + i, count - i);
+    }
+  });
+}
+
 template <class F>
 void portable_rows(const PackedMatmul& p, const Activations& x, int64_t first, int64_t last) {
   thread_local std::vector<int8_t> levels;
@@ -89,39 +106,49 @@ void portable_rows(const PackedMatmul& p, const Activations& x, int64_t first, i
 }
 
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL
-template <class F, class T, int M>
-void wide_rows_of(const PackedMatmul& p, const Activations& x, int64_t first, int64_t last) {
-  const int64_t row_bytes = p.k / F::elements * F::bytes;
-  for (int64_t n = first; n < last; n += wide_rows) {
-    const int64_t left = HWY_MIN(last - n, int64_t{wide_rows});
-    const RowGroup group(reinterpret_cast<const uint8_t*>(p.w) + n * row_bytes, left, row_bytes);
-    float sums[M][wide_rows];
-    wide_group<F, M>(group, p.k, x, sums);
+// sums[m][n - first] = the products.
+template <class F, int M>
+void wide_sums(const PackedMatmul& p, const Activations& x, int64_t first, int64_t last,
+               float* sums) {
+  const int64_t row_bytes = p.k / F::elements * F::bytes, count = last - first;
+  const auto* w = reinterpret_cast<const uint8_t*>(p.w) + first * row_bytes;
+  RowGroup group(w, wide_rows, row_bytes, F::bytes);
+  for (int64_t n = 0; n < count; n += wide_rows, group.base += wide_rows * row_bytes) {
+    const int64_t left = HWY_MIN(count - n, int64_t{wide_rows});
+    if (left < wide_rows) group = RowGroup(group.base, left, row_bytes, F::bytes);
+    float four[M][wide_rows];
+    wide_group<F, M>(group, p.k, x, four);
     for (int m = 0; m < M; ++m) {
-      T* out = static_cast<T*>(p.out) + m * p.out_row_stride + n;
-      for (int64_t r = 0; r < left; ++r) out[r] = T(sums[m][r]);
+      for (int64_t r = 0; r < left; ++r) sums[m * count + n + r] = four[m][r];
     }
   }
 }
 
 template <class F>
-void rows_of(const PackedMatmul& p, const Activations& x, int64_t first, int64_t last) {
-  if constexpr (!has_wide_rows<F>) {
-    portable_rows<F>(p, x, first, last);
-  } else {
-    // The gathers of scales address four rows with 32-bit offsets.
-    if (p.k >= (int64_t{1} << 28)) return portable_rows<F>(p, x, first, last);
-    with_float(p.out_dtype, [&](auto t) {
-      using T = decltype(t);
-      switch (p.m) {
-        case 1: return wide_rows_of<F, T, 1>(p, x, first, last);
-        case 2: return wide_rows_of<F, T, 2>(p, x, first, last);
-        case 3: return wide_rows_of<F, T, 3>(p, x, first, last);
-        case 4: return wide_rows_of<F, T, 4>(p, x, first, last);
-        default: return portable_rows<F>(p, x, first, last);
-      }
-    });
+void wide_sums_of(const PackedMatmul& p, const Activations& x, int64_t first, int64_t last,
+                  float* sums) {
+  switch (p.m) {
+    case 1: return wide_sums<F, 1>(p, x, first, last, sums);
+    case 2: return wide_sums<F, 2>(p, x, first, last, sums);
+    case 3: return wide_sums<F, 3>(p, x, first, last, sums);
+    default: return wide_sums<F, 4>(p, x, first, last, sums);
   }
+}
+
+template <class F>
+void rows_of(const PackedMatmul& p, const Activations& x, int64_t first, int64_t last) {
+  // The gathers of scales address four rows with 32-bit offsets.
+  constexpr int64_t k_max = int64_t{1} << 28;
+  if constexpr (has_wide_rows<F>) {
+    if (p.m <= wide_x_rows && p.k <= k_max) {
+      thread_local std::vector<float> sums;
+      const auto size = static_cast<size_t>(p.m * (last - first));
+      if (sums.size() < size) sums.resize(size);
+      wide_sums_of<F>(p, x, first, last, sums.data());
+      return store_rows(p, first, last, sums.data());
+    }
+  }
+  portable_rows<F>(p, x, first, last);
 }
 #else
 template <class F>
@@ -168,11 +195,11 @@ void float_row(const PackedMatmul& p, int64_t m, int64_t first, int64_t last) {
 }
 
 }  // namespace HWY_NAMESPACE
-}  // namespace lazuli::cpu
+}  // namespace lazuli::cpu::packed
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace lazuli::cpu {
+namespace lazuli::cpu::packed {
 
 HWY_EXPORT(rows);
 HWY_EXPORT(float_row);
@@ -185,5 +212,5 @@ void packed_float_row(const PackedMatmul& product, int64_t row, int64_t first, i
   HWY_DYNAMIC_DISPATCH(float_row)(product, row, first, last);
 }
 
-}  // namespace lazuli::cpu
+}  // namespace lazuli::cpu::packed
 #endif  // HWY_ONCE

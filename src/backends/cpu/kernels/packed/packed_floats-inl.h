@@ -11,7 +11,7 @@
 #include "lazuli/dtype.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace lazuli::cpu {
+namespace lazuli::cpu::packed {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
@@ -83,7 +83,7 @@ HWY_INLINE void with_float(Dtype dtype, const Call& call) {
 }
 
 }  // namespace HWY_NAMESPACE
-}  // namespace lazuli::cpu
+}  // namespace lazuli::cpu::packed
 HWY_AFTER_NAMESPACE();
 
 #endif  // LAZULI_PACKED_FLOATS_INL_H_

@@ -1,10 +1,10 @@
 // The part of packed_matmul for many rows of x: w is unpacked in panels that serve all of them.
 #pragma once
 
-#include "backends/cpu/kernels/packed_activations.h"
-#include "backends/cpu/kernels/packed_matmul.h"
+#include "backends/cpu/kernels/packed/packed_activations.h"
+#include "backends/cpu/kernels/packed/packed_matmul.h"
 
-namespace lazuli::cpu {
+namespace lazuli::cpu::packed {
 
 // Rows of w in a panel, and the most rows of x in a tile, of the chosen SIMD target. Tiles have a
 // multiple of four rows.
@@ -19,4 +19,4 @@ PanelShape panel_shape();
 void packed_panel(const PackedMatmul& product, const ActivationTiles& x, int64_t tile_first,
                   int64_t tile_last, int64_t first);
 
-}  // namespace lazuli::cpu
+}  // namespace lazuli::cpu::packed

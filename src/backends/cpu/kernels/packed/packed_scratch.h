@@ -7,7 +7,7 @@
 #include <memory>
 #include <new>
 
-namespace lazuli::cpu {
+namespace lazuli::cpu::packed {
 
 class Scratch {
  public:
@@ -45,4 +45,4 @@ class Scratch {
   size_t used_ = 0;
 };
 
-}  // namespace lazuli::cpu
+}  // namespace lazuli::cpu::packed

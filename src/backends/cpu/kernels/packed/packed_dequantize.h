@@ -24,7 +24,7 @@ struct PackedGather {
   int64_t rows;
   int64_t columns;
   const void* indices;  // [count]; negative ones count from the end
-  Dtype index_dtype;    // int32, uint32 or int64
+  Dtype index_dtype;  // int32, uint32 or int64
   int64_t count;
   void* out;  // [count, columns] without gaps
   Dtype out_dtype;

@@ -19,14 +19,14 @@
 namespace lazuli::cpu {
 
 struct PackedMatmul {
-  const void* x;         // [m, k], rows x_row_stride elements apart
-  Dtype x_dtype;         // float32, bfloat16 or float16
+  const void* x;  // [m, k], rows x_row_stride elements apart
+  Dtype x_dtype;  // float32, bfloat16 or float16
   int64_t x_row_stride;  // elements
-  int64_t m, n, k;       // any m, n >= 0; k a multiple of the format's block
-  const std::byte* w;    // [n, k], packed row by row without gaps
+  int64_t m, n, k;  // any m, n >= 0; k a multiple of the format's block
+  const std::byte* w;  // [n, k], packed row by row without gaps
   PackedFormat format;
-  void* out;               // [m, n], rows out_row_stride elements apart
-  Dtype out_dtype;         // float32, bfloat16 or float16
+  void* out;  // [m, n], rows out_row_stride elements apart
+  Dtype out_dtype;  // float32, bfloat16 or float16
   int64_t out_row_stride;  // elements
 };
 

@@ -2,7 +2,7 @@
 // scale * level + bias, widened from int8, in vectors of floats.
 //
 // Floor: the bytes read and written (0.6 to 1.1 read, 2 or 4 written per element).
-#include "backends/cpu/kernels/packed_dequantize.h"
+#include "backends/cpu/kernels/packed/packed_dequantize.h"
 
 #include <algorithm>
 #include <string>
@@ -11,15 +11,15 @@
 #include "lazuli/error.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "backends/cpu/kernels/packed_dequantize.cpp"
+#define HWY_TARGET_INCLUDE "backends/cpu/kernels/packed/packed_dequantize.cpp"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 
-#include "backends/cpu/kernels/packed_floats-inl.h"
-#include "backends/cpu/kernels/packed_formats-inl.h"
+#include "backends/cpu/kernels/packed/packed_floats-inl.h"
+#include "backends/cpu/kernels/packed/packed_formats-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace lazuli::cpu {
+namespace lazuli::cpu::packed {
 namespace HWY_NAMESPACE {
 
 template <class F, class T>
@@ -56,13 +56,20 @@ void dequantize_blocks(PackedFormat format, const uint8_t* blocks, int64_t count
 }
 
 }  // namespace HWY_NAMESPACE
-}  // namespace lazuli::cpu
+}  // namespace lazuli::cpu::packed
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace lazuli::cpu {
 
+namespace packed {
+
 HWY_EXPORT(dequantize_blocks);
+
+// The function for this machine.
+auto best_dequantize_blocks() { return HWY_DYNAMIC_POINTER(dequantize_blocks); }
+
+}  // namespace packed
 
 namespace {
 
@@ -104,7 +111,7 @@ void packed_dequantize(PackedFormat format, const std::byte* blocks, int64_t ele
   const PackedFormatInfo& info = packed_format_info(format);
   int64_t count = packed_row_bytes(format, elements) / info.block_bytes;
   int64_t per_task = elements_per_task / info.block_elements;
-  auto run = HWY_DYNAMIC_POINTER(dequantize_blocks);
+  auto run = packed::best_dequantize_blocks();
   ThreadPool::instance().run((count + per_task - 1) / per_task, [&](int64_t task) {
     int64_t first = task * per_task;
     run(format, reinterpret_cast<const uint8_t*>(blocks) + first * info.block_bytes,
@@ -119,7 +126,7 @@ void packed_gather(const PackedGather& g) {
   require_indices(g);
   int64_t blocks = row_bytes / packed_format_info(g.format).block_bytes;
   int64_t per_task = std::max<int64_t>(1, elements_per_task / std::max<int64_t>(1, g.columns));
-  auto run = HWY_DYNAMIC_POINTER(dequantize_blocks);
+  auto run = packed::best_dequantize_blocks();
   ThreadPool::instance().run((g.count + per_task - 1) / per_task, [&](int64_t task) {
     int64_t end = std::min(g.count, (task + 1) * per_task);
     for (int64_t i = task * per_task; i < end; ++i) {

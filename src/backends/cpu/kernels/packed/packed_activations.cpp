@@ -1,27 +1,27 @@
 // Four runs of 32 at a time, so that their largest magnitudes and sums meet in one vector: the
 // largest gives the scale, then the levels are rounded, to nearest even, and spread to the layout
 // that the product reads.
-#include "backends/cpu/kernels/packed_activations.h"
+#include "backends/cpu/kernels/packed/packed_activations.h"
 
 #include <algorithm>
 #include <cstring>
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "backends/cpu/kernels/packed_activations.cpp"
+#define HWY_TARGET_INCLUDE "backends/cpu/kernels/packed/packed_activations.cpp"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 
-#include "backends/cpu/kernels/packed_floats-inl.h"
+#include "backends/cpu/kernels/packed/packed_floats-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace lazuli::cpu {
+namespace lazuli::cpu::packed {
 namespace HWY_NAMESPACE {
 
 constexpr int64_t runs_together = 4;
 
-// Four runs, converted. A run that is not finite has levels without meaning and a scale of 0.
+// What four runs have beside their levels. A run that is not finite has levels without meaning and
+// a scale of 0.
 struct Runs {
-  HWY_ALIGN int16_t levels[runs_together][activation_run];
   HWY_ALIGN float scales[runs_together];
   HWY_ALIGN float half_sums[2][runs_together];  // scale * sum of the first or last 16 levels
   HWY_ALIGN int32_t finite[runs_together];
@@ -45,8 +45,8 @@ HWY_INLINE hn::Vec<FourInts> combine_lanes(D d, V a, V b, V c, V e, const Combin
   return hn::ResizeBitCast(FourInts(), all);
 }
 
-// The bits of the largest magnitude among 32 elements, lane by lane. As integers, so that infinities
-// and NaNs count as largest.
+// The bits of the largest magnitude among 32 elements, lane by lane. As integers, so that
+// infinities and NaNs count as largest.
 template <class T>
 HWY_INLINE auto largest_lanes(const T* x) {
   const hn::CappedTag<float, 16> d;
@@ -67,10 +67,14 @@ struct HalfSums {
 template <class T>
 HWY_INLINE HalfSums round_run(const T* x, float inverse, int16_t* levels) {
   const hn::CappedTag<float, 16> d;
-  const hn::Rebind<int16_t, decltype(d)> d16;
+  const hn::RebindToUnsigned<decltype(d)> d32;
+  const hn::Rebind<uint16_t, decltype(d)> d16;
+  // Added to 1.5 * 2^23, a float leaves its nearest integer in the low bits of the sum.
+  const auto magic = hn::Set(d, 12582912.0f);
   for (size_t i = 0; i < activation_run; i += hn::Lanes(d)) {
-    const auto level = hn::NearestInt(hn::Mul(load_floats(d, x + i), hn::Set(d, inverse)));
-    hn::Store(hn::DemoteTo(d16, level), d16, levels + i);
+    const auto sum = hn::MulAdd(load_floats(d, x + i), hn::Set(d, inverse), magic);
+    hn::Store(hn::TruncateTo(d16, hn::BitCast(d32, sum)), d16,
+              reinterpret_cast<uint16_t*>(levels + i));
   }
   const HalfSums::D d_sum;
   const hn::Repartition<int16_t, HalfSums::D> d_half;
@@ -84,28 +88,29 @@ HWY_INLINE HalfSums round_run(const T* x, float inverse, int16_t* levels) {
   return sums;
 }
 
+// Levels go to [4, 32] at `levels`.
 template <class T>
-HWY_INLINE void convert_runs(const T* const (&x)[runs_together], Runs& runs) {
+HWY_INLINE void convert_runs(const T* const (&x)[runs_together], int16_t* levels, Runs& runs) {
   const Four d;
   const FourInts d32;
   const hn::CappedTag<int32_t, 16> d_wide;
-  const auto bits = combine_lanes(d_wide, largest_lanes(x[0]), largest_lanes(x[1]),
-                                  largest_lanes(x[2]), largest_lanes(x[3]),
-                                  [](auto a, auto b) HWY_ATTR { return hn::Max(a, b); });
+  const auto bits =
+      combine_lanes(d_wide, largest_lanes(x[0]), largest_lanes(x[1]), largest_lanes(x[2]),
+                    largest_lanes(x[3]), [](auto a, auto b) HWY_ATTR { return hn::Max(a, b); });
   const auto largest = hn::BitCast(d, bits);
   const auto infinity = hn::Set(d32, 0x7f800000);
   hn::Store(hn::VecFromMask(d32, hn::Lt(bits, infinity)), d32, runs.finite);
-  const auto counts = hn::And(hn::Ge(largest, hn::Set(d, 0x1p-100f)),
-                              hn::RebindMask(d, hn::Lt(bits, infinity)));
+  const auto counts =
+      hn::And(hn::Ge(largest, hn::Set(d, 0x1p-100f)), hn::RebindMask(d, hn::Lt(bits, infinity)));
   const auto scales =
       hn::IfThenElseZero(counts, hn::Mul(largest, hn::Set(d, 1.0f / activation_level_max)));
   HWY_ALIGN float inverse[runs_together];
   hn::Store(hn::IfThenElseZero(counts, hn::Div(hn::Set(d, activation_level_max), largest)), d,
             inverse);
-  const HalfSums a = round_run(x[0], inverse[0], runs.levels[0]);
-  const HalfSums b = round_run(x[1], inverse[1], runs.levels[1]);
-  const HalfSums c = round_run(x[2], inverse[2], runs.levels[2]);
-  const HalfSums e = round_run(x[3], inverse[3], runs.levels[3]);
+  const HalfSums a = round_run(x[0], inverse[0], levels);
+  const HalfSums b = round_run(x[1], inverse[1], levels + 32);
+  const HalfSums c = round_run(x[2], inverse[2], levels + 64);
+  const HalfSums e = round_run(x[3], inverse[3], levels + 96);
   const auto add = [](auto v, auto w) HWY_ATTR { return hn::Add(v, w); };
   const HalfSums::D d_sum;
   const auto first = combine_lanes(d_sum, a.first, b.first, c.first, e.first, add);
@@ -127,17 +132,32 @@ HWY_INLINE void split_levels(const int16_t* levels, int8_t* high, int8_t* low) {
   }
 }
 
-// Runs 4 * index to 4 * index + 3 of a row.
-HWY_INLINE void place_runs(const Runs& runs, int64_t row, int64_t index, const Activations& a) {
+// The even elements of a run to out, the odd ones to out + 64.
+HWY_INLINE void split_parity(const int8_t* run, int8_t* out) {
+  const hn::FixedTag<int8_t, 16> d;
+  const auto first = hn::LoadU(d, run), last = hn::LoadU(d, run + 16);
+  hn::StoreU(hn::ConcatEven(d, last, first), d, out);
+  hn::StoreU(hn::ConcatOdd(d, last, first), d, out + 64);
+}
+
+// Planes, scales and sums of the runs 4 * index to 4 * index + 3 of a row.
+HWY_INLINE void place_runs(const Runs& runs, int64_t row, int64_t index, SplitOrder order,
+                           const Activations& a) {
   const int64_t at = row * a.stride + index * runs_together * activation_run;
   const int64_t run = row * a.runs() + index * runs_together;
-  std::memcpy(a.levels + at, runs.levels, sizeof runs.levels);
   for (int64_t j = 0; j < runs_together; ++j) {
     for (int64_t half = 0; half < 2; ++half) {
       const int64_t place = at + j * activation_run + half * 16, split = at + half * 64 + j * 16;
-      split_levels(runs.levels[j] + half * 16, a.high + place, a.low + place);
-      std::memcpy(a.high_split + split, a.high + place, 16);
-      std::memcpy(a.low_split + split, a.low + place, 16);
+      split_levels(a.levels + place, a.high + place, a.low + place);
+      if (order == SplitOrder::halves) {
+        std::memcpy(a.high_split + split, a.high + place, 16);
+        std::memcpy(a.low_split + split, a.low + place, 16);
+      }
+    }
+    if (order == SplitOrder::parity) {
+      const int64_t run_at = at + j * activation_run, split = at + j * 16;
+      split_parity(a.high + run_at, a.high_split + split);
+      split_parity(a.low + run_at, a.low_split + split);
     }
   }
   const Four d;
@@ -148,7 +168,7 @@ HWY_INLINE void place_runs(const Runs& runs, int64_t row, int64_t index, const A
 }
 
 template <class T>
-void fill_row(const T* x, int64_t k, int64_t row, const Activations& a) {
+void fill_row(const T* x, int64_t k, int64_t row, SplitOrder order, const Activations& a) {
   constexpr int64_t step = runs_together * activation_run;
   const FourInts d32;
   auto finite = hn::Set(d32, -1);
@@ -160,32 +180,34 @@ void fill_row(const T* x, int64_t k, int64_t row, const Activations& a) {
       if (at < k) std::memcpy(rest, from, static_cast<size_t>(k - at) * sizeof(T));
       from = rest;
     }
-    convert_runs<T>({from, from + 32, from + 64, from + 96}, runs);
+    convert_runs<T>({from, from + 32, from + 64, from + 96}, a.levels + row * a.stride + at, runs);
     finite = hn::And(finite, hn::Load(d32, runs.finite));
-    place_runs(runs, row, at / step, a);
+    place_runs(runs, row, at / step, order, a);
   }
   a.finite[row] = hn::AllTrue(d32, hn::Ne(finite, hn::Zero(d32)));
 }
 
-void fill_rows(const void* x, Dtype x_dtype, int64_t row_stride, int64_t k, const Activations& a) {
+void fill_rows(const void* x, Dtype x_dtype, int64_t row_stride, int64_t k, SplitOrder order,
+               const Activations& a) {
   with_float(x_dtype, [&](auto t) HWY_ATTR {
     using T = decltype(t);
     for (int64_t row = 0; row < a.rows; ++row) {
-      fill_row(static_cast<const T*>(x) + row * row_stride, k, row, a);
+      fill_row(static_cast<const T*>(x) + row * row_stride, k, row, order, a);
     }
   });
 }
 
 // Levels of one run of four rows, to [pair, four rows of `tile`, 2].
-HWY_INLINE void interleave_runs(const Runs& runs, int64_t tile, int16_t* levels) {
+HWY_INLINE void interleave_runs(const int16_t (&rows)[4][activation_run], int64_t tile,
+                                int16_t* levels) {
   const hn::FixedTag<int16_t, 8> d16;
   const hn::FixedTag<int32_t, 4> d;
   const hn::FixedTag<int64_t, 2> d64;
   for (int pair = 0; pair < activation_run / 2; pair += 4) {
-    const auto a = hn::BitCast(d, hn::Load(d16, runs.levels[0] + 2 * pair));
-    const auto b = hn::BitCast(d, hn::Load(d16, runs.levels[1] + 2 * pair));
-    const auto c = hn::BitCast(d, hn::Load(d16, runs.levels[2] + 2 * pair));
-    const auto e = hn::BitCast(d, hn::Load(d16, runs.levels[3] + 2 * pair));
+    const auto a = hn::BitCast(d, hn::Load(d16, rows[0] + 2 * pair));
+    const auto b = hn::BitCast(d, hn::Load(d16, rows[1] + 2 * pair));
+    const auto c = hn::BitCast(d, hn::Load(d16, rows[2] + 2 * pair));
+    const auto e = hn::BitCast(d, hn::Load(d16, rows[3] + 2 * pair));
     const auto ab0 = hn::BitCast(d64, hn::InterleaveLower(d, a, b));
     const auto ab1 = hn::BitCast(d64, hn::InterleaveUpper(d, a, b));
     const auto ce0 = hn::BitCast(d64, hn::InterleaveLower(d, c, e));
@@ -201,17 +223,19 @@ HWY_INLINE void interleave_runs(const Runs& runs, int64_t tile, int16_t* levels)
 // Rows r..r + 3 of tile `index`; those from `rows` on are zeros.
 template <class T>
 void fill_four_rows(const T* x, int64_t row_stride, int64_t rows, int64_t k, int64_t index,
-                    int64_t r, const ActivationTiles& t) {
+                    int64_t r, const ActivationTiles& tiles) {
+  const ActivationTiles t = tiles;  // a copy, which the stores below cannot change
   const Four d;
   const FourInts d32;
   auto finite = hn::Set(d32, -1);
   const T zeros[activation_run] = {};
+  HWY_ALIGN int16_t levels[runs_together][activation_run];
   Runs runs;
   for (int64_t i = 0; i < k / activation_run; ++i) {
     const auto row = [&](int64_t j) HWY_ATTR {
       return j < rows ? x + j * row_stride + i * activation_run : zeros;
     };
-    convert_runs<T>({row(0), row(1), row(2), row(3)}, runs);
+    convert_runs<T>({row(0), row(1), row(2), row(3)}, levels[0], runs);
     finite = hn::And(finite, hn::Load(d32, runs.finite));
     const int64_t at = (index * t.runs() + i) * t.tile + r;
     const int64_t at16 = (index * t.runs() + i) * 2 * t.tile + r;
@@ -220,7 +244,7 @@ void fill_four_rows(const T* x, int64_t row_stride, int64_t rows, int64_t k, int
     hn::StoreU(hn::Add(first, last), d, t.sums32 + at);
     hn::StoreU(first, d, t.sums16 + at16);
     hn::StoreU(last, d, t.sums16 + at16 + t.tile);
-    interleave_runs(runs, t.tile,
+    interleave_runs(levels, t.tile,
                     t.levels + (index * t.stride + i * activation_run) * t.tile + 2 * r);
   }
   HWY_ALIGN int32_t flags[runs_together];
@@ -241,11 +265,11 @@ void fill_one_tile(const void* x, Dtype x_dtype, int64_t row_stride, int64_t k, 
 }
 
 }  // namespace HWY_NAMESPACE
-}  // namespace lazuli::cpu
+}  // namespace lazuli::cpu::packed
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace lazuli::cpu {
+namespace lazuli::cpu::packed {
 
 HWY_EXPORT(fill_rows);
 HWY_EXPORT(fill_one_tile);
@@ -268,9 +292,9 @@ void place_activations(int64_t m, int64_t k, Scratch& scratch, Activations& a) {
   a.finite = scratch.take<uint8_t>(m);
 }
 
-void fill_activations(const void* x, Dtype x_dtype, int64_t row_stride, int64_t k,
+void fill_activations(const void* x, Dtype x_dtype, int64_t row_stride, int64_t k, SplitOrder order,
                       const Activations& a) {
-  HWY_DYNAMIC_DISPATCH(fill_rows)(x, x_dtype, row_stride, k, a);
+  HWY_DYNAMIC_DISPATCH(fill_rows)(x, x_dtype, row_stride, k, order, a);
 }
 
 void place_tiles(int64_t m, int64_t k, int64_t tile, Scratch& scratch, ActivationTiles& t) {
@@ -292,5 +316,5 @@ void fill_tile(const void* x, Dtype x_dtype, int64_t row_stride, int64_t k, int6
   HWY_DYNAMIC_DISPATCH(fill_one_tile)(x, x_dtype, row_stride, k, index, tiles);
 }
 
-}  // namespace lazuli::cpu
+}  // namespace lazuli::cpu::packed
 #endif  // HWY_ONCE

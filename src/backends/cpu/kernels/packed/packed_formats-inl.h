@@ -23,7 +23,7 @@
 #include "lazuli/packed_format.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace lazuli::cpu {
+namespace lazuli::cpu::packed {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
@@ -299,7 +299,7 @@ HWY_INLINE void with_format(PackedFormat format, const Call& call) {
 }
 
 }  // namespace HWY_NAMESPACE
-}  // namespace lazuli::cpu
+}  // namespace lazuli::cpu::packed
 HWY_AFTER_NAMESPACE();
 
 #endif  // LAZULI_PACKED_FORMATS_INL_H_

@@ -15,25 +15,39 @@
 #define LAZULI_PACKED_ROWS_WIDE_INL_H_
 #endif
 
-#include "backends/cpu/kernels/packed_activations.h"
-#include "backends/cpu/kernels/packed_formats-inl.h"
+#include "backends/cpu/kernels/packed/packed_activations.h"
+#include "backends/cpu/kernels/packed/packed_formats-inl.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace lazuli::cpu {
+namespace lazuli::cpu::packed {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-constexpr int wide_rows = 4;
-constexpr int wide_prefetch = 2048;  // bytes ahead of the reads
+constexpr int wide_rows = 4;  // of w, together
+constexpr int wide_x_rows = 4;  // of x, at the most
+constexpr int64_t wide_prefetch = 4096;  // bytes to fetch ahead of the reads, at the least
 
-// Where four rows of w begin: a base and four offsets, equal ones where fewer rows are left.
+// Where four rows of w lie from a base on: all alike but for the last ones, where fewer than four
+// are left and the last stands in for the missing.
 struct RowGroup {
   const uint8_t* base;
   int64_t offset[wide_rows];
+  int64_t ahead;  // from a byte to one that is read soon: the same place in a later group
+  __m512i places;  // lane 4 r + b: where block b of row r begins, for blocks of 32
 
-  RowGroup(const uint8_t* first, int64_t left, int64_t row_bytes) : base(first) {
-    for (int64_t r = 0; r < wide_rows; ++r) offset[r] = (r < left ? r : left - 1) * row_bytes;
+  RowGroup(const uint8_t* first, int64_t rows, int64_t row_bytes, int block_bytes) : base(first) {
+    int32_t lanes[16];
+    for (int64_t r = 0; r < wide_rows; ++r) {
+      offset[r] = (r < rows ? r : rows - 1) * row_bytes;
+      for (int b = 0; b < 4; ++b) {
+        lanes[4 * r + b] = static_cast<int32_t>(offset[r]) + b * block_bytes;
+      }
+    }
+    places = _mm512_loadu_si512(lanes);
+    const int64_t group = wide_rows * row_bytes;
+    ahead = (wide_prefetch + group - 1) / group * group;
+    if (group > 4 * wide_prefetch) ahead = wide_prefetch / 2;
   }
 };
 
@@ -188,8 +202,7 @@ struct Wide<Q6_K> {
       tops = _mm512_srlv_epi64(tops, _mm512_set_epi64(2, 2, 2, 2, 0, 0, 0, 0));
     }
     // (nibbles & 15) | (tops & ~15), then the six bits that count.
-    const __m512i merged =
-        _mm512_ternarylogic_epi64(nibbles, tops, _mm512_set1_epi8(15), 0xe4);
+    const __m512i merged = _mm512_ternarylogic_epi64(nibbles, tops, _mm512_set1_epi8(15), 0xe4);
     return _mm512_and_si512(merged, _mm512_set1_epi8(0x3f));
   }
 };
@@ -232,9 +245,9 @@ HWY_INLINE void load_heads(const uint8_t* base, __m512i places, int64_t left, __
 
 // Word `word` of each head as a float16: lane 4 r + b.
 HWY_INLINE __m512 head_halves(const __m512i (&heads)[2], int word) {
-  const __m512i fourths = _mm512_set_epi16(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  //
-                                           60, 56, 52, 48, 44, 40, 36, 32, 28, 24, 20, 16, 12, 8,
-                                           4, 0);
+  const __m512i fourths =
+      _mm512_set_epi16(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  //
+                       60, 56, 52, 48, 44, 40, 36, 32, 28, 24, 20, 16, 12, 8, 4, 0);
   const __m512i places = _mm512_add_epi16(fourths, _mm512_set1_epi16(static_cast<int16_t>(word)));
   return _mm512_cvtph_ps(
       _mm512_castsi512_si256(_mm512_permutex2var_epi16(heads[0], places, heads[1])));
@@ -255,10 +268,10 @@ HWY_INLINE __m512i two_block_places(int row, int pair) {
 // Four blocks of 32 of each of four rows, of which `left` exist if Tail.
 template <class F, int M, bool Tail>
 HWY_INLINE void wide_blocks(const RowGroup& w, int64_t block, int64_t left, const Activations& x,
-                            __m512i places, WideSums<M>& sums, __m512 (&biases)[M]) {
+                            WideSums<M>& sums, __m512 (&biases)[M]) {
   const uint8_t* base = w.base + block * F::bytes;
   __m512i heads[2];
-  load_heads<Tail>(base, places, left, heads);
+  load_heads<Tail>(base, w.places, left, heads);
   const __m512 scale = head_halves(heads, F::scale_at / 2);
   const __m512 bias = F::biased ? head_halves(heads, F::bias_at / 2)
                                 : _mm512_mul_ps(scale, _mm512_set1_ps(-Wide<F>::offset));
@@ -275,8 +288,7 @@ HWY_INLINE void wide_blocks(const RowGroup& w, int64_t block, int64_t left, cons
   for (int r = 0; r < wide_rows; ++r) {
     blocks.first = base + w.offset[r];
     for (int line = 0; line < 4 * F::bytes; line += 64) {
-      _mm_prefetch(reinterpret_cast<const char*>(blocks.first + wide_prefetch + line),
-                   _MM_HINT_T0);
+      _mm_prefetch(reinterpret_cast<const char*>(blocks.first + w.ahead + line), _MM_HINT_T0);
     }
     if constexpr (std::is_same_v<F, Q8_0>) {
 #pragma GCC unroll 2
@@ -329,22 +341,16 @@ HWY_INLINE void wide_pairs_group(const RowGroup& w, int64_t k, const Activations
     biases[m] = _mm512_setzero_ps();
     for (int r = 0; r < wide_rows; ++r) sums.row[r][m] = _mm512_setzero_ps();
   }
-  alignas(64) int32_t lanes[16];
-  for (int i = 0; i < 16; ++i) {
-    lanes[i] = static_cast<int32_t>(w.offset[i / 4]) + i % 4 * F::bytes;
-  }
-  const __m512i places = _mm512_load_si512(lanes);
   const int64_t blocks = k / 32;
   int64_t block = 0;
   for (; block + 4 <= blocks; block += 4) {
-    wide_blocks<F, M, false>(w, block, 4, x, places, sums, biases);
+    wide_blocks<F, M, false>(w, block, 4, x, sums, biases);
   }
   if (block < blocks) {
-    wide_blocks<F, M, true>(w, block, blocks - block, x, places, sums, biases);
+    wide_blocks<F, M, true>(w, block, blocks - block, x, sums, biases);
   }
   for (int m = 0; m < M; ++m) {
-    const __m512 folded =
-        fold_rows(sums.row[0][m], sums.row[1][m], sums.row[2][m], sums.row[3][m]);
+    const __m512 folded = fold_rows(sums.row[0][m], sums.row[1][m], sums.row[2][m], sums.row[3][m]);
     _mm_storeu_ps(out[m], fold_parts(_mm512_add_ps(folded, biases[m])));
   }
 }
@@ -352,8 +358,8 @@ HWY_INLINE void wide_pairs_group(const RowGroup& w, int64_t k, const Activations
 // Scales of one block of 256 in each of four rows: lanes 0..7 d * s, lanes 8..15 e * m of row r.
 // The header is d, e and the 12 bytes of 6-bit s and m.
 HWY_INLINE void six_bit_scales(const uint8_t* p, const RowGroup& w, __m512 (&out)[wide_rows]) {
-  __m512i header = _mm512_castsi128_si512(
-      _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + w.offset[0])));
+  __m512i header =
+      _mm512_castsi128_si512(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + w.offset[0])));
   const auto part = [&](int r) {
     return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + w.offset[r]));
   };
@@ -369,38 +375,36 @@ HWY_INLINE void six_bit_scales(const uint8_t* p, const RowGroup& w, __m512 (&out
       _mm512_srlv_epi32(_mm512_shuffle_epi32(header, static_cast<_MM_PERM_ENUM>(0xed)),
                         each(0, 0, 0, 4)),
       each(0x3f3f3f3f, 0x0f0f0f0f, 0x3f3f3f3f, 0x0f0f0f0f));
-  const __m512i tops = _mm512_srli_epi32(
-      _mm512_shuffle_epi32(header, static_cast<_MM_PERM_ENUM>(0xa5)), 2);
+  const __m512i tops =
+      _mm512_srli_epi32(_mm512_shuffle_epi32(header, static_cast<_MM_PERM_ENUM>(0xa5)), 2);
   const __m512i bytes =
       _mm512_or_si512(lows, _mm512_and_si512(tops, each(0, 0x30303030, 0, 0x30303030)));
   const __m512i half_places =
       _mm512_set_epi16(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  //
                        25, 24, 17, 16, 9, 8, 1, 0);
-  const __m512 halves = _mm512_cvtph_ps(
-      _mm512_castsi512_si256(_mm512_permutexvar_epi16(half_places, header)));
+  const __m512 halves =
+      _mm512_cvtph_ps(_mm512_castsi512_si256(_mm512_permutexvar_epi16(half_places, header)));
   const __m512i spread = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
   const __m512i which = _mm512_set_epi32(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0);
 #pragma GCC unroll 4
   for (int r = 0; r < wide_rows; ++r) {
     const __m512i places = _mm512_add_epi32(spread, _mm512_set1_epi32(16 * r));
-    const __m512i small =
-        _mm512_maskz_permutexvar_epi8(0x1111111111111111u, places, bytes);
-    const __m512 both = _mm512_permutexvar_ps(
-        _mm512_add_epi32(which, _mm512_set1_epi32(2 * r)), halves);
+    const __m512i small = _mm512_maskz_permutexvar_epi8(0x1111111111111111u, places, bytes);
+    const __m512 both =
+        _mm512_permutexvar_ps(_mm512_add_epi32(which, _mm512_set1_epi32(2 * r)), halves);
     out[r] = _mm512_mul_ps(_mm512_cvtepi32_ps(small), both);
   }
 }
 
 // One step of 64 weights of a block of 256; `scales` has the scales of its groups in order.
 template <class F, int M, int Step>
-HWY_INLINE void wide_quarter(const uint8_t* p, int64_t at, const Activations& x,
+HWY_INLINE void wide_quarter(const uint8_t* p, int64_t ahead, int64_t at, const Activations& x,
                              const __m512 (&scales)[M], __m512 (&sums)[M]) {
   constexpr int a = F::group == 32 ? 2 * Step : 4 * Step;
   constexpr int b = F::group == 32 ? a : a + 1, c = F::group == 32 ? a + 1 : a + 2;
   constexpr int d = F::group == 32 ? a + 1 : a + 3;
   const __m512i places = _mm512_set_epi32(d, d, d, d, c, c, c, c, b, b, b, b, a, a, a, a);
-  _mm_prefetch(reinterpret_cast<const char*>(p + Step * (F::bytes / 4) + wide_prefetch),
-               _MM_HINT_T0);
+  _mm_prefetch(reinterpret_cast<const char*>(p + Step * (F::bytes / 4) + ahead), _MM_HINT_T0);
   const __m512i u = Wide<F>::template quarter<Step>(p);
 #pragma GCC unroll 4
   for (int m = 0; m < M; ++m) {
@@ -424,8 +428,8 @@ HWY_INLINE void wide_block(const RowGroup& w, int64_t block, const Activations& 
     } else {
       const __m512i twice = _mm512_set_epi32(7, 7, 6, 6, 5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0);
       levels_scale[m] = _mm512_permutexvar_ps(twice, _mm512_castps256_ps512(eight));
-      bias_sums[m] = _mm512_mul_ps(_mm512_loadu_ps(x.sums16 + 2 * m * x.runs() + at / 16),
-                                   _mm512_set1_ps(32));
+      bias_sums[m] =
+          _mm512_mul_ps(_mm512_loadu_ps(x.sums16 + 2 * m * x.runs() + at / 16), _mm512_set1_ps(32));
     }
   }
   if constexpr (F::biased) six_bit_scales(base, w, scales);
@@ -442,10 +446,10 @@ HWY_INLINE void wide_block(const RowGroup& w, int64_t block, const Activations& 
       products[m] = _mm512_mul_ps(scales[r], levels_scale[m]);
       sums.row[r][m] = _mm512_fnmadd_ps(scales[r], bias_sums[m], sums.row[r][m]);
     }
-    wide_quarter<F, M, 0>(p, at, x, products, sums.row[r]);
-    wide_quarter<F, M, 1>(p, at, x, products, sums.row[r]);
-    wide_quarter<F, M, 2>(p, at, x, products, sums.row[r]);
-    wide_quarter<F, M, 3>(p, at, x, products, sums.row[r]);
+    wide_quarter<F, M, 0>(p, w.ahead, at, x, products, sums.row[r]);
+    wide_quarter<F, M, 1>(p, w.ahead, at, x, products, sums.row[r]);
+    wide_quarter<F, M, 2>(p, w.ahead, at, x, products, sums.row[r]);
+    wide_quarter<F, M, 3>(p, w.ahead, at, x, products, sums.row[r]);
   }
 }
 
@@ -458,8 +462,7 @@ HWY_INLINE void wide_blocks_group(const RowGroup& w, int64_t k, const Activation
   }
   for (int64_t block = 0; block < k / 256; ++block) wide_block<F, M>(w, block, x, sums);
   for (int m = 0; m < M; ++m) {
-    const __m512 folded =
-        fold_rows(sums.row[0][m], sums.row[1][m], sums.row[2][m], sums.row[3][m]);
+    const __m512 folded = fold_rows(sums.row[0][m], sums.row[1][m], sums.row[2][m], sums.row[3][m]);
     _mm_storeu_ps(out[m], fold_parts(folded));
   }
 }
@@ -480,7 +483,7 @@ HWY_INLINE void wide_group(const RowGroup& w, int64_t k, const Activations& x,
 }
 
 }  // namespace HWY_NAMESPACE
-}  // namespace lazuli::cpu
+}  // namespace lazuli::cpu::packed
 HWY_AFTER_NAMESPACE();
 
 #endif  // LAZULI_PACKED_ROWS_WIDE_INL_H_
