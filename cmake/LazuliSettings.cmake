@@ -35,6 +35,11 @@ if(LAZULI_SANITIZE)
   target_link_options(lazuli_settings INTERFACE -fsanitize=${LAZULI_SANITIZE})
 endif()
 
+# libFuzzer learns from the branches of the library, not of the target alone.
+if(LAZULI_FUZZ)
+  target_compile_options(lazuli_settings INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 # Sets `result` to the files of `folders` (below the calling folder) whose names match `pattern`. A
 # new file is found at the next build without an edit here.
 function(lazuli_sources result pattern)

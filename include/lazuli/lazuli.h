@@ -7,6 +7,7 @@
 #include "lazuli/elementwise.h"
 #include "lazuli/error.h"
 #include "lazuli/fast.h"
+#include "lazuli/io.h"
 #include "lazuli/memory.h"
 #include "lazuli/ops.h"
 #include "lazuli/packed.h"
