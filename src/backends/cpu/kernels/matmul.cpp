@@ -15,10 +15,13 @@
 
 #if LAZULI_HAVE_ONEDNN
 #include <dnnl.h>
-#include <omp.h>
 #endif
 #if LAZULI_HAVE_OPENBLAS
 #include <cblas.h>
+#endif
+
+#if LAZULI_HAVE_ONEDNN
+extern "C" void omp_set_num_threads(int);  // of libgomp, which oneDNN runs on; no header with clang
 #endif
 
 namespace lazuli {
