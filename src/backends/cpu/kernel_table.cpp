@@ -3,6 +3,9 @@
 #include "core/visit.h"
 
 namespace lazuli {
+namespace cpu {
+void settle_targets();
+}
 
 #define KERNEL(name) void kernel_##name(const KernelCall&);
 #include "backends/cpu/kernel_table.def"
@@ -13,6 +16,7 @@ Dtype dtype_of(Dtype::Val value) {
 }
 
 Kernel find_kernel(Op op) {
+  cpu::settle_targets();
   switch (op) {
 #define KERNEL(name) \
   case Op::name: return kernel_##name;

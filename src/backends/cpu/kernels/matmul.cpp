@@ -31,7 +31,7 @@ namespace {
 template <class T>
 struct Matrix {
   const T* data;
-  int64_t stride;    // between rows, or between columns if transposed
+  int64_t stride;  // between rows, or between columns if transposed
   bool transposed;
 };
 
