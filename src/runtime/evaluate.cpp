@@ -119,7 +119,6 @@ Run* start(std::span<Node* const> outputs, bool may_run_here, bool& ran_here) {
   for (Node* node : graph.nodes) retain(node);
   std::vector<uint8_t> dying = dying_leaves(graph);
   Run* run = new Run(plan, std::move(graph), std::move(dying));
-  graph = Graph();
   claim(run->graph(), run);
   detach_inputs(run->graph());
   std::vector<Segment> segments = segments_of(*plan);
@@ -130,7 +129,11 @@ Run* start(std::span<Node* const> outputs, bool may_run_here, bool& ran_here) {
       run->execute(0, plan->steps.size());
       run->finish();
     });
-    if (!ran_here) submit_segments(run, segments);
+    if (ran_here) {
+      graph = run->reclaim_graph();
+    } else {
+      submit_segments(run, segments);
+    }
   } else {
     submit_segments(run, segments);
   }

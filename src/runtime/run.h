@@ -27,6 +27,9 @@ class Run {
 
   const Plan& plan() const { return *plan_; }
   const Graph& graph() const { return graph_; }
+  // The vectors of a finished run, for the next evaluation: growing them anew costs more than a
+  // small step.
+  Graph reclaim_graph() { return std::move(graph_); }
   bool share_streams = false;  // steps run on several streams: nothing is freed before the end
 
   friend void retain(Run* run) noexcept {
