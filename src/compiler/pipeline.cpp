@@ -21,7 +21,7 @@ class Pipeline {
     schedule();
     lifetimes();
     for (Step& step : plan_->steps) {
-      if (step.kind == Step::Kind::fused) step.compiled = compile_fused(*step.fused);
+      if (step.kind == Step::Kind::fused) step.compiled = backend_of(step.stream).compile(*step.fused);
     }
     return plan_;
   }

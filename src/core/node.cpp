@@ -102,7 +102,7 @@ Node* make_node(Op op, Dtype dtype, Shape shape, std::span<Node* const> inputs, 
 }
 
 Node* make_placeholder(Dtype dtype, Shape shape) {
-  Node* node = make_node(Op::placeholder, dtype, std::move(shape), {}, {}, Stream(0, Device::cpu));
+  Node* node = make_node(Op::placeholder, dtype, std::move(shape), {}, {}, to_stream({}));
   node->tracer = 1;
   return node;
 }

@@ -74,6 +74,9 @@ struct Node {
 };
 static_assert(sizeof(Node) <= 128);
 
+// The stream with this index. Defined by the runtime, which keeps the streams.
+Stream stream_at(int index);
+
 // Stands for an argument while a function is traced; it has no value of its own.
 Node* make_placeholder(Dtype dtype, Shape shape);
 

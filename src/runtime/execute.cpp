@@ -1,12 +1,14 @@
-// Running the steps of a plan on the CPU.
+// Running the steps of a plan.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <map>
 
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "compiler/backend.h"
+#include "runtime/residency.h"
 #include "runtime/run.h"
 #include "runtime/views.h"
 
@@ -18,48 +20,53 @@ bool updates_first_input(Op op) {
   return op == Op::slice_update || op == Op::scatter || op == Op::scatter_axis;
 }
 
-Layout dense_layout(const Node* node) {
+Layout dense_layout(const Node* node, Backend& backend) {
   size_t bytes = static_cast<size_t>(node->size()) * node->type().size();
-  return Layout(allocate_buffer(bytes), 0, {}, true);
+  return Layout(allocate_buffer(bytes, backend), 0, {}, true);
 }
 
-// A step that copies: made once, for every dtype and rank.
+// A step that copies values of one dtype and any rank; made once in each thread.
 struct CopyStep {
   FusedStep step;
   std::unique_ptr<CompiledStep> compiled;
 };
 
-const CopyStep& copy_step(Dtype::Val dtype) {
-  static const std::vector<CopyStep> steps = [] {
-    std::vector<CopyStep> made(14);
-    for (size_t d = 0; d < made.size(); ++d) {
-      FusedValue in{}, out{};
-      in.kind = FusedValue::Kind::operand;
-      out.kind = FusedValue::Kind::compute;
-      in.op = out.op = Op::copy;
-      in.dtype = out.dtype = static_cast<Dtype::Val>(d);
-      out.output = true;
-      out.input_count = 1;
-      made[d].step.values = {in, out};
-      made[d].compiled = compile_fused(made[d].step);
-    }
-    return made;
-  }();
-  return steps[static_cast<size_t>(dtype)];
+const CopyStep& copy_step(Dtype::Val dtype, Backend& backend) {
+  thread_local std::map<std::pair<Backend*, Dtype::Val>, CopyStep> steps;
+  CopyStep& copy = steps[{&backend, dtype}];
+  if (copy.compiled) return copy;
+  FusedValue in{}, out{};
+  in.kind = FusedValue::Kind::operand;
+  out.kind = FusedValue::Kind::compute;
+  in.op = out.op = Op::copy;
+  in.dtype = out.dtype = dtype;
+  out.output = true;
+  out.input_count = 1;
+  copy.step.values = {in, out};
+  copy.compiled = backend.compile(copy.step);
+  return copy;
 }
 
-}  // namespace
-
-void copy_values(const Node* node, const Layout& from, const Shape& shape, const Layout& to) {
-  const CopyStep& copy = copy_step(node->dtype);
+// Copies any layout into a dense one, on the backend's device.
+void copy_values(const Node* node, const Layout& from, const Layout& to, Backend& backend) {
+  const CopyStep& copy = copy_step(node->dtype, backend);
   // The step looks shapes up through node 0 of a graph of its own.
-  Node* stand_in = make_node(Op::copy, node->type(), shape, {}, {}, Stream(0, Device::cpu));
+  Node* stand_in = make_node(Op::copy, node->type(), node->shape, {}, {}, stream_at(node->stream));
   Graph graph;
   graph.nodes.push_back(stand_in);
   const Layout* values[] = {&from, &to};
-  run_fused(copy.step, *copy.compiled, {&graph, values});
+  make_current(from.buffer, backend);
+  try {
+    backend.run_fused(copy.step, *copy.compiled, {&graph, values});
+  } catch (...) {
+    release(stand_in);
+    throw;
+  }
   release(stand_in);
+  mark_written(to.buffer, backend);
 }
+
+}  // namespace
 
 const Layout& Run::layout_of(uint32_t i) {
   if (values_[i].buffer) return values_[i];
@@ -79,16 +86,17 @@ const Layout& Run::layout_of(uint32_t i) {
   return node->value->layout;
 }
 
-bool Run::may_take(uint32_t i) {
+bool Run::may_take(uint32_t i, const Backend& backend) {
   if (share_streams) return false;
   Node* node = graph_.nodes[i];
   if (graph_.leaf[i] && (!dying_[i] || node->op == Op::constant)) return false;
   const Layout& layout = layout_of(i);
   Buffer* buffer = layout.buffer;
   size_t bytes = static_cast<size_t>(node->size()) * node->type().size();
+  size_t capacity = capacity_on(buffer, backend);
   return layout.dense && layout.offset == 0 && buffer->references.load() == 1 &&
-         buffer->pins.load() == 0 && !buffer->read_only && buffer->capacity >= bytes &&
-         buffer->capacity <= 2 * std::max<size_t>(bytes, 64);
+         buffer->pins.load() == 0 && !buffer->read_only && capacity >= bytes &&
+         capacity <= 2 * std::max<size_t>(bytes, 64);
 }
 
 void Run::keep(uint32_t i, Layout layout) {
@@ -111,9 +119,9 @@ void Run::bury(const Step& step) {
   }
 }
 
-Layout Run::dense_copy(const Layout& from, const Node* node) {
-  Layout to = dense_layout(node);
-  copy_values(node, from, node->shape, to);
+Layout Run::dense_copy(const Layout& from, const Node* node, Backend& backend) {
+  Layout to = dense_layout(node, backend);
+  copy_values(node, from, to, backend);
   return to;
 }
 
@@ -123,15 +131,20 @@ void Run::view_step(const Step& step) {
   const Node* source = graph_.nodes[input];
   const Layout& from = layout_of(input);
   std::optional<Layout> view = view_layout(node, from, source->shape);
-  if (!view) view = view_layout(node, dense_copy(from, source), source->shape);
+  if (!view) {
+    view = view_layout(node, dense_copy(from, source, backend_of(step.stream)), source->shape);
+  }
   keep(step.node, std::move(*view));
 }
 
 void Run::fused_step(const Step& step) {
+  Backend& backend = backend_of(step.stream);
   const auto& values = step.fused->values;
   SmallVector<const Layout*, 16> bound(values.size(), nullptr);
   for (size_t v = 0; v < values.size(); ++v) {
-    if (values[v].kind == FusedValue::Kind::operand) bound[v] = &layout_of(values[v].node);
+    if (values[v].kind != FusedValue::Kind::operand) continue;
+    bound[v] = &layout_of(values[v].node);
+    make_current(bound[v]->buffer, backend);
   }
   std::vector<uint32_t> taken;
   std::vector<Layout> outputs(values.size());
@@ -144,62 +157,64 @@ void Run::fused_step(const Step& step) {
                        graph_.nodes[from]->shape == node->shape &&
                        std::find(step.dead.begin(), step.dead.end(), from) != step.dead.end() &&
                        std::find(taken.begin(), taken.end(), from) == taken.end();
-      if (!ends_here || !may_take(from)) continue;
-      if (!may_take_over(*step.compiled, static_cast<uint16_t>(k), static_cast<uint16_t>(v)))
+      if (!ends_here || !may_take(from, backend)) continue;
+      if (!backend.may_take_over(*step.compiled, static_cast<uint16_t>(k),
+                                 static_cast<uint16_t>(v)))
         continue;
       outputs[v] = *bound[k];
       outputs[v].strides.clear();
       taken.push_back(from);
     }
-    if (!outputs[v].buffer) outputs[v] = dense_layout(node);
+    if (!outputs[v].buffer) outputs[v] = dense_layout(node, backend);
     bound[v] = &outputs[v];
   }
-  run_fused(*step.fused, *step.compiled, {&graph_, {bound.data(), bound.size()}});
+  backend.run_fused(*step.fused, *step.compiled, {&graph_, {bound.data(), bound.size()}});
   for (size_t v = 0; v < values.size(); ++v) {
-    if (values[v].output) keep(values[v].node, std::move(outputs[v]));
+    if (!values[v].output) continue;
+    mark_written(outputs[v].buffer, backend);
+    keep(values[v].node, std::move(outputs[v]));
   }
 }
 
 // The buffer of the first input if nobody else needs it, or a copy of it.
-Layout Run::output_for_update(const Step& step) {
+Layout Run::output_for_update(const Step& step, Backend& backend) {
   uint32_t first = step.inputs[0];
   bool ends_here = std::find(step.dead.begin(), step.dead.end(), first) != step.dead.end();
-  if (ends_here && may_take(first)) {
+  if (ends_here && may_take(first, backend)) {
     Layout taken = layout_of(first);
     taken.strides.clear();
     return taken;
   }
-  return dense_copy(layout_of(first), graph_.nodes[first]);
+  return dense_copy(layout_of(first), graph_.nodes[first], backend);
 }
 
 void Run::kernel_step(const Step& step) {
   const Node* node = graph_.nodes[step.node];
-  Kernel kernel = find_kernel(node->op);
+  Backend& backend = backend_of(step.stream);
   if (node->op == Op::placeholder) {
     throw ArgumentError(
         "[eval] The argument of a function under vmap or compile has no value yet; "
         "do not evaluate inside of the function.");
-  }
-  if (!kernel) {
-    throw RuntimeError("[" + std::string(op_info(node->op).name) + "] The CPU has no kernel.");
   }
   bool dense_only = op_info(node->op).layout == OpLayout::Dense;
   bool updates = updates_first_input(node->op);
   std::vector<Layout> copies;
   copies.reserve(step.inputs.size());
   std::vector<Operand> operands;
-  Layout output = updates ? output_for_update(step) : dense_layout(node);
+  Layout output = updates ? output_for_update(step, backend) : dense_layout(node, backend);
   for (size_t k = 0; k < step.inputs.size(); ++k) {
     uint32_t i = step.inputs[k];
     const Node* source = graph_.nodes[i];
     const Layout* layout = updates && k == 0 ? &output : &layout_of(i);
     if (dense_only && !layout->dense) {
-      copies.push_back(dense_copy(*layout, source));
+      copies.push_back(dense_copy(*layout, source, backend));
       layout = &copies.back();
     }
+    make_current(layout->buffer, backend);
     operands.push_back({layout, &source->shape, source->dtype});
   }
-  kernel({node, operands, {&output, &node->shape, node->dtype}});
+  backend.run_kernel({node, operands, {&output, &node->shape, node->dtype}});
+  mark_written(output.buffer, backend);
   keep(step.node, std::move(output));
 }
 

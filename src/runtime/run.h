@@ -8,7 +8,7 @@
 #include <mutex>
 #include <vector>
 
-#include "compiler/plan.h"
+#include "compiler/backend.h"
 
 namespace lazuli {
 
@@ -44,9 +44,9 @@ class Run {
   void fused_step(const Step& step);
   void kernel_step(const Step& step);
   const Layout& layout_of(uint32_t node);
-  Layout dense_copy(const Layout& from, const Node* node);
-  Layout output_for_update(const Step& step);
-  bool may_take(uint32_t node);
+  Layout dense_copy(const Layout& from, const Node* node, Backend& backend);
+  Layout output_for_update(const Step& step, Backend& backend);
+  bool may_take(uint32_t node, const Backend& backend);
   void keep(uint32_t node, Layout layout);
   void bury(const Step& step);
   void fail(std::exception_ptr error) noexcept;
@@ -61,8 +61,5 @@ class Run {
   std::mutex mutex_;
   std::condition_variable done_;
 };
-
-// Copies any layout into a dense one.
-void copy_values(const Node* shape_of, const Layout& from, const Shape& shape, const Layout& to);
 
 }  // namespace lazuli

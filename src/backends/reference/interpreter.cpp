@@ -34,6 +34,7 @@ Tensor given(const Node* node) {
     return out;
   }
   const Layout& layout = node->value->layout;
+  fetch_to_host(layout.buffer, false);
   Strides strides = layout.dense ? dense_strides(node->shape) : layout.strides;
   Counter at(out.shape);
   for (size_t i = 0; i < static_cast<size_t>(out.size()); ++i, at.next()) {
