@@ -78,6 +78,15 @@ class Backend {
   Backend(Device where, bool shares) : device(where), shares_host_memory(shares) {}
 };
 
+// One step computed again by the reference backend. Made before the step runs, because a step may
+// write where it reads; copies what is read.
+class StepCheck {
+ public:
+  virtual ~StepCheck() = default;
+  // Empty if the values written agree with the reference, else what differs.
+  virtual std::string difference(std::span<const Layout* const> writes) = 0;
+};
+
 // The backend that runs a stream's steps. Defined by the runtime's registry.
 Backend& backend_of(int stream);
 

@@ -127,8 +127,6 @@ Node* make_constant(Dtype dtype, int64_t bits) {
   return node;
 }
 
-void release_run(Run* run) noexcept;  // defined by the runtime
-
 void release(Node* node) noexcept {
   if (node->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   Node* pending = nullptr;
@@ -151,7 +149,6 @@ void release(Node* node) noexcept {
 Value* new_value() { return new (take_block(&Pools::values)) Value; }
 
 void delete_value(Value* value) noexcept {
-  if (value->run) release_run(value->run);
   value->~Value();
   give_block(&Pools::values, value);
 }

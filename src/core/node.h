@@ -30,7 +30,7 @@ enum class NodeState : uint8_t {
 // What a node's value consists of, once it is scheduled.
 struct Value {
   Layout layout;
-  Run* run = nullptr;        // while scheduled; one reference is held
+  Run* run = nullptr;        // while scheduled; the runtime guards it
   std::exception_ptr error;  // when failed
 };
 

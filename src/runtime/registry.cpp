@@ -5,6 +5,7 @@
 
 #include "backends/cpu/cpu_backend.h"
 #include "backends/fake/fake_backend.h"
+#include "backends/reference/check.h"
 #include "base/flags.h"
 #include "base/log.h"
 
@@ -37,6 +38,11 @@ Backend* find_backend(const Device& device) {
     if (backend->device == device) return backend;
   }
   return nullptr;
+}
+
+std::unique_ptr<StepCheck> check_step(const Graph& graph, const Step& step,
+                                      std::span<const Layout* const> reads) {
+  return reference::make_check(graph, step, reads);
 }
 
 }  // namespace lazuli

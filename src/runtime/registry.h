@@ -10,6 +10,10 @@ namespace lazuli {
 Backend& host_backend();
 std::span<Backend* const> backends();
 
+// `reads` are the layouts of the step's reads, current on the host.
+std::unique_ptr<StepCheck> check_step(const Graph& graph, const Step& step,
+                                      std::span<const Layout* const> reads);
+
 // The backend of a device, or nullptr if there is no such device.
 Backend* find_backend(const Device& device);
 

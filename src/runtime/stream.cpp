@@ -17,11 +17,14 @@ namespace {
 
 constexpr int streams_max = 255;  // a node keeps its stream in a byte
 
+// Counts what runs or waits. A caller that finds nothing enters by itself, without the lock; the
+// mark `entered` keeps the stream's own thread out until it leaves.
 class Queue {
  public:
   void submit(Task task) {
     std::lock_guard lock(mutex_);
     tasks_.push_back(std::move(task));
+    count_.fetch_add(1);
     if (!started_) {
       started_ = true;
       std::thread([this] { work(); }).detach();
@@ -29,28 +32,30 @@ class Queue {
     wake_.notify_one();
   }
 
-  bool run_if_idle(const Task& task) {
-    {
-      std::lock_guard lock(mutex_);
-      if (busy_ || !tasks_.empty()) return false;
-      busy_ = true;
-    }
-    task();
-    leave();
-    return true;
+  bool enter_if_idle() {
+    uint32_t idle = 0;
+    return count_.compare_exchange_strong(idle, entered + 1);
   }
+  void leave() { finished(entered + 1); }
 
   void drain() {
-    std::unique_lock lock(mutex_);
-    idle_.wait(lock, [this] { return !busy_ && tasks_.empty(); });
+    waiters_.fetch_add(1);
+    {
+      std::unique_lock lock(mutex_);
+      idle_.wait(lock, [this] { return count_.load() == 0; });
+    }
+    waiters_.fetch_sub(1);
   }
 
  private:
-  void leave() {
+  static constexpr uint32_t entered = uint32_t{1} << 31;
+
+  void finished(uint32_t share) {
+    uint32_t left = count_.fetch_sub(share) - share;
+    if (left == 0 && waiters_.load() == 0) return;
     std::lock_guard lock(mutex_);
-    busy_ = false;
-    if (!tasks_.empty()) wake_.notify_one();
-    if (tasks_.empty()) idle_.notify_all();
+    wake_.notify_one();
+    idle_.notify_all();
   }
 
   void work() {
@@ -58,21 +63,21 @@ class Queue {
       Task task;
       {
         std::unique_lock lock(mutex_);
-        wake_.wait(lock, [this] { return !busy_ && !tasks_.empty(); });
+        wake_.wait(lock, [this] { return !tasks_.empty() && count_.load() < entered; });
         task = std::move(tasks_.front());
         tasks_.pop_front();
-        busy_ = true;
       }
       task();
       task = nullptr;
-      leave();
+      finished(1);
     }
   }
 
   std::mutex mutex_;
   std::condition_variable wake_, idle_;
   std::deque<Task> tasks_;
-  bool busy_ = false;
+  std::atomic<uint32_t> count_{0};
+  std::atomic<int> waiters_{0};
   bool started_ = false;
 };
 
@@ -144,9 +149,8 @@ Stream current_stream(const Device& device) {
 }  // namespace
 
 void submit(int stream, Task task) { Streams::all().queue(stream).submit(std::move(task)); }
-bool run_if_idle(int stream, const Task& task) {
-  return Streams::all().queue(stream).run_if_idle(task);
-}
+bool enter_if_idle(int stream) { return Streams::all().queue(stream).enter_if_idle(); }
+void leave(int stream) { Streams::all().queue(stream).leave(); }
 void drain(int stream) { Streams::all().queue(stream).drain(); }
 Backend& backend_of(int stream) { return Streams::all().backend(stream); }
 Stream stream_at(int index) { return Stream(index, backend_of(index).device); }
