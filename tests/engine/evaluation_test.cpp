@@ -160,6 +160,31 @@ TEST(Threads, BuildEvaluateAndFreeSharedArrays) {
   for (double s : sums) EXPECT_NEAR(s, wanted, 1e-2);
 }
 
+TEST(Threads, ShareStreamsDevicesAndUnfinishedWork) {
+  Stream streams[] = {default_stream(Device::cpu), new_stream(Device::cpu)};
+  array shared = filled({300}, float32, 0, 1, 12);
+  array lazy = exp(shared) + 1;
+  float wanted = sum(exp(shared) + 1).item<float>();
+  std::vector<std::thread> threads;
+  std::vector<float> sums(8);
+  for (size_t t = 0; t < sums.size(); ++t) {
+    threads.emplace_back([&, t] {
+      for (size_t i = 0; i < 40; ++i) {
+        Stream mine = streams[(t + i) % 2], other = streams[(t + i + 1) % 2];
+        array y = add(multiply(lazy, array(2.0f), mine), lazy, other);
+        async_eval(y);
+        array z = subtract(y, multiply(lazy, array(2.0f), other), mine);
+        async_eval(z);
+        sums[t] = sum(z, other).item<float>();
+        y = slice_update(z, ones({3}), {0}, {3}, mine);
+        grad(ScalarFunction([](const array& x) { return sum(square(x)); }))(y).eval();
+      }
+    });
+  }
+  for (std::thread& t : threads) t.join();
+  for (float s : sums) EXPECT_NEAR(s, wanted, 1e-2);
+}
+
 TEST(Placeholders, CannotBeEvaluated) {
   ScalarFunction f = [](const array& x) {
     x.eval();
