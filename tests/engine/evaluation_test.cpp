@@ -52,6 +52,13 @@ TEST(Plans, GuardRowsOfDifferentLength) {
   }
 }
 
+TEST(Plans, GuardTwoSweepsThatBecameOne) {
+  for (int64_t m : {16, 32, 16}) {
+    array x = filled({8, 16}, float32, -1, 1, 4), y = filled({8, m}, float32, -1, 1, 5);
+    EXPECT_TRUE(testing::agrees({sum(exp(x), -1, true) * sum(exp(y), -1, true)}));
+  }
+}
+
 TEST(Buffers, AreTakenOverWhenNobodyElseHasThem) {
   array x = filled({1 << 16}, float32, -1, 1, 6);
   x.eval();

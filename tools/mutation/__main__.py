@@ -50,7 +50,7 @@ def passes():
     program = PLACE / "build" / "bin" / "engine_test"
     for extra in ({}, {"LAZULI_FAKE_DEVICE": "1", "LAZULI_GPU": "1"}):
         try:
-            done = subprocess.run([program, "--gtest_fail_fast"], timeout=300, check=False,
+            done = subprocess.run([program, "--gtest_fail_fast"], timeout=120, check=False,
                                   env=os.environ | TESTS | extra, stdout=subprocess.DEVNULL,
                                   stderr=subprocess.DEVNULL)
         except subprocess.TimeoutExpired:
