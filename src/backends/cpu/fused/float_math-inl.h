@@ -94,114 +94,147 @@ HWY_INLINE Float sign(Float x) {
   return choose(isnan(x), x, result);
 }
 
-// NaN wins on either side.
+// NaN wins on either side. (On x86 the instruction gives its second operand if either is NaN.)
 HWY_INLINE Float maximum(Float x, Float y) {
+#if HWY_ARCH_X86
+  return hn::MaskedMaxOr(x.v, hn::Eq(x.v, x.v), x.v, y.v);
+#else
   return choose(isnan(x), x, choose(isnan(y), y, hn::Max(x.v, y.v)));
+#endif
 }
 HWY_INLINE Float minimum(Float x, Float y) {
+#if HWY_ARCH_X86
+  return hn::MaskedMinOr(x.v, hn::Eq(x.v, x.v), x.v, y.v);
+#else
   return choose(isnan(x), x, choose(isnan(y), y, hn::Min(x.v, y.v)));
+#endif
+}
+
+// The nearest value in [low, high]; NaN stays NaN.
+HWY_INLINE V clamp(Float x, float low, float high) {
+#if HWY_ARCH_X86
+  return hn::Min(hn::Set(D(), high), hn::Max(hn::Set(D(), low), x.v));
+#else
+  return choose(isnan(x), x, hn::Min(hn::Max(x.v, hn::Set(D(), low)), hn::Set(D(), high))).v;
+#endif
 }
 
 // ---- Roots ----
 HWY_INLINE Float sqrt(Float x) { return hn::Sqrt(x.v); }
 HWY_INLINE Float rsqrt(Float x) { return Float(1.0f) / sqrt(x); }
 
-// 1 / x for finite x away from the ends of the range, to 1 ulp.
-HWY_INLINE Float reciprocal_of_normal(Float x) {
-  V r = hn::ApproximateReciprocal(x.v);
-  V e = hn::NegMulAdd(x.v, r, hn::Set(D(), 1.0f));
-  r = hn::MulAdd(r, e, r);
-#if HWY_TARGET > HWY_AVX3 || !HWY_ARCH_X86  // the estimate has 12 bits there, or fewer
-  e = hn::NegMulAdd(x.v, r, hn::Set(D(), 1.0f));
-  r = hn::MulAdd(r, e, r);
-#endif
-  return r;
+// ---- Exponentials ----
+// Adding this rounds a float below 2^22 to an integer, and leaves it in the low bits of the sum.
+constexpr float rounder = 12582912.0f;  // 1.5 * 2^23
+
+// An integer n as a float, and the sum with `rounder` that it came from.
+struct Power {
+  V n, sum;
+};
+
+// x * factor = n + a fraction of at most 1/2.
+HWY_INLINE Power nearest_power(V x, float factor) {
+  V sum = hn::MulAdd(x, hn::Set(D(), factor), hn::Set(D(), rounder));
+  return {hn::Sub(sum, hn::Set(D(), rounder)), sum};
 }
 
-// ---- Exponentials ----
-// p * 2^n for integer-valued n; over- and underflows gradually.
-HWY_INLINE Float scale_by_power(Float p, Float n) {
+// 2^n for n in [-126, 127].
+HWY_INLINE V power_of_two(Power p) {
+  auto exponent = hn::ShiftLeft<23>(hn::BitCast(DI(), p.sum));
+  return hn::BitCast(D(), hn::Add(exponent, hn::BitCast(DI(), hn::Set(D(), 1.0f))));
+}
+
+// x * 2^n for n in [-252, 254]; over- and underflows gradually.
+HWY_INLINE V scale_by_power(V x, Power p) {
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
-  return V{_mm512_scalef_ps(p.v.raw, n.v.raw)};
+  return V{_mm512_scalef_ps(x.raw, p.n.raw)};
 #else
-  auto whole = hn::ConvertTo(DI(), n.v);
+  auto whole = hn::Sub(hn::BitCast(DI(), p.sum), hn::BitCast(DI(), hn::Set(D(), rounder)));
   auto half = hn::ShiftRight<1>(whole);
   auto bias = hn::Set(DI(), 127);
   auto low = hn::BitCast(D(), hn::ShiftLeft<23>(hn::Add(half, bias)));
   auto high = hn::BitCast(D(), hn::ShiftLeft<23>(hn::Add(hn::Sub(whole, half), bias)));
-  return hn::Mul(hn::Mul(p.v, low), high);
+  return hn::Mul(hn::Mul(x, low), high);
 #endif
 }
 
-// (e^r - 1) / r for |r| <= ln(2) / 2.
-HWY_INLINE Float expm1_over(Float r) {
+constexpr float log2_e = 1.4426950408889634f;
+// ln(2) in two parts, the first with few bits.
+constexpr float ln2_high = 0.693145751953125f, ln2_low = 1.42860682e-6f;
+
+// e^r for |r| <= ln(2) / 2, to 1e-7; `sign` is -1 where r is given negated.
+template <int sign>
+HWY_INLINE V exp_of_fraction(V r) {
+  V p = hn::Set(D(), sign * 0.00829025f);
+  p = hn::MulAdd(p, r, hn::Set(D(), 0.041898504f));
+  p = hn::MulAdd(p, r, hn::Set(D(), sign * 0.1666764f));
+  p = hn::MulAdd(p, r, hn::Set(D(), 0.49999145f));
+  p = hn::MulAdd(p, r, hn::Set(D(), sign * 0.9999997f));
+  return hn::MulAdd(p, r, hn::Set(D(), 1.0f));
+}
+
+// e^x for x in [-170, 170]; NaN stays NaN.
+HWY_INLINE V exp_in_range(V x) {
+  Power p = nearest_power(x, log2_e);
+  V r = hn::NegMulAdd(p.n, hn::Set(D(), ln2_high), x);
+  r = hn::NegMulAdd(p.n, hn::Set(D(), ln2_low), r);
+  return scale_by_power(exp_of_fraction<1>(r), p);
+}
+
+HWY_INLINE Float exp(Float x) { return exp_in_range(clamp(x, -104.0f, 89.0f)); }
+
+HWY_INLINE Float expm1(Float x) {
+  V clamped = clamp(x, -30.0f, 89.0f);
+  Power n = nearest_power(clamped, log2_e);
+  Float r = hn::NegMulAdd(n.n, hn::Set(D(), ln2_high), clamped);
+  r = hn::NegMulAdd(n.n, hn::Set(D(), ln2_low), r.v);
+  // (e^r - 1) / r
   Float p = fma(Float(0.0013888869434595108f), r, Float(0.008369074203073978f));
   p = fma(p, r, Float(0.041667137295007706f));
   p = fma(p, r, Float(0.16666506230831146f));
   p = fma(p, r, Float(0.4999999701976776f));
-  return fma(p, r, Float(1.0f));
-}
-
-// x = n ln 2 + r.
-HWY_INLINE Float split_exponent(Float x, Float& n) {
-  n = rint(x * Float(1.4426950408889634f));
-  V r = hn::NegMulAdd(n.v, hn::Set(D(), 0.693145751953125f), x.v);
-  return hn::NegMulAdd(n.v, hn::Set(D(), 1.42860682e-6f), r);
-}
-
-// e^x for x in [-104, 89]; not for NaN.
-HWY_INLINE Float exp_in_range(Float x) {
-  Float n = x;
-  Float r = split_exponent(x, n);
-  return scale_by_power(fma(expm1_over(r), r, Float(1.0f)), n);
-}
-
-HWY_INLINE Float exp(Float x) {
-  Float clamped = hn::Min(hn::Max(x.v, hn::Set(D(), -104.0f)), hn::Set(D(), 89.0f));
-  return choose(isnan(x), x, exp_in_range(clamped));
-}
-
-HWY_INLINE Float expm1(Float x) {
-  Float n = x;
-  Float clamped = hn::Min(hn::Max(x.v, hn::Set(D(), -30.0f)), hn::Set(D(), 89.0f));
-  Float r = split_exponent(clamped, n);
-  Float small = expm1_over(r) * r;
+  Float small = fma(p, r, Float(1.0f)) * r;
   // 2^n (e^r - 1) + (2^n - 1), with 2^n split so that 2^128 does not overflow early.
-  Float half = scale_by_power(Float(0.5f), n);
+  Float half = scale_by_power(hn::Set(D(), 0.5f), n);
   Float result = (half * small + (half - Float(0.5f))) * Float(2.0f);
-  return choose(isnan(x) || x == Float(0.0f), x, result);
+  return choose(x == Float(0.0f), x, result);
 }
 
+// 1 / (1 + e^-x); the exponential overflows to infinity below -88.7, where the result is 0.
 HWY_INLINE Float sigmoid(Float x) {
-  Float clamped = hn::Min(hn::Max(x.v, hn::Set(D(), -87.0f)), hn::Set(D(), 87.0f));
-  Float e = exp_in_range(-clamped);
-  Float result = reciprocal_of_normal(Float(1.0f) + e);
-  result = choose(x < Float(-87.0f), exp(x), result);
-  return choose(isnan(x), x, result);
+  V c = clamp(x, -89.0f, 30.0f);
+  Power p = nearest_power(c, -log2_e);
+  V r = hn::MulAdd(p.n, hn::Set(D(), ln2_high), c);
+  r = hn::MulAdd(p.n, hn::Set(D(), ln2_low), r);
+  V e = scale_by_power(exp_of_fraction<-1>(r), p);
+  return hn::Div(hn::Set(D(), 1.0f), hn::Add(hn::Set(D(), 1.0f), e));
 }
 
+// With m = e^2x - 1 it is m / (m + 2), so that small values keep their relative precision.
 HWY_INLINE Float tanh(Float x) {
-  Float a = abs(x);
-  Float u = x * x;
-  Float p = fma(Float(-0.005544861778616905f), u, Float(0.02048708312213421f));
-  p = fma(p, u, Float(-0.05368862301111221f));
-  p = fma(p, u, Float(0.13330720365047455f));
-  p = fma(p, u, Float(-0.3333324193954468f));
-  Float small = fma(p * u, x, x);
-  Float t = exp_in_range(Float(hn::Min(a.v, hn::Set(D(), 10.0f))) * Float(2.0f));
-  Float large = Float(1.0f) - Float(2.0f) * reciprocal_of_normal(t + Float(1.0f));
-  large = hn::CopySign(large.v, x.v);
-  Float result = choose(a < Float(0.64f), small, large);
-  return choose(isnan(x), x, result);
+  constexpr float factor = 2 * log2_e;
+  V c = clamp(x, -10.0f, 10.0f);
+  Power p = nearest_power(c, factor);
+  V r = hn::MulSub(c, hn::Set(D(), factor), p.n);
+  V q = hn::Set(D(), 0.00015403559f);  // (2^r - 1) / r
+  q = hn::MulAdd(q, r, hn::Set(D(), 0.0013390805f));
+  q = hn::MulAdd(q, r, hn::Set(D(), 0.009618238f));
+  q = hn::MulAdd(q, r, hn::Set(D(), 0.055503573f));
+  q = hn::MulAdd(q, r, hn::Set(D(), 0.24022649f));
+  q = hn::MulAdd(q, r, hn::Set(D(), 0.6931472f));
+  V scale = power_of_two(p);
+  V m = hn::MulAdd(scale, hn::Mul(q, r), hn::Sub(scale, hn::Set(D(), 1.0f)));
+  V result = hn::Div(m, hn::Add(m, hn::Set(D(), 2.0f)));
+  return hn::Or(result, hn::And(x.v, hn::SignBit(D())));  // for -0
 }
 
 HWY_INLINE Float sinh(Float x) {
   Float a = abs(x);
-  Float e = expm1(hn::Min(a.v, hn::Set(D(), 88.0f)));
+  Float e = expm1(clamp(a, 0.0f, 88.0f));
   Float small = Float(0.5f) * (e + e / (e + Float(1.0f)));
   Float h = exp(a - Float(0.6931471805599453f));  // e^a / 2 without early overflow
   Float result = choose(a < Float(20.0f), small, h);
-  return choose(isnan(x), x, hn::CopySign(result.v, x.v));
+  return hn::CopySign(result.v, x.v);
 }
 
 HWY_INLINE Float cosh(Float x) {
@@ -306,7 +339,7 @@ HWY_INLINE Float erf(Float x) {
   q = fma(q, b, Float(0.6320362687110901f));
   q = fma(q, b, Float(1.1301134824752808f));
   q = fma(q, b, Float(-0.0002911589399445802f));
-  Float large = Float(1.0f) - exp_in_range(-q);
+  Float large = Float(1.0f) - Float(exp_in_range((-q).v));
   Float result = choose(a < Float(0.95f), small, hn::CopySign(large.v, x.v));
   return choose(isnan(x), x, result);
 }
