@@ -93,11 +93,12 @@ void run() {
     row("add", kind, 2, 1, [&] { (a + b).eval(); });
     row("chain_8", kind, 2, 1, [&] { chain_8(a, b).eval(); });
     row("chain_8_held", kind, 2, 2, [&] {
-      array y = (a + b) * a;
-      array kept = (maximum(y, b) + a) * b;
+      array kept = (maximum((a + b) * a, b) + a) * b;
       array z = (maximum(kept, a) + b) * a;
       eval(z, kept);
     });
+    row("two", kind, 2, 2, [&] { array y = a + b, z = a * b; eval(y, z); });
+    row("two_dep", kind, 2, 2, [&] { array y = a + b, z = y * b; eval(y, z); });
     row("chain_8_sizes", kind, 2, 1, [&] {
       const auto& [p, q] = inputs[turn++ % inputs.size()];
       chain_8(p, q).eval();
@@ -105,7 +106,7 @@ void run() {
     row("chain_tanh", kind, 2, 1, [&] { chain_tanh(a, b).eval(); });
     row("chain_tanh_held", kind, 2, 2, [&] {
       array kept = tanh(a * b + a);
-      array y = kept * sigmoid(b) - a * 0.5f + b;
+      array y = kept * sigmoid(b) - a * one_half(a) + b;
       eval(y, kept);
     });
     row("chain_tanh_sizes", kind, 2, 1, [&] {

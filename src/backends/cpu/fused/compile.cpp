@@ -112,7 +112,8 @@ class Compiler {
       if (value(v).kind != Kind::operand || value(v).scope != Scope::full) continue;
       int64_t bytes = dtype_of(value(v).dtype).size();
       size_t form = static_cast<size_t>(std::countr_zero(static_cast<uint64_t>(bytes)));
-      emit(table_.prefetch[form], new_slot(SlotKind::ahead, value(v).dtype, v));
+      emit((step_.phases > 1 ? table_.prefetch_far : table_.prefetch)[form],
+           new_slot(SlotKind::ahead, value(v).dtype, v));
     }
   }
 
@@ -257,18 +258,21 @@ class Compiler {
     program_->cost += x.input_count == 1 ? 4 : 1;
     if (x.input_count == 1) {
       into_accumulator(x.inputs[0]);
-      emit(table_.unary[op]);
+      bool half = is_half(x.dtype) && table_.unary_half[op];
+      emit(half ? table_.unary_half[op] : table_.unary[op]);
     } else if (accumulator_ == x.inputs[1] && x.inputs[0] != x.inputs[1]) {
       binary(x.inputs[0], table_.reversed[op], table_.reversed_f16[op], table_.reversed_bf16[op]);
     } else {
       if (!read_in_place(x.inputs[1], table_.binary_f16[op])) in_memory(x.inputs[1]);
       into_accumulator(x.inputs[0]);
-      binary(x.inputs[1], table_.binary[op], table_.binary_f16[op], table_.binary_bf16[op]);
+      bool by_row = x.op == Op::divide && x.scope == Scope::full &&
+                    value(x.inputs[1]).scope == Scope::row;
+      binary(x.inputs[1], by_row ? table_.divide_by_row : table_.binary[op], table_.binary_f16[op], table_.binary_bf16[op]);
     }
     settle(v);
   }
 
-  // Whether a stage can read this half operand as it lies in memory.
+  // Whether a stage is to read this half operand as it lies in memory.
   bool read_in_place(uint16_t v, StageTable::Stage stage) const {
     return stage && memory_[v] == nowhere && accumulator_ != v && is_half(value(v).dtype);
   }

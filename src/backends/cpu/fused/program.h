@@ -99,7 +99,7 @@ struct StageTable {
   using Stage = void (*)();
   int64_t block;  // elements
   Stage end, tile;
-  Stage prefetch[4];  // by log2 of the bytes of an element
+  Stage prefetch[4], prefetch_far[4];  // by log2 of the bytes of an element
   Stage load_f32, load_f16, load_bf16, load_bool;
   Stage expand_f16, expand_bf16;
   Stage keep;  // float32 into memory that is read again
@@ -108,6 +108,8 @@ struct StageTable {
   Stage select_true, select_false;  // accumulator is taken where the condition holds, or not
   Stage reduce_sum, reduce_prod, reduce_max, reduce_min;
   Stage unary[static_cast<size_t>(Op::count_)];  // accumulator = f(accumulator)
+  Stage unary_half[static_cast<size_t>(Op::count_)];  // cheaper forms for half types, or nullptr
+  Stage divide_by_row;  // accumulator /= the number that all of a holds
   Stage test[static_cast<size_t>(Op::count_)];  // booleans in `out` = f(accumulator)
   Stage binary[static_cast<size_t>(Op::count_)];  // accumulator = f(accumulator, a)
   Stage reversed[static_cast<size_t>(Op::count_)];  // accumulator = f(a, accumulator)

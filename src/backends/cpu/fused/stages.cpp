@@ -22,12 +22,15 @@ void tile_stage(const Instruction* at, Context* context, LAZULI_ACCUMULATOR) {
   LAZULI_NEXT;
 }
 
-// Asks for a block of elements of so many bytes that will be read soon.
-template <size_t Bytes>
+// Asks for a block of elements of so many bytes that will be read soon, or, if `Far`, not before the
+// first cache has seen much else.
+template <size_t Bytes, bool Far>
 void prefetch_stage(const Instruction* at, Context* context, LAZULI_ACCUMULATOR) {
   const char* p = address(context, at->a);
 #pragma GCC unroll 16
-  for (size_t line = 0; line < elements_max * Bytes; line += 64) hwy::Prefetch(p + line);
+  for (size_t line = 0; line < elements_max * Bytes; line += 64) {
+    __builtin_prefetch(p + line, 0, Far ? 2 : 3);
+  }
   LAZULI_NEXT;
 }
 
@@ -131,10 +134,14 @@ void add_moving_stages(StageTable& t) {
   t.block = block();
   t.end = erase(end_stage);
   t.tile = erase(tile_stage);
-  t.prefetch[0] = erase(prefetch_stage<1>);
-  t.prefetch[1] = erase(prefetch_stage<2>);
-  t.prefetch[2] = erase(prefetch_stage<4>);
-  t.prefetch[3] = erase(prefetch_stage<8>);
+  t.prefetch[0] = erase(prefetch_stage<1, false>);
+  t.prefetch[1] = erase(prefetch_stage<2, false>);
+  t.prefetch[2] = erase(prefetch_stage<4, false>);
+  t.prefetch[3] = erase(prefetch_stage<8, false>);
+  t.prefetch_far[0] = erase(prefetch_stage<1, true>);
+  t.prefetch_far[1] = erase(prefetch_stage<2, true>);
+  t.prefetch_far[2] = erase(prefetch_stage<4, true>);
+  t.prefetch_far[3] = erase(prefetch_stage<8, true>);
   t.load_f32 = erase(load_stage<F32>);
   t.load_f16 = erase(load_stage<F16>);
   t.load_bf16 = erase(load_stage<BF16>);

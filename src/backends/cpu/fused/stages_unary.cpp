@@ -18,6 +18,15 @@ void unary_stage(const Instruction* at, Context* context, LAZULI_ACCUMULATOR) {
   LAZULI_NEXT;
 }
 
+// Functions that are written for four vectors at once.
+template <class F>
+void quad_unary_stage(const Instruction* at, Context* context, LAZULI_ACCUMULATOR) {
+  Quad low = F()(Quad{v0, v1, v2, v3}), high = F()(Quad{v4, v5, v6, v7});
+  v0 = low.a, v1 = low.b, v2 = low.c, v3 = low.d;
+  v4 = high.a, v5 = high.b, v6 = high.c, v7 = high.d;
+  LAZULI_NEXT;
+}
+
 // For functions of many instructions, whose copies would take long to compile.
 template <class F>
 void looped_unary_stage(const Instruction* at, Context* context, LAZULI_ACCUMULATOR) {
@@ -83,12 +92,31 @@ void add(StageTable& t) {
     t.test[k] = reinterpret_cast<StageTable::Stage>(test_stage<F>);
   } else if constexpr (is_looped(op)) {
     t.unary[k] = reinterpret_cast<StageTable::Stage>(looped_unary_stage<F>);
+  } else if constexpr (op == Op::exp || op == Op::sigmoid || op == Op::tanh) {
+    t.unary[k] = reinterpret_cast<StageTable::Stage>(quad_unary_stage<F>);
   } else {
     t.unary[k] = reinterpret_cast<StageTable::Stage>(unary_stage<F>);
   }
 }
 
+struct exp_half {
+  HWY_INLINE Quad operator()(Quad x) const { return exp_rough(x); }
+};
+struct sigmoid_half {
+  HWY_INLINE Quad operator()(Quad x) const { return sigmoid_rough(x); }
+};
+struct tanh_half {
+  HWY_INLINE Quad operator()(Quad x) const { return tanh_rough(x); }
+};
+template <class F>
+void add_half(StageTable& t, Op op) {
+  t.unary_half[static_cast<size_t>(op)] = reinterpret_cast<StageTable::Stage>(quad_unary_stage<F>);
+}
+
 void add_unary(StageTable& t) {
+  add_half<exp_half>(t, Op::exp);
+  add_half<sigmoid_half>(t, Op::sigmoid);
+  add_half<tanh_half>(t, Op::tanh);
 #define UNARY(name, accepts, result, ...) \
   add<Op::name, name##_form, Accepts::accepts, Result::result>(t);
 #include "ops/table/unary.def"
