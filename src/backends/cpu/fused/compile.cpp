@@ -267,7 +267,7 @@ class Compiler {
       into_accumulator(x.inputs[0]);
       bool by_row = x.op == Op::divide && x.scope == Scope::full &&
                     value(x.inputs[1]).scope == Scope::row;
-      binary(x.inputs[1], by_row ? table_.divide_by_row : table_.binary[op], table_.binary_f16[op], table_.binary_bf16[op]);
+      binary(x.inputs[1], by_row ? table_.divide_by_row[is_half(x.dtype)] : table_.binary[op], table_.binary_f16[op], table_.binary_bf16[op]);
     }
     settle(v);
   }

@@ -305,8 +305,7 @@ constexpr int to_nearest = 0x8, to_floor = 0x9;
 
 template <class X>
 HWY_INLINE X power_of_two_rough(X x) {
-  X p = polynomial(fraction<to_floor>(x), 0.013534168f, 0.05201146f, 0.24144275f, 0.69300383f,
-                   1.0000026f);
+  X p = polynomial(fraction<to_floor>(x), 0.07802452f, 0.22606716f, 0.69583356f, 0.9999252f);
   return scale_by_floor(p, x);
 }
 template <class X>

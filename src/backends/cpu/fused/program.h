@@ -109,7 +109,7 @@ struct StageTable {
   Stage reduce_sum, reduce_prod, reduce_max, reduce_min;
   Stage unary[static_cast<size_t>(Op::count_)];  // accumulator = f(accumulator)
   Stage unary_half[static_cast<size_t>(Op::count_)];  // cheaper forms for half types, or nullptr
-  Stage divide_by_row;  // accumulator /= the number that all of a holds
+  Stage divide_by_row[2];  // accumulator /= the number that all of a holds; [1] for half types
   Stage test[static_cast<size_t>(Op::count_)];  // booleans in `out` = f(accumulator)
   Stage binary[static_cast<size_t>(Op::count_)];  // accumulator = f(accumulator, a)
   Stage reversed[static_cast<size_t>(Op::count_)];  // accumulator = f(a, accumulator)

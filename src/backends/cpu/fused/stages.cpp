@@ -82,6 +82,37 @@ void store_stage(const Instruction* at, Context* context, LAZULI_ACCUMULATOR) {
   LAZULI_NEXT;
 }
 
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+// For processors with AVX-512 BF16. Their conversion takes subnormal numbers for zeros, so a block
+// with a zero in its result is rounded as elsewhere.
+__attribute__((target("avx512bf16"))) void native_store_bf16_stage(const Instruction* at,
+                                                                   Context* context,
+                                                                   LAZULI_ACCUMULATOR) {
+  const Slot& slot = context->slots[at->out];
+  char* p = slot.base + context->i * slot.step;
+  __m512i r0 = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(v1.raw, v0.raw));
+  __m512i r1 = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(v3.raw, v2.raw));
+  __m512i r2 = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(v5.raw, v4.raw));
+  __m512i r3 = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(v7.raw, v6.raw));
+  __m512i magnitude = _mm512_set1_epi16(0x7fff);
+  __mmask32 zeros = _mm512_testn_epi16_mask(r0, magnitude) | _mm512_testn_epi16_mask(r1, magnitude) |
+                    _mm512_testn_epi16_mask(r2, magnitude) | _mm512_testn_epi16_mask(r3, magnitude);
+  if (HWY_UNLIKELY(zeros != 0 || !whole(context))) {
+    return store_stage<BF16>(at, context, LAZULI_PASS);
+  }
+  __m512i* to = reinterpret_cast<__m512i*>(p);
+  bool aligned = (reinterpret_cast<uintptr_t>(p) & 63) == 0;
+  if (context->nontemporal && slot.step != 0 && aligned) {
+    _mm512_stream_si512(to, r0), _mm512_stream_si512(to + 1, r1);
+    _mm512_stream_si512(to + 2, r2), _mm512_stream_si512(to + 3, r3);
+  } else {
+    _mm512_storeu_si512(to, r0), _mm512_storeu_si512(to + 1, r1);
+    _mm512_storeu_si512(to + 2, r2), _mm512_storeu_si512(to + 3, r3);
+  }
+  LAZULI_NEXT;
+}
+#endif
+
 // Stores into scratch or a row buffer, which is read again.
 void keep_stage(const Instruction* at, Context* context, LAZULI_ACCUMULATOR) {
   if (HWY_UNLIKELY(!whole(context))) return partial_store_stage<F32>(at, context, LAZULI_PASS);
@@ -152,6 +183,9 @@ void add_moving_stages(StageTable& t) {
   t.store_f32 = erase(store_stage<F32>);
   t.store_f16 = erase(store_stage<F16>);
   t.store_bf16 = erase(store_stage<BF16>);
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+  if (__builtin_cpu_supports("avx512bf16")) t.store_bf16 = erase(native_store_bf16_stage);
+#endif
   t.round_f16 = erase(round_stage<F16>);
   t.round_bf16 = erase(round_stage<BF16>);
   t.select_true = erase(select_stage<true>);

@@ -43,25 +43,31 @@ void binary_stage(const Instruction* at, Context* context, LAZULI_ACCUMULATOR) {
 }
 
 // Divides by one number, of which slot a holds copies: x / s is q + (x - q s) r with q = x r and
-// r = 1 / s, rounded correctly unless the last steps leave the range of normal numbers.
+// r = 1 / s, rounded correctly unless a step leaves the range of normal numbers. For half types q
+// will do.
+template <bool Half>
 void divide_by_row_stage(const Instruction* at, Context* context, LAZULI_ACCUMULATOR) {
-  V s = hn::LoadU(D(), reinterpret_cast<const float*>(context->slots[at->a].base));
-  V r = hn::Div(hn::Set(D(), 1.0f), s);
-  auto divided = [=](V x) HWY_ATTR {
-    V q = hn::Mul(x, r);
-    return hn::MulAdd(hn::NegMulAdd(q, s, x), r, q);
-  };
-  Block quotient{divided(v0), divided(v1), divided(v2), divided(v3),
-                 divided(v4), divided(v5), divided(v6), divided(v7)};
-  float divisor = std::fabs(hn::GetLane(s));
-  // Infinities become NaN above.
-  if (HWY_UNLIKELY(!(divisor > 1e-30f && divisor < 1e30f) || any_nan(quotient))) {
+  float divisor = *reinterpret_cast<const float*>(context->slots[at->a].base);
+  float magnitude = std::fabs(divisor);
+  V s = hn::Set(D(), divisor), r = hn::Set(D(), 1.0f / divisor);
+  if (HWY_UNLIKELY(!(magnitude > 1e-30f && magnitude < 1e30f))) {
     v0 = hn::Div(v0, s), v1 = hn::Div(v1, s), v2 = hn::Div(v2, s), v3 = hn::Div(v3, s);
     v4 = hn::Div(v4, s), v5 = hn::Div(v5, s), v6 = hn::Div(v6, s), v7 = hn::Div(v7, s);
-  } else {
-    v0 = quotient.v0, v1 = quotient.v1, v2 = quotient.v2, v3 = quotient.v3;
-    v4 = quotient.v4, v5 = quotient.v5, v6 = quotient.v6, v7 = quotient.v7;
+    LAZULI_NEXT;
   }
+  auto divided = [=](V x) HWY_ATTR {
+    V q = hn::Mul(x, r);
+    if constexpr (Half) return q;
+    V rest = hn::NegMulAdd(q, s, x);
+#if HWY_ARCH_X86
+    rest = hn::Min(rest, hn::Set(D(), 3e38f));  // NaN where q is infinite: anything finite will do
+#else
+    rest = hn::IfThenZeroElse(hn::IsNaN(rest), rest);
+#endif
+    return hn::MulAdd(rest, r, q);
+  };
+  v0 = divided(v0), v1 = divided(v1), v2 = divided(v2), v3 = divided(v3);
+  v4 = divided(v4), v5 = divided(v5), v6 = divided(v6), v7 = divided(v7);
   LAZULI_NEXT;
 }
 
@@ -119,7 +125,8 @@ void add(StageTable& t) {
 }
 
 void add_binary(StageTable& t) {
-  t.divide_by_row = erase(divide_by_row_stage);
+  t.divide_by_row[0] = erase(divide_by_row_stage<false>);
+  t.divide_by_row[1] = erase(divide_by_row_stage<true>);
 #define BINARY(name, accepts, result, ...) \
   add<Op::name, name##_form, Accepts::accepts, Result::result>(t);
 #include "ops/table/binary.def"
