@@ -255,6 +255,7 @@ void kernel(Rule& r) {
     case Op::argmin:
     case Op::argsort:
     case Op::argpartition:
+    case Op::random_bits:
     case Op::arange: return;
     default: refuse(r.node, "yet");
   }
@@ -269,7 +270,7 @@ Derivatives vjp_of(const Node* node, const array& output, const array& g,
          g,
          inputs_of(node),
          wanted,
-         Stream(node->stream, Device::cpu),
+         stream_at(node->stream),
          Derivatives(node->inputs.size())};
   switch (op_info(node->op).form) {
     case OpForm::Elementwise: elementwise(r); break;

@@ -193,7 +193,8 @@ array kernel(const Batch& b) {
     case Op::sort:
     case Op::argsort:
     case Op::partition:
-    case Op::argpartition: return b.again(b.in, same(b));
+    case Op::argpartition:
+    case Op::random_bits: return b.again(b.in, same(b));
     case Op::gather: return gather_rule(b);
     case Op::scatter: return scatter_rule(b);
     case Op::packed_matmul:
@@ -209,7 +210,7 @@ array kernel(const Batch& b) {
 
 array vmap_of(const Node* node, const std::vector<array>& inputs, const std::vector<bool>& batched,
               int64_t batch) {
-  Batch b{node, inputs, batched, batch, Stream(node->stream, Device::cpu)};
+  Batch b{node, inputs, batched, batch, stream_at(node->stream)};
   switch (op_info(node->op).form) {
     case OpForm::Elementwise: return elementwise(b);
     case OpForm::View: return view(b);

@@ -1,5 +1,5 @@
 // A kernel promised in kernel_table.def and not written is a link error.
-#include "compiler/backend.h"
+#include "backends/cpu/cpu_backend.h"
 #include "core/visit.h"
 
 namespace lazuli {

@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "backends/reference/packed.h"
+#include "backends/reference/random.h"
 #include "core/visit.h"
 #include "ops/table/op.h"
 
@@ -27,12 +28,19 @@ void store(Tensor& out, size_t i, const char* element) {
 
 // An array that has its value.
 Tensor given(const Node* node) {
+  static const Layout none{};
+  return tensor_of(node, node->op == Op::constant ? none : node->value->layout);
+}
+
+}  // namespace
+
+Tensor tensor_of(const Node* node, const Layout& layout) {
   Tensor out(node->shape, node->type());
   if (node->op == Op::constant) {
     store(out, 0, reinterpret_cast<const char*>(&node->params[0]));
     return out;
   }
-  const Layout& layout = node->value->layout;
+  fetch_to_host(layout.buffer, false);
   Strides strides = layout.dense ? dense_strides(node->shape) : layout.strides;
   Counter at(out.shape);
   for (size_t i = 0; i < static_cast<size_t>(out.size()); ++i, at.next()) {
@@ -40,6 +48,8 @@ Tensor given(const Node* node) {
   }
   return out;
 }
+
+namespace {
 
 // out[i] = x[from(index)].
 template <class From>
@@ -440,6 +450,7 @@ Tensor kernel(const Node* node, const std::vector<const Tensor*>& in) {
     case Op::argmin: return arg_extreme(node, *in[0]);
     case Op::cumulative: return cumulative(node, *in[0]);
     case Op::arange: return arange(node);
+    case Op::random_bits: return random_bits(node, *in[0]);
     default:
       throw RuntimeError("[reference] '" + std::string(op_info(node->op).name) +
                          "' has no formula.");

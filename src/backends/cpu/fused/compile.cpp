@@ -104,10 +104,10 @@ class Compiler {
     return result;
   }
 
-  // Operands are asked for early: a sweep asks for its own next blocks, a row that is swept several
-  // times for the next row, in a sweep that leaves memory idle.
+  // Operands are asked for early: a sweep asks for its own next blocks, the last of several sweeps
+  // over a row for the next row.
   void prefetch(uint8_t phase) {
-    if (phase != (step_.phases - 1) / 2) return;
+    if (phase + 1 != step_.phases) return;
     for (uint16_t v = 0; v < step_.values.size(); ++v) {
       if (value(v).kind != Kind::operand || value(v).scope != Scope::full) continue;
       int64_t bytes = dtype_of(value(v).dtype).size();

@@ -85,7 +85,7 @@ void compare_stage(const Instruction* at, Context* context, LAZULI_ACCUMULATOR) 
   LAZULI_NEXT;
 }
 
-#define BINARY(name, accepts, result, xl, xh, yl, yh, forward, gx, gy) \
+#define BINARY(name, accepts, result, xl, xh, yl, yh, forward, ...) \
   struct name##_form {                                                 \
     template <class T>                                                 \
     HWY_INLINE auto operator()(T x, T y) const {                       \

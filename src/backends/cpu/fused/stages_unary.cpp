@@ -50,7 +50,7 @@ void test_stage(const Instruction* at, Context* context, LAZULI_ACCUMULATOR) {
   LAZULI_NEXT;
 }
 
-#define UNARY(name, accepts, result, low, high, forward, gradient) \
+#define UNARY(name, accepts, result, low, high, forward, ...) \
   struct name##_form {                                             \
     template <class T>                                             \
     HWY_INLINE auto operator()(T x) const {                        \
