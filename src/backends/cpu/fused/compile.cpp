@@ -104,10 +104,10 @@ class Compiler {
     return result;
   }
 
-  // Operands are asked for early: a sweep asks for its own next blocks, the last of several sweeps
+  // Operands are asked for early: a sweep asks for its own next blocks, one of several sweeps
   // over a row for the next row.
   void prefetch(uint8_t phase) {
-    if (phase + 1 != step_.phases) return;
+    if (phase != step_.phases / 2) return;
     for (uint16_t v = 0; v < step_.values.size(); ++v) {
       if (value(v).kind != Kind::operand || value(v).scope != Scope::full) continue;
       int64_t bytes = dtype_of(value(v).dtype).size();

@@ -271,15 +271,14 @@ HWY_INLINE X sigmoid_of(X x) {
 // With m = e^2x - 1 it is m / (m + 2), so that small values keep their relative precision.
 template <class X>
 HWY_INLINE X tanh_of(X x) {
-  constexpr float factor = 2 * log2_e;
-  X c = clamp(x, -10.0f, 10.0f);
-  Power<X> p = nearest_power(c, factor);
-  X r = lift([](V v, V n) HWY_ATTR { return hn::MulSub(v, constant(factor), n); }, c, p.n);
-  // (2^r - 1) / r
-  X q = polynomial(r, 0.00015403559f, 0.0013390805f, 0.009618238f, 0.055503573f, 0.24022649f,
-                   0.6931472f);
+  X twice = clamp(add(x, x), -20.0f, 20.0f);
+  Power<X> p = nearest_power(twice, log2_e);
+  X r = multiply_add(p.n, constant(-0.6931472f), twice);
+  // (e^r - 1 - r) / r^2
+  X q = polynomial(r, 0.0013882514f, 0.008366561f, 0.0416672f, 0.16666544f, 0.49999997f);
   X scale = power_of_two(p);
-  X m = multiply_add(scale, multiply(q, r), subtract(scale, constant(1.0f)));
+  X m = multiply_add(multiply(r, r), q, r);
+  m = multiply_add(scale, m, subtract(scale, constant(1.0f)));
   X result = divide(m, add(m, constant(2.0f)));
   // The sign of -0.
   return lift([](V y, V v) HWY_ATTR { return hn::Or(y, hn::And(v, hn::SignBit(D()))); }, result, x);
