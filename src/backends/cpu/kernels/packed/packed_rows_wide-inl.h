@@ -284,9 +284,11 @@ struct RowSums {
   }
 };
 
+// Addresses as integers: what is fetched may lie behind the object.
 HWY_INLINE void prefetch_lines(const uint8_t* p, int bytes) {
+  const auto ahead = reinterpret_cast<uintptr_t>(p) + wide_prefetch;
   for (int line = 0; line < bytes; line += 64) {
-    _mm_prefetch(reinterpret_cast<const char*>(p + wide_prefetch + line), _MM_HINT_T1);
+    _mm_prefetch(reinterpret_cast<const char*>(ahead + static_cast<uintptr_t>(line)), _MM_HINT_T1);
   }
 }
 
