@@ -3,6 +3,8 @@
 
 #include "lazuli/ops.h"
 #include "lazuli/packed.h"
+#include "lazuli/transforms.h"
+#include "ops/compositions.h"
 #include "ops/elementwise.h"
 #include "ops/record.h"
 #include "transforms/trace.h"
@@ -221,6 +223,27 @@ void sort_rule(Rule& r) {
   r.set(0, put_along_axis(zeros_like(r.x(), r.stream), order, r.g, -1, r.stream));
 }
 
+// Through the composition of the op.
+void composed_rule(Rule& r) {
+  Composition compose = composition_of(r.node->op);
+  if (!compose) refuse(r.node, "yet");
+  std::vector<array> primals;
+  for (size_t k = 0; k < r.inputs.size(); ++k) {
+    if (r.wanted[k]) primals.push_back(r.inputs[k]);
+  }
+  auto fun = [&](const std::vector<array>& wanted) {
+    std::vector<array> inputs = r.inputs;
+    for (size_t k = 0, next = 0; k < inputs.size(); ++k) {
+      if (r.wanted[k]) inputs[k] = wanted[next++];
+    }
+    return std::vector<array>{compose(r.node, inputs, r.stream)};
+  };
+  std::vector<array> products = vjp(fun, primals, {r.g}).second;
+  for (size_t k = 0, next = 0; k < r.inputs.size(); ++k) {
+    if (r.wanted[k]) r.set(k, products[next++]);
+  }
+}
+
 void kernel(Rule& r) {
   switch (r.node->op) {
     case Op::matmul: return matmul_rule(r);
@@ -257,7 +280,7 @@ void kernel(Rule& r) {
     case Op::argpartition:
     case Op::random_bits:
     case Op::arange: return;
-    default: refuse(r.node, "yet");
+    default: return composed_rule(r);
   }
 }
 
