@@ -223,6 +223,22 @@ void sort_rule(Rule& r) {
   r.set(0, put_along_axis(zeros_like(r.x(), r.stream), order, r.g, -1, r.stream));
 }
 
+// The derivative of each matrix's columns, times that matrix.
+void packed_rule(Rule& r) {
+  Shape start(r.g.ndim(), 0), stop = r.g.shape();
+  std::optional<array> total;
+  for (size_t k = 1; k < r.inputs.size(); ++k) {
+    if (r.wanted[k]) refuse(r.node, "for its packed weights");
+    auto format = static_cast<PackedFormat>(r.params()[k - 1]);
+    stop.back() = start.back() + r.inputs[k].shape(0);
+    array part = matmul(slice(r.g, start, stop, r.stream),
+                        packed_dequantize(r.inputs[k], format, r.g.dtype(), r.stream), r.stream);
+    total = total ? add(*total, part, r.stream) : part;
+    start.back() = stop.back();
+  }
+  r.set(0, *total);
+}
+
 // Through the composition of the op.
 void composed_rule(Rule& r) {
   Composition compose = composition_of(r.node->op);
@@ -268,12 +284,7 @@ void kernel(Rule& r) {
       if (r.params()[2]) return r.set(0, matmul(r.g, w, r.stream));
       return r.set(0, matmul(r.g, transpose(w, r.stream), r.stream));
     }
-    case Op::packed_matmul: {
-      if (r.wanted[1]) refuse(r.node, "for its packed weights");
-      auto format = static_cast<PackedFormat>(r.params()[0]);
-      return r.set(
-          0, matmul(r.g, packed_dequantize(r.inputs[1], format, r.g.dtype(), r.stream), r.stream));
-    }
+    case Op::packed_matmul: return packed_rule(r);
     case Op::argmax:
     case Op::argmin:
     case Op::argsort:

@@ -210,8 +210,10 @@ array kernel(const Batch& b) {
     case Op::gather: return gather_rule(b);
     case Op::scatter: return scatter_rule(b);
     case Op::packed_matmul:
+      if (std::count(b.batched.begin() + 1, b.batched.end(), true)) break;
+      return b.again(b.in, same(b));
     case Op::packed_take:
-      if (b.batched[b.node->op == Op::packed_matmul ? 1 : 0]) break;
+      if (b.batched[0]) break;
       return b.again(b.in, same(b));
     default: break;
   }

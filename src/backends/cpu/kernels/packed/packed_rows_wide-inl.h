@@ -233,23 +233,26 @@ struct Wide<Q6_K> {
   }
 };
 
+// 128 * high + low, as floats. The planes are summed apart: neither waits for the other.
+HWY_INLINE __m512 join_planes(__m512i high, __m512i low) {
+  return _mm512_cvtepi32_ps(_mm512_add_epi32(_mm512_slli_epi32(high, 7), low));
+}
+
 // 16 sums of four products u * level each, as floats.
 HWY_INLINE __m512 dot_levels(__m512i u, const Activations& x, int64_t at) {
-  const __m512i high = _mm512_loadu_si512(x.high + at);
-  const __m512i low = _mm512_loadu_si512(x.low + at);
-  const __m512i tops = _mm512_dpbusd_epi32(_mm512_setzero_si512(), u, high);
-  return _mm512_cvtepi32_ps(_mm512_dpbusd_epi32(_mm512_slli_epi32(tops, 7), u, low));
+  const __m512i zero = _mm512_setzero_si512();
+  return join_planes(_mm512_dpbusd_epi32(zero, u, _mm512_loadu_si512(x.high + at)),
+                     _mm512_dpbusd_epi32(zero, u, _mm512_loadu_si512(x.low + at)));
 }
 
 // 16 sums of eight products: lanes 4 b.. belong to block b of four.
 HWY_INLINE __m512 dot_halves(const Halves& u, const Activations& x, int64_t at) {
-  const auto plane = [&](const int8_t* p) { return _mm512_loadu_si512(p + at); };
-  __m512i sum = _mm512_dpbusd_epi32(_mm512_setzero_si512(), u.first, plane(x.high_split));
-  sum = _mm512_dpbusd_epi32(sum, u.last, plane(x.high_split + 64));
-  sum = _mm512_slli_epi32(sum, 7);
-  sum = _mm512_dpbusd_epi32(sum, u.first, plane(x.low_split));
-  sum = _mm512_dpbusd_epi32(sum, u.last, plane(x.low_split + 64));
-  return _mm512_cvtepi32_ps(sum);
+  const auto plane = [&](const int8_t* p) {
+    const __m512i first =
+        _mm512_dpbusd_epi32(_mm512_setzero_si512(), u.first, _mm512_loadu_si512(p + at));
+    return _mm512_dpbusd_epi32(first, u.last, _mm512_loadu_si512(p + at + 64));
+  };
+  return join_planes(plane(x.high_split), plane(x.low_split));
 }
 
 // The scales or biases of 4 * Groups blocks of 32, one a lane.
