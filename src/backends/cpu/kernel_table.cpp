@@ -26,4 +26,6 @@ Kernel find_kernel(Op op) {
   }
 }
 
+bool backend_has_kernel(Op op) { return find_kernel(op) != nullptr; }
+
 }  // namespace lazuli
