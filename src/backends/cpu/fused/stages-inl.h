@@ -171,24 +171,9 @@ struct Bool {
   }
 };
 
-// Loads the block at `p`; past the block's last element, zeros.
 template <class Form>
-HWY_INLINE Block load_block(const Context* context, const char* p) {
-  using T = typename Form::T;
-  if (HWY_LIKELY(whole(context))) return Form::load_block(reinterpret_cast<const T*>(p));
-  HWY_ALIGN T padded[elements_max];
-  std::memset(static_cast<void*>(padded), 0, sizeof padded);
-  std::memcpy(static_cast<void*>(padded), p, static_cast<size_t>(context->n) * sizeof(T));
-  return Form::load_block(padded);
-}
-
-template <class Form>
-HWY_INLINE void store_block(const Context* context, const Block& b, char* p) {
-  using T = typename Form::T;
-  if (HWY_LIKELY(whole(context))) return Form::template store<false>(b, reinterpret_cast<T*>(p));
-  HWY_ALIGN T padded[elements_max];
-  Form::template store<false>(b, padded);
-  std::memcpy(p, static_cast<const void*>(padded), static_cast<size_t>(context->n) * sizeof(T));
+HWY_INLINE Block read_slot(const Context* context, uint16_t slot) {
+  return Form::load_block(reinterpret_cast<const typename Form::T*>(address(context, slot)));
 }
 
 }  // namespace lazuli::cpu::HWY_NAMESPACE
