@@ -296,9 +296,10 @@ class Compiler {
     } else {
       if (!read_in_place(x.inputs[1], table_.binary_f16[op])) in_memory(x.inputs[1]);
       into_accumulator(x.inputs[0]);
-      bool by_row = x.op == Op::divide && x.scope == Scope::full &&
-                    value(x.inputs[1]).scope == Scope::row;
-      binary(x.inputs[1], by_row ? table_.divide_by_row[is_half(x.dtype)] : table_.binary[op], table_.binary_f16[op], table_.binary_bf16[op]);
+      bool by_row =
+          x.op == Op::divide && x.scope == Scope::full && value(x.inputs[1]).scope == Scope::row;
+      binary(x.inputs[1], by_row ? table_.divide_by_row[is_half(x.dtype)] : table_.binary[op],
+             table_.binary_f16[op], table_.binary_bf16[op]);
     }
     settle(v);
   }
@@ -319,9 +320,6 @@ class Compiler {
     }
   }
 
-  // The second operand in memory; if it is in the accumulator with the first, that is kept too.
-  uint16_t second_operand(const FusedValue& x) { return in_memory(x.inputs[1]); }
-
   void test(uint16_t v, size_t op) {
     const FusedValue& x = value(v);
     program_->cost += 1;
@@ -330,10 +328,10 @@ class Compiler {
       uint16_t out = boolean_home(v);
       emit(table_.test[op], nowhere, nowhere, out);
     } else {
-      uint16_t other = second_operand(x);
+      uint16_t other = in_memory(x.inputs[1]);
       into_accumulator(x.inputs[0]);
       uint16_t out = boolean_home(v);
-      emit(table_.compare[op], other, 0, out);
+      emit(table_.compare[op], other, nowhere, out);
     }
     if (x.output) keep_output(v);
   }

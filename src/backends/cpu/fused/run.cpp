@@ -1,4 +1,8 @@
 // Runs a fused step: walks over rows, in parallel, and sends blocks through the chain of stages.
+//
+// A row is swept once for each phase and stays in the second cache meanwhile. Floor: the bytes of
+// operands and outputs. Reached with two cores of a Zen 4 on 4096 x 4096 float32: rms_norm 1.2 to
+// 1.6 times the floor, softmax 1.6 to 2.4 times, most of it for the exponentials.
 #include <algorithm>
 #include <cstring>
 
@@ -11,8 +15,8 @@ namespace lazuli {
 namespace cpu {
 namespace {
 
-constexpr int64_t chunk_elements = 8192;       // of a reduction; fixes the order of summation
-constexpr float serial_cost = 60000;           // cycles below which one thread is faster
+constexpr int64_t chunk_elements = 8192;  // of a reduction; fixes the order of summation
+constexpr float serial_cost = 60000;  // cycles below which one thread is faster
 constexpr int64_t nontemporal_bytes = 24 << 20;
 constexpr int64_t prefetch_elements = 512;  // from a block to the one asked for
 
@@ -145,9 +149,9 @@ class Runner {
   struct Thread {
     Context context;
     SmallVector<Slot, 24> slots;
-    SmallVector<uint16_t, 8> gathers;   // slots filled block by block
-    SmallVector<char*, 8> rows;         // by slot in `gathers`: the row's first element
-    SmallVector<char*, 24> tails;       // by slot: room for a block of a direct one, or nullptr
+    SmallVector<uint16_t, 8> gathers;  // slots filled block by block
+    SmallVector<char*, 8> rows;  // by slot in `gathers`: the row's first element
+    SmallVector<char*, 24> tails;  // by slot: room for a block of a direct one, or nullptr
   };
 
   char* scratch_for(uint16_t s, char*& next, char* row_buffers) const {

@@ -1,6 +1,8 @@
 // The stages of fused programs that move blocks, and the loop that runs a chain of stages.
 //
-// Floor of a chain: the bytes of its operands and outputs over the memory bandwidth.
+// Floor of a chain: the bytes of its operands and outputs over the memory bandwidth. Reached with
+// two cores of a Zen 4 (bench/fused_floor_bench.cpp, 2^24 elements): 8 adds, multiplies and maxima
+// in float32 1.1 times the floor, in bfloat16 and float16 1.5 to 2.3 times, for the conversions.
 #include "backends/cpu/fused/program.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -65,7 +67,8 @@ __attribute__((target("avx512bf16"))) void native_store_bf16_stage(const Instruc
   __m512i r2 = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(v5.raw, v4.raw));
   __m512i r3 = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(v7.raw, v6.raw));
   __m512i magnitude = _mm512_set1_epi16(0x7fff);
-  __mmask32 zeros = _mm512_testn_epi16_mask(r0, magnitude) | _mm512_testn_epi16_mask(r1, magnitude) |
+  __mmask32 zeros = _mm512_testn_epi16_mask(r0, magnitude) |
+                    _mm512_testn_epi16_mask(r1, magnitude) |
                     _mm512_testn_epi16_mask(r2, magnitude) | _mm512_testn_epi16_mask(r3, magnitude);
   if (HWY_UNLIKELY(zeros != 0)) return store_stage<BF16>(at, context, LAZULI_PASS);
   __m512i* to = reinterpret_cast<__m512i*>(p);

@@ -16,16 +16,13 @@ HWY_INLINE V apply(V x, V y) {
   return Reversed ? F()(Float(y), Float(x)).v : F()(Float(x), Float(y)).v;
 }
 
-#define LAZULI_APPLY_BINARY(o)                                                        \
-  v0 = apply<F, Reversed>(v0, o.v0), v1 = apply<F, Reversed>(v1, o.v1),           \
-  v2 = apply<F, Reversed>(v2, o.v2), v3 = apply<F, Reversed>(v3, o.v3),           \
-  v4 = apply<F, Reversed>(v4, o.v4), v5 = apply<F, Reversed>(v5, o.v5),           \
-  v6 = apply<F, Reversed>(v6, o.v6), v7 = apply<F, Reversed>(v7, o.v7)
-
 template <class F, bool Reversed, class Form>
 void binary_stage(const Instruction* at, Context* context, LAZULI_ACCUMULATOR) {
-  Block other = read_slot<Form>(context, at->a);
-  LAZULI_APPLY_BINARY(other);
+  Block o = read_slot<Form>(context, at->a);
+  v0 = apply<F, Reversed>(v0, o.v0), v1 = apply<F, Reversed>(v1, o.v1);
+  v2 = apply<F, Reversed>(v2, o.v2), v3 = apply<F, Reversed>(v3, o.v3);
+  v4 = apply<F, Reversed>(v4, o.v4), v5 = apply<F, Reversed>(v5, o.v5);
+  v6 = apply<F, Reversed>(v6, o.v6), v7 = apply<F, Reversed>(v7, o.v7);
   LAZULI_NEXT;
 }
 
@@ -46,10 +43,11 @@ void divide_by_row_stage(const Instruction* at, Context* context, LAZULI_ACCUMUL
     V q = hn::Mul(x, r);
     if constexpr (Half) return q;
     V rest = hn::NegMulAdd(q, s, x);
+    // Infinite or NaN where q is infinite: anything finite will do there.
 #if HWY_ARCH_X86
-    rest = hn::Min(rest, hn::Set(D(), 3e38f));  // NaN where q is infinite: anything finite will do
+    rest = hn::Max(hn::Min(rest, hn::Set(D(), 3e38f)), hn::Set(D(), -3e38f));
 #else
-    rest = hn::IfThenZeroElse(hn::IsNaN(rest), rest);
+    rest = hn::IfThenElseZero(hn::IsFinite(rest), rest);
 #endif
     return hn::MulAdd(rest, r, q);
   };
@@ -62,9 +60,8 @@ template <class F>
 void compare_stage(const Instruction* at, Context* context, LAZULI_ACCUMULATOR) {
   Block other = read_slot<F32>(context, at->a);
   HWY_ALIGN uint8_t bytes[elements_max];
-  auto compare = [&](V x, V y, size_t k) HWY_ATTR {
-    Bool::store(F()(Float(x), Float(y)), bytes + k * Lanes(D()));
-  };
+  auto compare = [&](V x, V y, size_t k)
+                     HWY_ATTR { Bool::store(F()(Float(x), Float(y)), bytes + k * Lanes(D())); };
   compare(v0, other.v0, 0), compare(v1, other.v1, 1), compare(v2, other.v2, 2);
   compare(v3, other.v3, 3), compare(v4, other.v4, 4), compare(v5, other.v5, 5);
   compare(v6, other.v6, 6), compare(v7, other.v7, 7);
@@ -73,11 +70,11 @@ void compare_stage(const Instruction* at, Context* context, LAZULI_ACCUMULATOR) 
 }
 
 #define BINARY(name, accepts, result, xl, xh, yl, yh, forward, ...) \
-  struct name##_form {                                                 \
-    template <class T>                                                 \
-    HWY_INLINE auto operator()(T x, T y) const {                       \
-      return forward;                                                  \
-    }                                                                  \
+  struct name##_form {                                              \
+    template <class T>                                              \
+    HWY_INLINE auto operator()(T x, T y) const {                    \
+      return forward;                                               \
+    }                                                               \
   };
 #include "ops/table/binary.def"
 #undef BINARY
