@@ -1,6 +1,7 @@
 // The passes, in order: fuse, make steps, schedule, order streams, lifetimes, slots, compile.
 #include <algorithm>
 
+#include "base/log.h"
 #include "compiler/backend.h"
 #include "compiler/fuse.h"
 #include "compiler/plan.h"
@@ -15,11 +16,14 @@ class Pipeline {
   std::shared_ptr<Plan> run() {
     plan_->key = graph_.key;
     grouping_ = fuse(graph_, plan_->guards);
+    show("fuse", [&] { return describe(grouping_, plan_->guards, graph_); });
     find_needed();
     make_steps();
     schedule();
+    show("schedule", [&] { return describe(*plan_, graph_); });
     order_streams();
     lifetimes();
+    show("lifetimes", [&] { return deaths(); });
     give_slots();
     for (Step& step : plan_->steps) {
       if (step.kind == Step::Kind::fused)
@@ -30,6 +34,23 @@ class Pipeline {
 
  private:
   static constexpr uint32_t no_slot = 0xffffffff;
+
+  // What a pass has made, at LAZULI_DEBUG=5.
+  template <class Text>
+  void show(const char* pass, Text text) {
+    if (debugging(5)) debug_line("after " + std::string(pass) + ":\n" + text());
+  }
+
+  std::string deaths() const {
+    std::string text;
+    for (size_t s = 0; s < plan_->steps.size(); ++s) {
+      text += std::to_string(s) + " ends";
+      for (uint32_t n : plan_->steps[s].dead) text += " %" + std::to_string(n);
+      for (uint32_t before : plan_->steps[s].after) text += ", after " + std::to_string(before);
+      text += "\n";
+    }
+    return text;
+  }
 
   // Values that leave their step: held ones, and those read by another step.
   void find_needed() {

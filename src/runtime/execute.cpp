@@ -65,6 +65,20 @@ void copy_values(const Node* node, const Layout& from, const Layout& to, Backend
 
 }  // namespace
 
+namespace {
+std::atomic<uint64_t> taken_count{0};
+
+// The buffer of a value that ends, for another one.
+Layout take_over(const Layout& from) {
+  taken_count.fetch_add(1, std::memory_order_relaxed);
+  Layout taken = from;
+  taken.strides.clear();
+  return taken;
+}
+}  // namespace
+
+uint64_t take_overs() { return taken_count.load(std::memory_order_relaxed); }
+
 const Layout& Run::layout_of(uint32_t i, Layout& scratch) {
   Node* node = graph_.nodes[i];
   if (!graph_.is_leaf(i)) return slot(i);
@@ -142,9 +156,7 @@ Layout Run::taken_operand(const Step& step, const Step::Place& output, Backend& 
     if (!may_take(operand.node, backend)) continue;
     if (!backend.may_take_over(*step.compiled, operand.value, output.value)) continue;
     Layout scratch;
-    Layout taken = layout_of(operand.node, scratch);
-    taken.strides.clear();
-    return taken;
+    return take_over(layout_of(operand.node, scratch));
   }
   return {};
 }
@@ -176,11 +188,7 @@ Layout Run::output_for_update(const Step& step, Backend& backend) {
   Layout scratch;
   const Layout& from = layout_of(first, scratch);
   bool ends_here = std::find(step.dead.begin(), step.dead.end(), first) != step.dead.end();
-  if (ends_here && may_take(first, backend)) {
-    Layout taken = from;
-    taken.strides.clear();
-    return taken;
-  }
+  if (ends_here && may_take(first, backend)) return take_over(from);
   return dense_copy(from, graph_.nodes[first], backend);
 }
 

@@ -82,6 +82,9 @@ class Run {
   std::atomic<size_t> streams_left_{0};
 };
 
+// Buffers that an output has taken over from an input, since the process started.
+uint64_t take_overs();
+
 // The run a scheduled node waits for, with a reference for the caller; nullptr once it has finished.
 Run* run_of(const Node* node);
 

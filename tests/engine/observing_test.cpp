@@ -67,6 +67,18 @@ TEST(Explain, NamesTheGuardThatFails) {
   EXPECT_NE(text.find("must have one shape"), std::string::npos) << text;
 }
 
+TEST(Debug, ShowsEveryPassAtLevelFive) {
+  Setting<int> debug(flags().debug, 5);
+  clear_plan_cache();
+  ::testing::internal::CaptureStderr();
+  softmax(filled({3, 7}, float32, -1, 1, 8), -1).eval();
+  std::string text = ::testing::internal::GetCapturedStderr();
+  for (const char* part : {"new plan: no plan is known yet", "after fuse:", "1 row axes",
+                           "after schedule:", "after lifetimes:", "0 ends %0", " GB/s  fused ("}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << " in\n" << text;
+  }
+}
+
 TEST(Trace, HoldsEveryStepWithItsTime) {
   testing::TemporaryFolder folder;
   std::string path = folder.file("trace.json");

@@ -7,6 +7,7 @@
 #include <numeric>
 #include <unordered_map>
 
+#include "backends/reference/attention.h"
 #include "backends/reference/packed.h"
 #include "backends/reference/random.h"
 #include "core/visit.h"
@@ -422,6 +423,8 @@ Tensor arange(const Node* node) {
 Tensor kernel(const Node* node, const std::vector<const Tensor*>& in) {
   switch (node->op) {
     case Op::matmul: return matmul(node, *in[0], *in[1]);
+    case Op::attention: return attention(node, in);
+    case Op::rope: return rope(node, in);
     case Op::concatenate: return concatenate(node, in);
     case Op::slice_update: return slice_update(node, *in[0], *in[1]);
     case Op::scatter: return scatter(node, in);
