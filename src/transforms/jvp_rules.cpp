@@ -128,7 +128,7 @@ std::optional<array> kernel(const Node* node, const std::vector<array>& in, cons
 
 std::optional<array> jvp_of(const Node* node, const array& output, const Derivatives& tangents) {
   std::vector<array> in = inputs_of(node);
-  Stream s(node->stream, Device::cpu);
+  Stream s = stream_at(node->stream);
   switch (op_info(node->op).form) {
     case OpForm::Elementwise: return elementwise(node, in, output, tangents, s);
     case OpForm::View:

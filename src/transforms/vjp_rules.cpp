@@ -304,7 +304,7 @@ Derivatives vjp_of(const Node* node, const array& output, const array& g,
          g,
          inputs_of(node),
          wanted,
-         Stream(node->stream, Device::cpu),
+         stream_at(node->stream),
          Derivatives(node->inputs.size())};
   switch (op_info(node->op).form) {
     case OpForm::Elementwise: elementwise(r); break;

@@ -225,7 +225,7 @@ array kernel(const Batch& b) {
 
 array vmap_of(const Node* node, const std::vector<array>& inputs, const std::vector<bool>& batched,
               int64_t batch) {
-  Batch b{node, inputs, batched, batch, Stream(node->stream, Device::cpu)};
+  Batch b{node, inputs, batched, batch, stream_at(node->stream)};
   switch (op_info(node->op).form) {
     case OpForm::Elementwise: return elementwise(b);
     case OpForm::View: return view(b);

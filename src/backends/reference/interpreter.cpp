@@ -29,12 +29,19 @@ void store(Tensor& out, size_t i, const char* element) {
 
 // An array that has its value.
 Tensor given(const Node* node) {
+  static const Layout none{};
+  return tensor_of(node, node->op == Op::constant ? none : node->value->layout);
+}
+
+}  // namespace
+
+Tensor tensor_of(const Node* node, const Layout& layout) {
   Tensor out(node->shape, node->type());
   if (node->op == Op::constant) {
     store(out, 0, reinterpret_cast<const char*>(&node->params[0]));
     return out;
   }
-  const Layout& layout = node->value->layout;
+  fetch_to_host(layout.buffer, false);
   Strides strides = layout.dense ? dense_strides(node->shape) : layout.strides;
   Counter at(out.shape);
   for (size_t i = 0; i < static_cast<size_t>(out.size()); ++i, at.next()) {
@@ -42,6 +49,8 @@ Tensor given(const Node* node) {
   }
   return out;
 }
+
+namespace {
 
 // out[i] = x[from(index)].
 template <class From>
