@@ -32,8 +32,8 @@ Gemma3Config read_config(const gguf::File& file) {
 }
 
 array gelu_tanh(const array& x) {
-  // 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))
-  return 0.5f * x * (1.0f + tanh(0.7978845608f * (x + 0.044715f * x * x * x)));
+  // 0.5 x (1 + tanh(z)) = x sigmoid(2 z) with z = sqrt(2 / pi) (x + 0.044715 x^3)
+  return x * sigmoid(x * (1.5957691216f + 0.0713548163f * square(x)));
 }
 
 // The norms of queries and keys, one row a head, so that both are normed together.

@@ -95,10 +95,10 @@ void few_rows_part(const Attention& a, const AttentionPart& part, const float* q
   }
 }
 
-// The first key that none of the part's rows sees.
-int64_t visible_keys(const Attention& a, const AttentionPart& part) {
+// The first key of the part that none of its rows before `row_end` sees.
+int64_t visible_keys(const Attention& a, const AttentionPart& part, int64_t row_end) {
   if (a.kind != Attention::Mask::causal) return part.key_last;
-  const int64_t last_query = (part.row_first + part.row_count - 1) / a.group;
+  const int64_t last_query = (part.row_first + row_end - 1) / a.group;
   return std::clamp<int64_t>(last_query + a.keys - a.queries + 1, part.key_first, part.key_last);
 }
 
@@ -122,17 +122,17 @@ void many_rows_part(const Attention& a, const AttentionPart& part, Scratch& scra
                     queries + tile * tile_rows * step);
   }
   HWY_ALIGN float scores[tile_rows * key_block], factors[16] = {};
-  const int64_t last = visible_keys(a, part);
+  const int64_t last = visible_keys(a, part, part.row_count);
   for (int64_t key = part.key_first; key < last; key += key_block) {
     const BlockOfKeys block{key, std::min(key_block, last - key)};
     const K* from = a.k.at<K>(part.example, part.head, key);
     pack_columns<K>([&](int64_t r) { return from + r * a.k.strides[2]; }, block.count, key_block,
                     a.size, buffer, keys);
     for (int64_t tile = 0; tile < tiles; ++tile) {
-      const int64_t row = tile * tile_rows;
+      const int64_t row = tile * tile_rows, rows = std::min<int64_t>(tile_rows, part.row_count - row);
+      if (key >= visible_keys(a, part, row + rows)) continue;
       score_tile<tile_rows>(queries + row * step, keys, a.size, scores);
-      soften_rows(a, part, row, std::min<int64_t>(tile_rows, part.row_count - row), block, scores,
-                  factors);
+      soften_rows(a, part, row, rows, block, scores, factors);
       add_values<tile_rows>(scores, factors, a.v.at<W>(part.example, part.head, key),
                             a.v.strides[2], block.count, a.value_size, part.sums + row * stride,
                             stride);
