@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <cstring>
 
-#include "base/interrupt.h"
+#include "lazuli/interrupt.h"
 #include "base/log.h"
 #include "compiler/backend.h"
 #include "runtime/run.h"

@@ -3,7 +3,7 @@
 
 #include <thread>
 
-#include "base/interrupt.h"
+#include "lazuli/interrupt.h"
 #include "compiler/plan.h"
 #include "support/against_reference.h"
 

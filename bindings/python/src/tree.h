@@ -1,0 +1,35 @@
+// Trees of Python values: nested lists, tuples and dictionaries with arrays and other leaves.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "array_object.h"
+
+namespace lazuli::python {
+
+// Calls `visit` with each leaf in order. Dictionaries go by the order of their keys' insertion.
+void visit_leaves(nb::handle tree, const std::function<void(nb::handle)>& visit);
+
+// The tree with each leaf replaced by what `map` gives. Tuples keep their class if they are named.
+nb::object map_tree(nb::handle tree, const std::function<nb::object(nb::handle)>& map);
+
+// The arrays among the leaves.
+std::vector<array> arrays_of(nb::handle tree);
+std::vector<array> arrays_of(PyObject* const* trees, Py_ssize_t count);
+
+// All leaves, which must be arrays (ValueError).
+std::vector<array> only_arrays_of(nb::handle tree);
+
+// A tree whose arrays are numbered: what is left of a tree when its arrays are taken out.
+struct Structure {
+  nb::object skeleton;  // arrays are replaced by None-free slots in order
+  size_t count = 0;     // arrays
+};
+Structure structure_of(nb::handle tree, std::vector<array>& arrays);
+nb::object filled(const Structure& structure, const array* arrays);
+
+// Replaces the arrays inside the tree's own lists and dictionaries, in order.
+void replace_arrays(nb::handle tree, const array*& next);
+
+}  // namespace lazuli::python
