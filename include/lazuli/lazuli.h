@@ -11,4 +11,5 @@
 #include "lazuli/memory.h"
 #include "lazuli/ops.h"
 #include "lazuli/packed.h"
+#include "lazuli/random.h"
 #include "lazuli/transforms.h"

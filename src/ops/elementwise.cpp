@@ -80,7 +80,7 @@ array binary(Op op, const array& x, const array& y, StreamOrDevice s) {
 array unary_gradient(Op op, const array& x, const array& y, const array& g) {
   (void)y;
   switch (op) {
-#define UNARY(name, accepts, result, low, high, forward, gradient) \
+#define UNARY(name, accepts, result, low, high, forward, gradient, ...) \
   case Op::name: return gradient;
 #include "ops/table/unary.def"
 #undef UNARY
@@ -93,7 +93,7 @@ array binary_gradient(Op op, int which, const array& x, const array& y, const ar
                       const array& g) {
   (void)z;
   switch (op) {
-#define BINARY(name, accepts, result, xlow, xhigh, ylow, yhigh, forward, gradient_x, gradient_y) \
+#define BINARY(name, accepts, result, xl, xh, yl, yh, forward, gradient_x, gradient_y, ...) \
   case Op::name: return which == 0 ? array(gradient_x) : array(gradient_y);
 #include "ops/table/binary.def"
 #undef BINARY

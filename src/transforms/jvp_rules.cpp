@@ -103,7 +103,8 @@ std::optional<array> kernel(const Node* node, const std::vector<array>& in, cons
     case Op::argmax:
     case Op::argmin:
     case Op::argsort:
-    case Op::argpartition: return std::nullopt;
+    case Op::argpartition:
+    case Op::random_bits: return std::nullopt;
     default: refuse(node);
   }
 }

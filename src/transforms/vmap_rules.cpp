@@ -193,7 +193,8 @@ array kernel(const Batch& b) {
     case Op::sort:
     case Op::argsort:
     case Op::partition:
-    case Op::argpartition: return b.again(b.in, same(b));
+    case Op::argpartition:
+    case Op::random_bits: return b.again(b.in, same(b));
     case Op::gather: return gather_rule(b);
     case Op::scatter: return scatter_rule(b);
     case Op::packed_matmul:

@@ -19,7 +19,7 @@ struct Row {
 
 inline std::vector<Row> unary_rows() {
   return {
-#define UNARY(name, accepts, result, low, high, forward, gradient) \
+#define UNARY(name, accepts, result, low, high, ...) \
   {#name, Op::name, Accepts::accepts, Result::result, low, high, 0, 0},
 #include "ops/table/unary.def"
 #undef UNARY
@@ -28,7 +28,7 @@ inline std::vector<Row> unary_rows() {
 
 inline std::vector<Row> binary_rows() {
   return {
-#define BINARY(name, accepts, result, xl, xh, yl, yh, forward, gx, gy) \
+#define BINARY(name, accepts, result, xl, xh, yl, yh, ...) \
   {#name, Op::name, Accepts::accepts, Result::result, xl, xh, yl, yh},
 #include "ops/table/binary.def"
 #undef BINARY

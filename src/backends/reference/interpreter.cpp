@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "backends/reference/packed.h"
+#include "backends/reference/random.h"
 #include "core/visit.h"
 #include "ops/table/op.h"
 
@@ -440,6 +441,7 @@ Tensor kernel(const Node* node, const std::vector<const Tensor*>& in) {
     case Op::argmin: return arg_extreme(node, *in[0]);
     case Op::cumulative: return cumulative(node, *in[0]);
     case Op::arange: return arange(node);
+    case Op::random_bits: return random_bits(node, *in[0]);
     default:
       throw RuntimeError("[reference] '" + std::string(op_info(node->op).name) +
                          "' has no formula.");

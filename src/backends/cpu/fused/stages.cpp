@@ -375,14 +375,14 @@ Reducer float_reducer() {
 }
 
 // ---- The table ----
-#define UNARY(name, accepts, result, low, high, forward, gradient) \
+#define UNARY(name, accepts, result, low, high, forward, ...) \
   struct name##_form {                                             \
     template <class T>                                             \
     HWY_INLINE auto operator()(T x) const {                        \
       return forward;                                              \
     }                                                              \
   };
-#define BINARY(name, accepts, result, xl, xh, yl, yh, forward, gx, gy) \
+#define BINARY(name, accepts, result, xl, xh, yl, yh, forward, ...) \
   struct name##_form {                                                 \
     template <class T>                                                 \
     HWY_INLINE auto operator()(T x, T y) const {                       \

@@ -57,7 +57,7 @@ void binary_tile(int64_t n, void* out, const void* a, const void* b, const void*
   for (int64_t i = 0; i < n; ++i) to[i] = stored(F()(Scalar<T>(x[i]), Scalar<T>(y[i])));
 }
 
-#define UNARY(name, accepted, result, low, high, forward, gradient) \
+#define UNARY(name, accepted, result, low, high, forward, ...) \
   struct name##_form {                                              \
     static constexpr Accepts accepts = Accepts::accepted;           \
     template <class T>                                              \
@@ -65,7 +65,7 @@ void binary_tile(int64_t n, void* out, const void* a, const void* b, const void*
       return forward;                                               \
     }                                                               \
   };
-#define BINARY(name, accepted, result, xl, xh, yl, yh, forward, gx, gy) \
+#define BINARY(name, accepted, result, xl, xh, yl, yh, forward, ...) \
   struct name##_form {                                                  \
     static constexpr Accepts accepts = Accepts::accepted;               \
     template <class T>                                                  \
