@@ -1,5 +1,8 @@
 #include "tree.h"
 
+#include "lazuli/random.h"
+#include "random_state.h"
+
 namespace lazuli::python {
 namespace {
 
@@ -59,7 +62,7 @@ nb::object map_tree(nb::handle tree, const std::function<nb::object(nb::handle)>
 std::vector<array> arrays_of(nb::handle tree) {
   std::vector<array> result;
   visit_leaves(tree, [&](nb::handle leaf) {
-    if (is_array(leaf.ptr())) result.push_back(value_of(leaf.ptr()));
+    if (auto value = array_at(leaf)) result.push_back(*value);
   });
   return result;
 }
@@ -92,8 +95,9 @@ std::vector<array> only_arrays_of(nb::handle tree) {
 Structure structure_of(nb::handle tree, std::vector<array>& arrays) {
   Structure structure;
   structure.skeleton = map_tree(tree, [&](nb::handle leaf) {
-    if (!is_array(leaf.ptr())) return nb::borrow(leaf);
-    arrays.push_back(value_of(leaf.ptr()));
+    auto value = array_at(leaf);
+    if (!value) return nb::borrow(leaf);
+    arrays.push_back(*value);
     ++structure.count;
     return nb::borrow(slot());
   });
@@ -107,30 +111,51 @@ nb::object filled(const Structure& structure, const array* arrays) {
   });
 }
 
-void replace_arrays(nb::handle tree, const array*& next) {
-  auto renewed = [&](nb::handle item) -> nb::object {
-    if (is_array(item.ptr())) return nb::steal(wrap(array(*next++)));
-    if (is_branch(item)) replace_arrays(item, next);
-    return nb::object();
+std::shared_ptr<Structure> shared_structure() {
+  return {new Structure, [](Structure* structure) {
+            if (structure->skeleton.is_valid()) release_later(structure->skeleton.release().ptr());
+            delete structure;
+          }};
+}
+
+std::optional<array> array_at(nb::handle leaf) {
+  if (is_array(leaf.ptr())) return value_of(leaf.ptr());
+  if (nb::isinstance<RandomState>(leaf)) return random::KeySequence::default_().state();
+  return std::nullopt;
+}
+
+void set_array_at(nb::handle leaf, const array& value) {
+  if (is_array(leaf.ptr())) {
+    value_of(leaf.ptr()) = value;
+  } else {
+    random::KeySequence::default_().set_state(value);
+  }
+}
+
+void update_tree(nb::handle tree, nb::handle source) {
+  auto item = [](nb::handle target, nb::handle value, const auto& assign) {
+    bool into = (is_branch(target) && is_branch(value)) || array_at(target);
+    into && (is_branch(value) || is_array(value.ptr())) ? update_tree(target, value) : assign();
   };
-  if (PyDict_Check(tree.ptr())) {
-    for (nb::handle key : nb::borrow<nb::dict>(tree).keys()) {
-      nb::object item = renewed(tree[key]);
-      if (item.is_valid()) nb::borrow<nb::dict>(tree)[key] = item;
+  if (is_array(source.ptr()) && array_at(tree)) return set_array_at(tree, value_of(source.ptr()));
+  if (PyDict_Check(tree.ptr()) && PyDict_Check(source.ptr())) {
+    nb::dict target = nb::borrow<nb::dict>(tree);
+    for (auto [key, value] : nb::borrow<nb::dict>(source)) {
+      nb::object old = target.contains(key) ? nb::object(target[key]) : nb::none();
+      item(old, value, [&, k = key, v = value] { target[k] = v; });
     }
-  } else if (PyList_Check(tree.ptr())) {
-    for (size_t i = 0; i < nb::len(tree); ++i) {
-      nb::object item = renewed(tree[i]);
-      if (item.is_valid()) nb::borrow<nb::list>(tree)[i] = item;
+    return;
+  }
+  if (!is_branch(tree) || !is_branch(source)) return;
+  for (size_t i = 0; i < nb::len(source); ++i) {
+    nb::object value = source[i];
+    if (i >= nb::len(tree)) {
+      if (PyList_Check(tree.ptr())) nb::borrow<nb::list>(tree).append(value);
+      continue;
     }
-  } else if (PyTuple_Check(tree.ptr())) {
-    for (nb::handle item : tree) {
-      if (is_array(item.ptr())) {
-        value_of(item.ptr()) = *next++;  // a tuple keeps its objects; their values change
-      } else if (is_branch(item)) {
-        replace_arrays(item, next);
-      }
-    }
+    item(nb::object(tree[i]), value, [&] {
+      if (PyList_Check(tree.ptr())) nb::borrow<nb::list>(tree)[i] = value;
+    });
   }
 }
 

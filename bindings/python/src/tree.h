@@ -2,6 +2,8 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <optional>
 #include <vector>
 
 #include "array_object.h"
@@ -23,13 +25,20 @@ std::vector<array> only_arrays_of(nb::handle tree);
 
 // A tree whose arrays are numbered: what is left of a tree when its arrays are taken out.
 struct Structure {
-  nb::object skeleton;  // arrays are replaced by None-free slots in order
+  nb::object skeleton;  // a mark in the place of each array
   size_t count = 0;     // arrays
 };
 Structure structure_of(nb::handle tree, std::vector<array>& arrays);
 nb::object filled(const Structure& structure, const array* arrays);
 
-// Replaces the arrays inside the tree's own lists and dictionaries, in order.
-void replace_arrays(nb::handle tree, const array*& next);
+// A place for a structure whose objects may be let go of while the library holds locks.
+std::shared_ptr<Structure> shared_structure();
+
+// The value of a leaf that is an array or stands for one, and a new value for it.
+std::optional<array> array_at(nb::handle leaf);
+void set_array_at(nb::handle leaf, const array& value);
+
+// Brings `tree` to what `source` is: arrays take their new values, lists and dictionaries new items.
+void update_tree(nb::handle tree, nb::handle source);
 
 }  // namespace lazuli::python
