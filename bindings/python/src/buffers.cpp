@@ -28,9 +28,11 @@ class Import {
   explicit Import(PyObject* object) : view_(nb::steal(PyMemoryView_FromObject(object))) {
     if (!view_.is_valid()) throw nb::python_error();
     const char* format = buffer().format ? buffer().format : "B";
-    auto stored = dtype_from_format(format, static_cast<size_t>(buffer().itemsize));
-    is_complex128_ = !stored && std::strcmp(format, "Zd") == 0;
-    if (is_complex128_) stored = complex64;
+    is_complex128_ = std::strcmp(format, "Zd") == 0;
+    std::optional<Dtype> stored = complex64;
+    if (!is_complex128_) {
+      stored = dtype_from_format(format, static_cast<size_t>(buffer().itemsize));
+    }
     if (!stored) {
       throw ArgumentError(std::string("A buffer of the format '") + format + "' with " +
                           std::to_string(buffer().itemsize) + " bytes an item is no array.");
@@ -198,13 +200,27 @@ nb::object reduce(const array& a) {
                                                 nb::str(dtype_name(a.dtype()))));
 }
 
-array array_from_bytes(const nb::bytes& bytes, const Shape& shape, const std::string& name) {
-  Dtype dtype = dtype_from_name(name);
-  size_t size = dtype.size();
-  for (int64_t extent : shape) size *= static_cast<size_t>(extent);
-  if (size != bytes.size()) throw ArgumentError("The bytes of an array do not fill its shape.");
-  return array::from_memory(bytes.data(), shape, dtype, dtype);
+// A plain function of CPython, which pickles by its name.
+PyObject* array_from_bytes(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  return guarded([&] {
+    Shape shape;
+    if (count != 3 || !PyBytes_Check(args[0]) || !load_extents(args[1], shape, false)) {
+      raise(PyExc_TypeError, "Bytes, a shape and the name of a dtype are expected.");
+    }
+    Dtype dtype = dtype_from_name(nb::cast<std::string>(nb::handle(args[2])));
+    size_t size = dtype.size();
+    for (int64_t extent : shape) size *= static_cast<size_t>(extent);
+    if (size != static_cast<size_t>(PyBytes_GET_SIZE(args[0]))) {
+      throw ArgumentError("The bytes of an array do not fill its shape.");
+    }
+    return wrap(array::from_memory(PyBytes_AS_STRING(args[0]), shape, dtype, dtype));
+  });
 }
+
+PyMethodDef functions[] = {
+    {"_array_from_bytes", as_method(array_from_bytes), METH_FASTCALL, nullptr},
+    {nullptr, nullptr, 0, nullptr},
+};
 
 }  // namespace
 
@@ -276,7 +292,7 @@ void register_buffers(nb::module_& module) {
          nb::arg("copy") = nb::none());
   method("__dlpack_device__", [](const array&) { return nb::make_tuple(1, 0); });
   method("__reduce__", reduce);
-  module.def("_array_from_bytes", array_from_bytes);
+  if (PyModule_AddFunctions(module.ptr(), functions) != 0) throw nb::python_error();
   module.def("asarray", asarray, nb::arg("a"), nb::arg("dtype") = nb::none(), nb::kw_only(),
              nb::arg("copy") = nb::none(), "The object as an array; without a copy if it can be.");
   module.def(

@@ -53,6 +53,7 @@ struct type_caster<lazuli::array> {
 
   bool from_python(handle src, uint32_t flags, cleanup_list*) noexcept {
     using namespace lazuli::python;
+    converted.reset();  // lists load one item after the other through one caster
     if (is_array(src.ptr())) {
       pointer = &value_of(src.ptr());
       return true;

@@ -19,6 +19,11 @@ Device load_device(nb::handle object) {
                              Py_TYPE(object.ptr())->tp_name + ".");
 }
 
+std::string describe(const Device& d) {
+  const char* type = d.type == Device::cpu ? "cpu" : "gpu";
+  return std::string("Device(") + type + ", " + std::to_string(d.index) + ")";
+}
+
 // `with stream(s):` makes s the default for the block.
 struct Context {
   StreamOrDevice stream;
@@ -34,14 +39,16 @@ void register_types(nb::module_& module) {
   nb::class_<Device>(module, "Device", "A device that runs operations.")
       .def(nb::init<Device::DeviceType, int>(), nb::arg("type"), nb::arg("index") = 0)
       .def_ro("type", &Device::type)
-      .def("__repr__", [](const Device& d) { return to_string(d); })
+      .def("__repr__", &describe)
       .def("__eq__", [](const Device& d, nb::handle other) {
         bool known = nb::isinstance<Device>(other) || nb::isinstance<Device::DeviceType>(other);
         return known && d == load_device(other);
       });
   nb::class_<Stream>(module, "Stream", "A sequence of work on a device.")
       .def_ro("device", &Stream::device)
-      .def("__repr__", [](const Stream& s) { return to_string(s); })
+      .def("__repr__", [](const Stream& s) {
+        return "Stream(" + describe(s.device) + ", " + std::to_string(s.index) + ")";
+      })
       .def("__eq__", [](const Stream& s, nb::handle other) {
         return nb::isinstance<Stream>(other) && s == nb::cast<Stream>(other);
       });

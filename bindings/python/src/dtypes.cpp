@@ -200,7 +200,6 @@ std::optional<Dtype> dtype_from_format(std::string_view format, size_t bytes) {
     if (bytes > 1) return std::nullopt;
     format.remove_prefix(1);
   }
-  if (format == "Zd") return complex64;
   // Letters of C's long have the width of the platform.
   if (format == "l" || format == "n") format = bytes == 8 ? "q" : "i";
   if (format == "L" || format == "N") format = bytes == 8 ? "Q" : "I";

@@ -19,8 +19,7 @@ Dtype load_dtype(PyObject* object);
 
 // The struct module's letter of a dtype, as the buffer protocol spells it.
 const char* buffer_format(Dtype dtype);
-// The dtype that such a format of so many bytes means: nothing if there is none. "Zd", which has
-// none, is complex64 with 16 bytes.
+// The dtype that such a format of so many bytes means: nothing if there is none.
 std::optional<Dtype> dtype_from_format(std::string_view format, size_t bytes);
 
 void register_dtypes(nb::module_& module);

@@ -121,9 +121,9 @@ PyObject* async_eval_function(PyObject*, PyObject* const* args, Py_ssize_t count
 }
 
 PyMethodDef functions[] = {
-    {"eval", reinterpret_cast<PyCFunction>(eval_function), METH_FASTCALL,
+    {"eval", as_method(eval_function), METH_FASTCALL,
      "eval(*args)\n--\n\nComputes the arrays of the trees and waits."},
-    {"async_eval", reinterpret_cast<PyCFunction>(async_eval_function), METH_FASTCALL,
+    {"async_eval", as_method(async_eval_function), METH_FASTCALL,
      "async_eval(*args)\n--\n\nStarts computing the arrays of the trees and returns."},
     {nullptr, nullptr, 0, nullptr},
 };

@@ -308,7 +308,10 @@ array set_item(const array& a, PyObject* index, const array& value, UpdateMode m
   if (PyBool_Check(index)) {
     return index == Py_True ? set_by_mask(a, array(true), value, mode) : a;
   }
-  if (is_mask(index)) return set_by_mask(a, value_of(index), value, mode);
+  if (!PyTuple_Check(index) && is_index_array(index)) {
+    array mask = load_index_array(index);
+    if (mask.dtype() == bool_) return set_by_mask(a, mask, value, mode);
+  }
   Subscript s = understand(a, index);
   if (s.has_arrays()) return set_by_arrays(a, s, value, mode);
   array fitted = value_for_part(value, s);

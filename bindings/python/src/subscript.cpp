@@ -43,7 +43,7 @@ class Reader {
       }
       ellipsis |= items[i] == Py_Ellipsis;
       used += items[i] != Py_None && items[i] != Py_Ellipsis;
-      by_arrays |= is_array(items[i]) || PyList_Check(items[i]);
+      by_arrays |= is_index_array(items[i]);
     }
     if (used > a_.ndim()) {
       throw ArgumentError("Too many indices, " + std::to_string(used) + ", for an array of " +
@@ -71,10 +71,8 @@ class Reader {
       s_.entries.push_back({Subscript::Form::none, -1});
     } else if (PySlice_Check(item)) {
       slice(item);
-    } else if (is_array(item)) {
-      by_array(value_of(item));
-    } else if (PyList_Check(item)) {
-      by_array(from_sequence(item, std::nullopt));
+    } else if (is_index_array(item)) {
+      by_array(load_index_array(item));
     } else if (is_integer(item)) {
       integer(item, by_arrays);
     } else {
@@ -140,7 +138,16 @@ class Reader {
 
 }  // namespace
 
-bool is_mask(PyObject* index) { return is_array(index) && value_of(index).dtype() == bool_; }
+bool is_index_array(PyObject* item) {
+  if (is_array(item) || PyList_Check(item)) return true;
+  if (PyLong_Check(item) || !has_buffer(item) || is_number(item)) return false;
+  return nb::cast<int>(nb::getattr(nb::handle(item), "ndim", nb::int_(1))) > 0;
+}
+
+array load_index_array(PyObject* item) {
+  if (is_array(item)) return value_of(item);
+  return PyList_Check(item) ? from_sequence(item, std::nullopt) : from_buffer(item, std::nullopt);
+}
 
 Subscript understand(const array& a, PyObject* index) {
   Reader reader(a);

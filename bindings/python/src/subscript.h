@@ -33,7 +33,8 @@ struct Subscript {
 // ValueError for what no array can be indexed by, IndexError for integers out of range.
 Subscript understand(const array& a, PyObject* index);
 
-// True for an array of booleans.
-bool is_mask(PyObject* index);
+// An array, a list or a buffer such as NumPy's arrays; 0-d buffers are integers.
+bool is_index_array(PyObject* item);
+array load_index_array(PyObject* item);
 
 }  // namespace lazuli::python

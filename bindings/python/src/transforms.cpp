@@ -395,11 +395,6 @@ void register_class(nb::module_& m) {
            "Takes f(primals, cotangents, outputs) as the rule.");
 }
 
-nb::object checked_callable(nb::object function) {
-  if (!PyCallable_Check(function.ptr())) raise(PyExc_TypeError, "A function is expected.");
-  return function;
-}
-
 }  // namespace
 
 RuleScope::RuleScope() : outer_(innermost) { innermost = this; }
