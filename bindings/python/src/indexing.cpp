@@ -64,6 +64,17 @@ Shape other_dimensions(const Subscript& s) {
   return shape;
 }
 
+Shape result_shape(const Subscript& s, const Placement& p) {
+  Shape others = other_dimensions(s), result;
+  for (size_t i = 0; i <= others.size(); ++i) {
+    if (i == p.position) {
+      for (int64_t extent : p.lead) result.push_back(extent);
+    }
+    if (i < others.size()) result.push_back(others[i]);
+  }
+  return result;
+}
+
 Shape slice_sizes(const Subscript& s) {
   Shape sizes = s.extents;
   for (int axis : s.array_axes) sizes[static_cast<size_t>(axis)] = 1;
@@ -84,19 +95,26 @@ array move_dimensions(const array& a, size_t from, size_t to, size_t count) {
   return transpose(a, order);
 }
 
+// Nothing is read from an empty part, unless an index points into an empty axis.
+array get_from_empty(const array& part, const Subscript& s, const Placement& p) {
+  for (size_t i = 0; i < s.arrays.size(); ++i) {
+    if (part.shape(s.array_axes[i]) == 0 && s.arrays[i].size() != 0) {
+      throw IndexError("Axis " + std::to_string(s.array_axes[i]) + " has no element to index.");
+    }
+  }
+  return zeros(result_shape(s, p), part.dtype());
+}
+
 array get_by_arrays(const array& a, const Subscript& s) {
   array part = basic_part(a, s);
+  Placement p = place_arrays(s);
+  if (part.size() == 0) return get_from_empty(part, s, p);
   if (s.arrays.size() == 1 && s.entries.size() == a.ndim()) {
     return take(part, s.arrays[0], s.array_axes[0]);  // one array and slices, nothing else
   }
-  Placement p = place_arrays(s);
-  Shape sizes = slice_sizes(s);
-  for (size_t d = 0; d < sizes.size(); ++d) {
-    if (part.shape()[d] == 0) sizes[d] = 0;
-  }
-  Shape others = other_dimensions(s), shape = p.lead;
-  for (int64_t extent : others) shape.push_back(extent);
-  array gathered = reshape(gather(part, s.arrays, s.array_axes, sizes), shape);
+  Shape shape = p.lead;
+  for (int64_t extent : other_dimensions(s)) shape.push_back(extent);
+  array gathered = reshape(gather(part, s.arrays, s.array_axes, slice_sizes(s)), shape);
   return move_dimensions(gathered, 0, p.position, p.rank);
 }
 
@@ -158,13 +176,7 @@ array scatter_by(const array& a, const Subscript& s, const array& updates, Updat
 
 array set_by_arrays(const array& a, const Subscript& s, const array& value, UpdateMode mode) {
   Placement p = place_arrays(s);
-  Shape others = other_dimensions(s), result, target = p.lead;
-  for (size_t i = 0; i <= others.size(); ++i) {
-    if (i == p.position) {
-      for (int64_t extent : p.lead) result.push_back(extent);
-    }
-    if (i < others.size()) result.push_back(others[i]);
-  }
+  Shape result = result_shape(s, p), target = p.lead;
   for (int64_t extent : slice_sizes(s)) target.push_back(extent);
   array part = basic_part(a, s);
   array updates = value.size() == 1 ? broadcast_to(reshape(value, Shape{}), target) : value;
