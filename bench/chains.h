@@ -13,8 +13,11 @@ namespace lazuli::bench {
 constexpr int64_t elements = int64_t{1} << 24;
 constexpr int64_t side = 4096;
 
+// A half of the dtype of `like`: a float would promote half types.
+inline array one_half(const array& like) { return array(0.5f, like.dtype()); }
+
 inline array chain_tanh(const array& a, const array& b) {
-  return tanh(a * b + a) * sigmoid(b) - a * 0.5f + b;
+  return tanh(a * b + a) * sigmoid(b) - a * one_half(a) + b;
 }
 
 inline array chain_8(const array& a, const array& b) {

@@ -22,7 +22,7 @@ void held(const NamedDtype& kind) {
   array a = random_array({elements}, kind.dtype, 0), b = random_array({elements}, kind.dtype, 1);
   report("chain_tanh_held", "lazuli", kind.name, elements, measured([&] {
            array kept = tanh(a * b + a);
-           array y = kept * sigmoid(b) - a * 0.5f + b;
+           array y = kept * sigmoid(b) - a * one_half(a) + b;
            eval(y, kept);
          }));
 }

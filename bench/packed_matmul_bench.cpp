@@ -6,9 +6,11 @@
 // threads. For many rows: GFLOP/s. The working set rotates through 400 MB of copies, so that weights
 // come from memory as in a model's step, except in rows marked "hot".
 #include <fmt/core.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <random>
@@ -34,12 +36,13 @@ double median(std::vector<double> values) {
 
 uint64_t read_sum;  // keeps the plain read alive
 
-// A read of `bytes` bytes by all threads, in the shares of 64 KiB that a product uses.
+// A read of `bytes` bytes by all threads, a stretch each.
 void plain_read(const std::byte* p, int64_t bytes) {
-  constexpr int64_t share = 1 << 16;
-  ThreadPool::instance().run((bytes + share - 1) / share, [&](int64_t task) {
+  const int64_t threads = ThreadPool::instance().threads();
+  const int64_t share = (bytes / threads + 63) / 64 * 64;
+  ThreadPool::instance().run(threads, [&](int64_t task) {
     const auto* from = reinterpret_cast<const uint64_t*>(p + task * share);
-    int64_t words = std::min(share, bytes - task * share) / 8;
+    int64_t words = std::max<int64_t>(0, std::min(share, bytes - task * share)) / 8;
     uint64_t sums[32] = {};
     int64_t i = 0;
     for (; i + 32 <= words; i += 32) {
@@ -50,27 +53,34 @@ void plain_read(const std::byte* p, int64_t bytes) {
   });
 }
 
+constexpr size_t huge_page = size_t{2} << 20;
+
 // Weights of one kind, as many copies as the budget holds.
 struct Weights {
   std::string name;
   int64_t n, k, bytes, copies;
-  std::vector<std::byte> all;
+  std::byte* all;  // in huge pages, as the page cache gives them to a large file
 
   Weights(const std::string& kind, int64_t rows, int64_t columns, int64_t size, int64_t budget)
       : name(kind), n(rows), k(columns), bytes(size) {
     copies = std::max<int64_t>(1, budget / bytes);
-    all.resize(static_cast<size_t>(bytes * copies));
+    auto whole = (static_cast<size_t>(bytes * copies) + huge_page - 1) / huge_page * huge_page;
+    all = static_cast<std::byte*>(std::aligned_alloc(huge_page, whole));
+    madvise(all, whole, MADV_HUGEPAGE);
     std::mt19937 random(1);
     for (int64_t i = 0; i < bytes; i += 4) {
       // Every f16 and bf16 in it is an everyday number.
       uint32_t word = (random() & 0x07ff07ff) | 0x38003800;
-      std::memcpy(all.data() + i, &word, static_cast<size_t>(std::min<int64_t>(4, bytes - i)));
+      std::memcpy(all + i, &word, static_cast<size_t>(std::min<int64_t>(4, bytes - i)));
     }
     for (int64_t c = 1; c < copies; ++c) {
-      std::memcpy(all.data() + c * bytes, all.data(), static_cast<size_t>(bytes));
+      std::memcpy(all + c * bytes, all, static_cast<size_t>(bytes));
     }
   }
-  const std::byte* copy(int64_t i) const { return all.data() + i % copies * bytes; }
+  Weights(const Weights&) = delete;
+  Weights& operator=(const Weights&) = delete;
+  ~Weights() { std::free(all); }
+  const std::byte* copy(int64_t i) const { return all + i % copies * bytes; }
 };
 
 struct Row {

@@ -77,14 +77,16 @@ class array {
   template <class T>
   T item() const;
 
-  // The first element in memory, after evaluation. Elements lie as `strides()` says.
+  // The first element in the host's memory, after evaluation. Elements lie as `strides()` says.
+  // Where the value lies on a device, it is fetched; for writing, the host's copy becomes the only
+  // one.
   template <class T>
   T* data() {
-    return static_cast<T*>(host_data());
+    return static_cast<T*>(host_data(true));
   }
   template <class T>
   const T* data() const {
-    return static_cast<const T*>(host_data());
+    return static_cast<const T*>(host_data(false));
   }
 
   void eval() const;
@@ -130,7 +132,7 @@ class array {
   }
   static array from_integer(int64_t value, Dtype dtype);
   static array from_real(double value, Dtype dtype);
-  void* host_data() const;
+  void* host_data(bool for_writing) const;
   void read_item(void* value, Dtype dtype) const;
 
   Node* node_ = nullptr;

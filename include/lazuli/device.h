@@ -60,7 +60,7 @@ class StreamContext {
   StreamContext& operator=(const StreamContext&) = delete;
 
  private:
-  Stream stream_;
+  Stream stream_;  // of the scope's device, as it was before
   Device device_;
 };
 

@@ -6,6 +6,7 @@
 #include "lazuli/dtype.h"
 #include "lazuli/elementwise.h"
 #include "lazuli/error.h"
+#include "lazuli/explain.h"
 #include "lazuli/fast.h"
 #include "lazuli/io.h"
 #include "lazuli/memory.h"

@@ -20,6 +20,31 @@ array Weight::rows(const array& indices) const {
   return astype(take(values_, indices, 0), float32);
 }
 
+std::optional<PackedMatrix> Weight::packed() const {
+  if (!format_) return std::nullopt;
+  return PackedMatrix{values_, *format_};
+}
+
+JoinedWeight::JoinedWeight(std::vector<Weight> parts) : parts_(std::move(parts)) {
+  for (const Weight& part : parts_) {
+    if (auto matrix = part.packed()) packed_.push_back(*matrix);
+  }
+  if (packed_.size() != parts_.size()) packed_.clear();
+}
+
+array JoinedWeight::operator()(const array& x) const {
+  if (!packed_.empty()) return packed_matmul(x, packed_);
+  std::vector<array> products;
+  for (const Weight& part : parts_) products.push_back(part(x));
+  return concatenate(products, -1);
+}
+
+size_t JoinedWeight::nbytes() const {
+  size_t total = 0;
+  for (const Weight& part : parts_) total += part.nbytes();
+  return total;
+}
+
 Weight weight(const gguf::File& file, const std::string& name) {
   const gguf::Tensor& tensor = file.tensor(name);
   if (tensor.shape.size() != 2) refuse(file, tensor, "a matrix is needed");

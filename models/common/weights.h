@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "lazuli/io/gguf.h"
 #include "lazuli/lazuli.h"
@@ -20,10 +21,26 @@ class Weight {
   // Rows by index, as float32.
   array rows(const array& indices) const;
   size_t nbytes() const { return values_.nbytes(); }
+  // As it is packed, or nothing if it is floats.
+  std::optional<PackedMatrix> packed() const;
 
  private:
   array values_;
   std::optional<PackedFormat> format_;
+};
+
+// Several matrices that one x is multiplied with: their products beside each other.
+class JoinedWeight {
+ public:
+  explicit JoinedWeight(std::vector<Weight> parts);
+
+  // x [..., K] times the transposes: [..., sum of N].
+  array operator()(const array& x) const;
+  size_t nbytes() const;
+
+ private:
+  std::vector<Weight> parts_;
+  std::vector<PackedMatrix> packed_;  // all of the parts, or none
 };
 
 // The matrix of that name. NotFoundError if the file has none, IoError if its type is not

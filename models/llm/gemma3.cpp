@@ -36,6 +36,15 @@ array gelu_tanh(const array& x) {
   return 0.5f * x * (1.0f + tanh(0.7978845608f * (x + 0.044715f * x * x * x)));
 }
 
+// The norms of queries and keys, one row a head, so that both are normed together.
+array head_norms(const array& query, const array& key, const Gemma3Config& c) {
+  array rows = concatenate({broadcast_to(query, {c.heads, 1, c.head_size}),
+                            broadcast_to(key, {c.kv_heads, 1, c.head_size})},
+                           0);
+  rows.eval();
+  return rows;
+}
+
 }  // namespace
 
 Gemma3::Gemma3(const gguf::File& file)
@@ -46,10 +55,11 @@ Gemma3::Gemma3(const gguf::File& file)
     std::string prefix = "blk." + std::to_string(i) + ".";
     auto matrix = [&](const char* name) { return weight(file, prefix + name + ".weight"); };
     auto norm = [&](const char* name) { return vector(file, prefix + name + ".weight"); };
-    layers_.push_back({matrix("attn_q"), matrix("attn_k"), matrix("attn_v"), matrix("attn_output"),
-                       matrix("ffn_gate"), matrix("ffn_up"), matrix("ffn_down"), norm("attn_norm"),
-                       norm("attn_q_norm"), norm("attn_k_norm"), norm("post_attention_norm"),
-                       norm("ffn_norm"), norm("post_ffw_norm")});
+    layers_.push_back({JoinedWeight({matrix("attn_q"), matrix("attn_k"), matrix("attn_v")}),
+                       JoinedWeight({matrix("ffn_gate"), matrix("ffn_up")}), matrix("attn_output"),
+                       matrix("ffn_down"), norm("attn_norm"),
+                       head_norms(norm("attn_q_norm"), norm("attn_k_norm"), config_),
+                       norm("post_attention_norm"), norm("ffn_norm"), norm("post_ffw_norm")});
   }
 }
 
@@ -63,26 +73,32 @@ Gemma3::Cache Gemma3::make_cache() const {
 
 array Gemma3::attention(const Layer& layer, const array& x, KvCache& cache, bool global) const {
   int64_t length = x.shape(1), size = config_.head_size;
-  auto heads = [&](const array& y, int count) {
-    return transpose(reshape(y, {1, length, count, size}), {0, 2, 1, 3});
+  int64_t turned = config_.heads + config_.kv_heads, all = turned + config_.kv_heads;
+  array heads = reshape(layer.query_key_value(x), {1, length, all, size});
+  // A single position needs no transposition.
+  heads = length == 1 ? reshape(heads, {1, all, 1, size}) : transpose(heads, {0, 2, 1, 3});
+  auto chosen = [&](const array& y, int64_t first, int64_t last) {
+    return slice(y, {0, first, 0, 0}, {1, last, length, size});
   };
-  array q = fast::rms_norm(heads(layer.query(x), config_.heads), layer.query_norm, config_.epsilon);
-  array k = fast::rms_norm(heads(layer.key(x), config_.kv_heads), layer.key_norm, config_.epsilon);
-  array v = heads(layer.value(x), config_.kv_heads);
   float base = global ? config_.rope_base : config_.rope_base_local;
   int offset = static_cast<int>(cache.length());
-  q = fast::rope(q, static_cast<int>(size), false, base, 1.0f, offset);
-  k = fast::rope(k, static_cast<int>(size), false, base, 1.0f, offset);
-  Attended past = cache.update(k, v);
+  array normed =
+      fast::rms_norm(chosen(heads, 0, turned), std::nullopt, config_.epsilon) * layer.head_norms;
+  normed = fast::rope(normed, static_cast<int>(size), false, base, 1.0f, offset);
+  Attended past = cache.update(chosen(normed, config_.heads, turned), chosen(heads, turned, all));
   float scale = 1.0f / std::sqrt(static_cast<float>(size));
-  array attended = fast::scaled_dot_product_attention(q, past.keys, past.values, scale,
-                                                      past.mask_mode, past.mask);
-  attended = reshape(transpose(attended, {0, 2, 1, 3}), {1, length, config_.heads * size});
-  return layer.output(attended);
+  array attended = fast::scaled_dot_product_attention(
+      chosen(normed, 0, config_.heads), past.keys, past.values, scale, past.mask_mode, past.mask);
+  if (length > 1) attended = transpose(attended, {0, 2, 1, 3});
+  return layer.output(reshape(attended, {1, length, config_.heads * size}));
 }
 
 array Gemma3::feed_forward(const Layer& layer, const array& x) const {
-  return layer.down(gelu_tanh(layer.gate(x)) * layer.up(x));
+  array both = layer.gate_up(x);
+  int64_t length = both.shape(1), width = both.shape(2) / 2;
+  array gate = slice(both, {0, 0, 0}, {1, length, width});
+  array up = slice(both, {0, 0, width}, {1, length, 2 * width});
+  return layer.down(gelu_tanh(gate) * up);
 }
 
 array Gemma3::operator()(const array& tokens, Cache& cache, bool all) const {
@@ -102,9 +118,7 @@ array Gemma3::operator()(const array& tokens, Cache& cache, bool all) const {
 size_t Gemma3::nbytes() const {
   size_t total = embedding_.nbytes() + output_norm_.nbytes();
   for (const Layer& l : layers_) {
-    for (const Weight* w : {&l.query, &l.key, &l.value, &l.output, &l.gate, &l.up, &l.down}) {
-      total += w->nbytes();
-    }
+    total += l.query_key_value.nbytes() + l.gate_up.nbytes() + l.output.nbytes() + l.down.nbytes();
   }
   return total;
 }

@@ -34,8 +34,10 @@ class Gemma3 {
 
  private:
   struct Layer {
-    Weight query, key, value, output, gate, up, down;
-    array attention_norm, query_norm, key_norm, post_attention_norm, ffn_norm, post_ffn_norm;
+    JoinedWeight query_key_value, gate_up;
+    Weight output, down;
+    array attention_norm, head_norms;  // of queries and keys [heads + kv_heads, 1, head_size]
+    array post_attention_norm, ffn_norm, post_ffn_norm;
   };
 
   array attention(const Layer& layer, const array& x, KvCache& cache, bool global) const;

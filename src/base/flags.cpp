@@ -7,12 +7,20 @@
 namespace lazuli {
 namespace {
 
-void read(const char* name, int& value) {
+std::string variable_of(const char* name) {
   std::string variable = "LAZULI_";
   for (const char* c = name; *c; ++c) {
     variable += static_cast<char>(std::toupper(static_cast<unsigned char>(*c)));
   }
-  if (const char* text = std::getenv(variable.c_str())) value = std::atoi(text);
+  return variable;
+}
+
+void read(const char* name, int& value) {
+  if (const char* text = std::getenv(variable_of(name).c_str())) value = std::atoi(text);
+}
+
+void read(const char* name, std::string& value) {
+  if (const char* text = std::getenv(variable_of(name).c_str())) value = text;
 }
 
 }  // namespace

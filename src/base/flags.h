@@ -1,6 +1,8 @@
 // Settings from the environment, read once, in one table (flags.def).
 #pragma once
 
+#include <string>
+
 namespace lazuli {
 
 struct Flags {

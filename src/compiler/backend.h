@@ -3,9 +3,11 @@
 
 #include <memory>
 #include <span>
+#include <string>
 
 #include "compiler/plan.h"
 #include "core/layout.h"
+#include "lazuli/device.h"
 
 namespace lazuli {
 
@@ -36,7 +38,6 @@ struct KernelCall {
   std::span<const Operand> inputs;
   Operand output;
 };
-using Kernel = void (*)(const KernelCall&);
 
 // Where the values of a fused step lie. `value` has an entry for each FusedValue that is an
 // operand or an output; constants are read from their nodes.
@@ -45,13 +46,48 @@ struct FusedBinding {
   std::span<const Layout* const> value;
 };
 
-std::unique_ptr<CompiledStep> compile_fused(const FusedStep& step);
-void run_fused(const FusedStep& step, const CompiledStep& compiled, const FusedBinding& binding);
+// A device's memory and what runs on it. Buffers that a step reads are current on the device before
+// it is submitted; the runtime sees to that.
+class Backend {
+ public:
+  virtual ~Backend() = default;
 
-// Whether output value `out` may lie where operand `in` lies.
-bool may_take_over(const CompiledStep& compiled, uint16_t in, uint16_t out);
+  const Device device;
+  const bool shares_host_memory;  // its memory is the host's: nothing is ever copied
 
-// The kernel of an op, or nullptr if the op has none.
-Kernel find_kernel(Op op);
+  virtual std::string name() const = 0;
+  virtual size_t memory_bytes() const = 0;
+
+  // A block of exactly `bytes` bytes, 64-byte aligned; nullptr if there is none.
+  virtual void* allocate(size_t bytes) = 0;
+  virtual void free(void* block, size_t bytes) noexcept = 0;
+  // Between the host's memory and the device's; returns when the bytes have arrived.
+  virtual void upload(void* device, const void* host, size_t bytes) = 0;
+  virtual void download(void* host, const void* device, size_t bytes) = 0;
+
+  virtual bool has_kernel(Op op) const = 0;
+  virtual void run_kernel(const KernelCall& call) = 0;
+
+  virtual std::unique_ptr<CompiledStep> compile(const FusedStep& step) = 0;
+  virtual void run_fused(const FusedStep& step, const CompiledStep& compiled,
+                         const FusedBinding& binding) = 0;
+  // Whether output value `out` may lie where operand `in` lies.
+  virtual bool may_take_over(const CompiledStep& compiled, uint16_t in, uint16_t out) const = 0;
+
+ protected:
+  Backend(Device where, bool shares) : device(where), shares_host_memory(shares) {}
+};
+
+// One step computed again by the reference backend. Made before the step runs, because a step may
+// write where it reads; copies what is read.
+class StepCheck {
+ public:
+  virtual ~StepCheck() = default;
+  // Empty if the values written agree with the reference, else what differs.
+  virtual std::string difference(std::span<const Layout* const> writes) = 0;
+};
+
+// The backend that runs a stream's steps. Defined by the runtime's registry.
+Backend& backend_of(int stream);
 
 }  // namespace lazuli

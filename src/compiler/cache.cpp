@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "base/flags.h"
+#include "base/log.h"
 #include "compiler/plan.h"
 
 namespace lazuli {
@@ -49,24 +50,51 @@ void forget_oldest(Cache& c) {
 }  // namespace
 
 size_t Plan::bytes() const {
-  size_t total = sizeof(Plan) + key.size() * 8 + guards.size() * sizeof(Guard);
+  size_t total = sizeof(Plan) + key.size() * 8 + guards.size() * sizeof(Guard) +
+                 4 * (slot_of.size() + held.size() + leaves.size());
   for (const Step& step : steps) {
-    total += sizeof(Step) + 4 * (step.inputs.size() + step.reads.size() + step.writes.size());
+    total += sizeof(Step) + 4 * (step.inputs.size() + 2 * step.reads.size() + step.dead.size() +
+                                 2 * step.writes.size());
     if (step.fused) total += step.fused->values.size() * (sizeof(FusedValue) + 64);
   }
   return total;
 }
 
-std::shared_ptr<Plan> find_plan(const Graph& graph) {
+namespace {
+
+// Where the graph's plan is; the end if there is none.
+std::list<Entry>::iterator find(const Graph& graph) {
   Cache& c = cache();
   auto [first, last] = c.by_hash.equal_range(graph.hash);
   for (auto it = first; it != last; ++it) {
-    if (!serves(*it->second->plan, graph)) continue;
-    ++c.statistics.hits;
-    c.entries.splice(c.entries.begin(), c.entries, it->second);
-    return it->second->plan;
+    if (serves(*it->second->plan, graph)) return it->second;
   }
+  return c.entries.end();
+}
+
+}  // namespace
+
+std::shared_ptr<const Plan> peek_plan(const Graph& graph) {
+  auto entry = find(graph);
+  return entry == cache().entries.end() ? nullptr : entry->plan;
+}
+
+std::vector<const Plan*> cached_plans() {
+  std::vector<const Plan*> plans;
+  for (const Entry& entry : cache().entries) plans.push_back(entry.plan.get());
+  return plans;
+}
+
+std::shared_ptr<Plan> find_plan(const Graph& graph) {
+  Cache& c = cache();
+  if (auto entry = find(graph); entry != c.entries.end()) {
+    ++c.statistics.hits;
+    if (entry != c.entries.begin()) c.entries.splice(c.entries.begin(), c.entries, entry);
+    return entry->plan;
+  }
+  if (debugging(3)) debug_line("new plan: " + why_no_plan(graph));
   std::shared_ptr<Plan> plan = make_plan(graph);
+  if (debugging(3)) debug_line("schedule:\n" + describe(*plan, graph));
   ++c.statistics.misses;
   c.entries.push_front({graph.hash, plan});
   c.by_hash.emplace(graph.hash, c.entries.begin());

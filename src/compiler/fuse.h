@@ -22,6 +22,10 @@ struct Grouping {
 
 Grouping fuse(const Graph& graph, std::vector<Guard>& guards);
 
+// One line a group, then the guards.
+std::string describe(const Grouping& grouping, const std::vector<Guard>& guards,
+                     const Graph& graph);
+
 // The step of a group: its values, phases and outputs.
 std::unique_ptr<FusedStep> fused_step(const Graph& graph, const Group& group,
                                       const std::vector<uint8_t>& needed_outside);

@@ -10,9 +10,11 @@ uint32_t current_epoch = 0;  // guarded by the graph mutex
 // Which extents are 1, one bit an axis (ranks above 24 share the last bit), and whether any is 0.
 uint64_t extent_bits(const Shape& shape) {
   uint64_t bits = 0;
-  for (size_t i = 0; i < shape.size(); ++i) {
-    if (shape[i] == 1) bits |= uint64_t{1} << (i < 24 ? i : 23);
-    if (shape[i] == 0) bits |= uint64_t{1} << 24;
+  const int64_t* extents = shape.data();
+  for (size_t i = 0, rank = shape.size(); i < rank; ++i) {
+    if (extents[i] <= 1) {
+      bits |= extents[i] ? uint64_t{1} << (i < 24 ? i : 23) : uint64_t{1} << 24;
+    }
   }
   return bits;
 }
@@ -21,105 +23,138 @@ bool is_computed(const Node* node) {
   return node->state.load(std::memory_order_acquire) != NodeState::recorded;
 }
 
-void encode(Graph& graph, const Node* node, bool leaf) {
-  uint64_t op = leaf && node->op != Op::constant ? static_cast<uint64_t>(Op::leaf)
-                                                 : static_cast<uint64_t>(node->op);
-  graph.key.push_back(op | static_cast<uint64_t>(node->dtype) << 16 |
-                      static_cast<uint64_t>(node->shape.size() & 0xff) << 24 |
-                      extent_bits(node->shape) << 32);
-  if (leaf) return;
-  graph.key.push_back(static_cast<uint64_t>(node->stream) |
-                      static_cast<uint64_t>(node->structural) << 8 |
-                      static_cast<uint64_t>(node->inputs.size()) << 32);
-  for (size_t i = 0; i < node->structural; ++i) {
-    graph.key.push_back(static_cast<uint64_t>(node->params[i]));
-  }
-  for (size_t i = 0; i < node->inputs.size(); i += 2) {
-    uint64_t word = node->inputs[i]->mark_index;
-    if (i + 1 < node->inputs.size()) {
-      word |= static_cast<uint64_t>(node->inputs[i + 1]->mark_index) << 32;
-    }
-    graph.key.push_back(word);
-  }
+size_t words_of(const Node* node, bool leaf) {
+  return leaf ? 1 : 2 + node->structural + (node->inputs.size() + 1) / 2;
 }
 
-void finish_node(Graph& graph, Node* node, bool leaf) {
-  node->mark_index = static_cast<uint32_t>(graph.nodes.size());
-  if (!leaf) {
-    for (Node* input : node->inputs) ++graph.uses[input->mark_index];
-  }
-  encode(graph, node, leaf);
-  graph.nodes.push_back(node);
-  graph.uses.push_back(0);
-  graph.leaf.push_back(leaf);
-}
+class Collector {
+ public:
+  explicit Collector(Graph& graph) : graph_(graph) {}
 
-struct Frame {
-  Node* node;
-  uint32_t next;
-};
-thread_local std::vector<Frame> stack;
-
-void visit_from(Node* root, Graph& graph) {
-  if (root->mark_epoch == current_epoch) return;
-  root->mark_epoch = current_epoch;
-  stack.push_back({root, 0});
-  while (!stack.empty()) {
-    Frame& top = stack.back();
-    Node* node = top.node;
-    if (is_computed(node)) {
-      stack.pop_back();
-      finish_node(graph, node, true);
-      continue;
-    }
-    Node* next = nullptr;
-    while (top.next < node->inputs.size()) {
-      Node* input = node->inputs[top.next++];
-      if (input->mark_epoch != current_epoch) {
-        next = input;
-        break;
+  void visit(Node* root) {
+    if (!enter(root)) return;
+    while (!stack_.empty()) {
+      Frame& top = stack_.back();
+      Node* next = nullptr;
+      while (top.next != top.end && !next) {
+        Node* input = *top.next++;
+        if (input->mark_epoch != current_epoch) next = input;
+      }
+      if (next) {
+        enter(next);
+      } else {
+        Node* node = top.node;
+        stack_.pop_back();
+        finish(node);
       }
     }
-    if (next) {
-      next->mark_epoch = current_epoch;
-      stack.push_back({next, 0});
-    } else {
-      stack.pop_back();
-      finish_node(graph, node, false);
+  }
+
+ private:
+  struct Frame {
+    Node* node;
+    Node* const* next;
+    Node* const* end;
+  };
+
+  // Leaves are finished at once; other nodes wait on the stack for their inputs.
+  bool enter(Node* node) {
+    if (node->mark_epoch == current_epoch) return false;
+    node->mark_epoch = current_epoch;
+    if (is_computed(node)) {
+      number(node, true);
+      uint64_t op = node->op == Op::constant ? static_cast<uint64_t>(Op::constant)
+                                             : static_cast<uint64_t>(Op::leaf);
+      graph_.key.push_back(first_word(node, op));
+      return false;
+    }
+    Node* const* inputs = node->inputs.data();
+    stack_.push_back({node, inputs, inputs + node->inputs.size()});
+    return true;
+  }
+
+  void number(Node* node, bool leaf) {
+    node->mark_index = static_cast<uint32_t>(graph_.nodes.size());
+    graph_.nodes.push_back(node);
+    graph_.facts.push_back({0, leaf, false});
+  }
+
+  static uint64_t first_word(const Node* node, uint64_t op) {
+    return op | static_cast<uint64_t>(node->dtype) << 16 |
+           static_cast<uint64_t>(node->shape.size() & 0xff) << 24 | extent_bits(node->shape) << 32;
+  }
+
+  void finish(Node* node) {
+    number(node, false);
+    size_t at = graph_.key.size();
+    graph_.key.resize(at + words_of(node, false));
+    uint64_t* word = graph_.key.data() + at;
+    Node* const* inputs = node->inputs.data();
+    size_t count = node->inputs.size();
+    *word++ = first_word(node, static_cast<uint64_t>(node->op));
+    *word++ = static_cast<uint64_t>(node->stream) | static_cast<uint64_t>(node->structural) << 8 |
+              static_cast<uint64_t>(count) << 32;
+    if (node->structural) {
+      const int64_t* params = node->params.data();
+      for (size_t i = 0; i < node->structural; ++i) *word++ = static_cast<uint64_t>(params[i]);
+    }
+    Graph::Facts* facts = graph_.facts.data();
+    for (size_t i = 0; i < count; ++i) {
+      uint64_t index = inputs[i]->mark_index;
+      ++facts[index].uses;
+      if (i % 2 == 0) {
+        *word = index;
+      } else {
+        *word++ |= index << 32;
+      }
     }
   }
-}
+
+  Graph& graph_;
+  static thread_local std::vector<Frame> kept_stack;
+  std::vector<Frame>& stack_ = kept_stack;
+};
+
+thread_local std::vector<Collector::Frame> Collector::kept_stack;
 
 }  // namespace
 
 void Graph::clear() {
   nodes.clear();
-  uses.clear();
-  held.clear();
-  leaf.clear();
+  facts.clear();
   key.clear();
 }
 
 void collect(std::span<Node* const> outputs, Graph& graph) {
   graph.clear();
   if (++current_epoch == 0) current_epoch = 1;
-  for (Node* output : outputs) visit_from(output, graph);
+  Collector collector(graph);
+  for (Node* output : outputs) collector.visit(output);
   size_t count = graph.nodes.size();
   // A traced value is walked again by its transform, which needs it and what it was made from.
   bool keep_traced = tracing();
-  graph.held.resize(count);
   uint64_t word = 0;
   for (size_t i = 0; i < count; ++i) {
     const Node* node = graph.nodes[i];
-    graph.held[i] = node->references.load(std::memory_order_acquire) > graph.uses[i] ||
-                    (keep_traced && node->tracer);
-    word |= static_cast<uint64_t>(graph.held[i] && !graph.leaf[i]) << (i & 63);
+    Graph::Facts& facts = graph.facts[i];
+    facts.held = node->references.load(std::memory_order_acquire) > facts.uses ||
+                 (keep_traced && node->tracer);
+    word |= static_cast<uint64_t>(facts.held && !facts.leaf) << (i & 63);
     if ((i & 63) == 63 || i + 1 == count) {
       graph.key.push_back(word);
       word = 0;
     }
   }
   graph.hash = hash_words(graph.key.data(), graph.key.size());
+}
+
+uint32_t node_of_key_word(const Graph& graph, size_t word) {
+  size_t at = 0;
+  for (uint32_t i = 0; i < graph.nodes.size(); ++i) {
+    at += words_of(graph.nodes[i], graph.is_leaf(i));
+    if (word < at) return i;
+  }
+  return static_cast<uint32_t>(graph.nodes.size());
 }
 
 }  // namespace lazuli

@@ -15,19 +15,28 @@
 namespace lazuli {
 
 struct Graph {
-  std::vector<Node*> nodes;         // post-order: inputs before users; leaves included
-  std::vector<uint32_t> uses;       // edges to each node from inside the graph
-  std::vector<uint8_t> held;        // referenced from outside, or asked for
+  struct Facts {
+    uint32_t uses;  // edges to the node from inside the graph
+    bool leaf;      // has its value, or will have it from an earlier run
+    bool held;      // referenced from outside, or asked for
+  };
+
+  std::vector<Node*> nodes;  // post-order: inputs before users; leaves included
+  std::vector<Facts> facts;  // of each node
   std::vector<uint64_t> key;
   uint64_t hash = 0;
 
-  bool is_leaf(uint32_t i) const { return leaf[i]; }
-  std::vector<uint8_t> leaf;
+  bool is_leaf(uint32_t i) const { return facts[i].leaf; }
+  bool is_held(uint32_t i) const { return facts[i].held; }
 
   void clear();
 };
 
 // Fills `graph` with everything `outputs` still need. The caller holds the graph mutex.
 void collect(std::span<Node* const> outputs, Graph& graph);
+
+// The node that word `word` of the graph's key speaks of; the number of nodes for the words that say
+// which nodes are held.
+uint32_t node_of_key_word(const Graph& graph, size_t word);
 
 }  // namespace lazuli

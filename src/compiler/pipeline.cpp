@@ -1,6 +1,7 @@
-// The passes, in order: fuse, make steps, schedule, lifetimes, compile.
+// The passes, in order: fuse, make steps, schedule, order streams, lifetimes, slots, compile.
 #include <algorithm>
 
+#include "base/log.h"
 #include "compiler/backend.h"
 #include "compiler/fuse.h"
 #include "compiler/plan.h"
@@ -14,25 +15,49 @@ class Pipeline {
 
   std::shared_ptr<Plan> run() {
     plan_->key = graph_.key;
-    plan_->nodes = static_cast<uint32_t>(graph_.nodes.size());
     grouping_ = fuse(graph_, plan_->guards);
+    show("fuse", [&] { return describe(grouping_, plan_->guards, graph_); });
     find_needed();
     make_steps();
     schedule();
+    show("schedule", [&] { return describe(*plan_, graph_); });
+    order_streams();
     lifetimes();
+    show("lifetimes", [&] { return deaths(); });
+    give_slots();
     for (Step& step : plan_->steps) {
-      if (step.kind == Step::Kind::fused) step.compiled = compile_fused(*step.fused);
+      if (step.kind == Step::Kind::fused)
+        step.compiled = backend_of(step.stream).compile(*step.fused);
     }
     return plan_;
   }
 
  private:
+  static constexpr uint32_t no_slot = 0xffffffff;
+
+  // What a pass has made, at LAZULI_DEBUG=5.
+  template <class Text>
+  void show(const char* pass, Text text) {
+    if (debugging(5)) debug_line("after " + std::string(pass) + ":\n" + text());
+  }
+
+  std::string deaths() const {
+    std::string text;
+    for (size_t s = 0; s < plan_->steps.size(); ++s) {
+      text += std::to_string(s) + " ends";
+      for (uint32_t n : plan_->steps[s].dead) text += " %" + std::to_string(n);
+      for (uint32_t before : plan_->steps[s].after) text += ", after " + std::to_string(before);
+      text += "\n";
+    }
+    return text;
+  }
+
   // Values that leave their step: held ones, and those read by another step.
   void find_needed() {
     needed_.assign(graph_.nodes.size(), 0);
     for (uint32_t i = 0; i < graph_.nodes.size(); ++i) {
       if (graph_.is_leaf(i)) continue;
-      if (graph_.held[i]) needed_[i] = 1;
+      if (graph_.is_held(i)) needed_[i] = 1;
       for (Node* input : graph_.nodes[i]->inputs) {
         uint32_t m = input->mark_index;
         int32_t g = grouping_.group_of[m];
@@ -49,9 +74,16 @@ class Pipeline {
       step.stream = graph_.nodes[group.members[0]]->stream;
       step.node = group.members.back();
       step.fused = fused_step(graph_, group, needed_);
-      for (const FusedValue& v : step.fused->values) {
-        if (v.kind == FusedValue::Kind::operand) step.reads.push_back(v.node);
-        if (v.output) step.writes.push_back(v.node);
+      const auto& values = step.fused->values;
+      for (uint16_t v = 0; v < values.size(); ++v) {
+        if (values[v].kind == FusedValue::Kind::operand) {
+          step.reads.push_back(values[v].node);
+          step.operands.push_back({v, values[v].node});
+        }
+        if (values[v].output) {
+          step.writes.push_back(values[v].node);
+          step.outputs.push_back({v, values[v].node});
+        }
       }
       add_step(std::move(step), group.members);
     }
@@ -105,16 +137,62 @@ class Pipeline {
     }
   }
 
+  // Steps of one stream run in order; across streams a step waits for those whose values it reads.
+  void order_streams() {
+    std::vector<int32_t> maker(graph_.nodes.size(), -1);
+    std::vector<int32_t> place(256, -1);
+    for (uint32_t s = 0; s < plan_->steps.size(); ++s) {
+      Step& step = plan_->steps[s];
+      int32_t& at = place[step.stream];
+      if (at < 0) {
+        at = static_cast<int32_t>(plan_->streams.size());
+        plan_->streams.emplace_back();
+      }
+      plan_->streams[at].push_back(s);
+      for (uint32_t n : step.writes) maker[n] = static_cast<int32_t>(s);
+      for (uint32_t n : step.reads) {
+        int32_t m = maker[n];
+        if (m < 0 || plan_->steps[m].stream == step.stream) continue;
+        if (std::find(step.after.begin(), step.after.end(), m) == step.after.end()) {
+          step.after.push_back(static_cast<uint32_t>(m));
+        }
+      }
+    }
+  }
+
+  // A value dies with the last step that reads it; one used on several streams, with the run.
   void lifetimes() {
     std::vector<int32_t> last(graph_.nodes.size(), -1);
+    std::vector<uint8_t> shared(graph_.nodes.size(), 0);
     for (size_t s = 0; s < plan_->steps.size(); ++s) {
-      for (uint32_t n : plan_->steps[s].reads) last[n] = static_cast<int32_t>(s);
-      for (uint32_t n : plan_->steps[s].writes)
-        last[n] = std::max(last[n], static_cast<int32_t>(s));
+      auto note = [&](uint32_t n) {
+        if (last[n] >= 0 && plan_->steps[last[n]].stream != plan_->steps[s].stream) shared[n] = 1;
+        last[n] = static_cast<int32_t>(s);
+      };
+      for (uint32_t n : plan_->steps[s].reads) note(n);
+      for (uint32_t n : plan_->steps[s].writes) note(n);
     }
     for (uint32_t n = 0; n < graph_.nodes.size(); ++n) {
-      if (last[n] >= 0 && (graph_.is_leaf(n) || !graph_.held[n])) {
+      if (last[n] >= 0 && !shared[n] && (graph_.is_leaf(n) || !graph_.is_held(n))) {
         plan_->steps[last[n]].dead.push_back(n);
+      }
+    }
+  }
+
+  void give_slots() {
+    plan_->slot_of.assign(graph_.nodes.size(), no_slot);
+    auto give = [this](uint32_t n) {
+      if (plan_->slot_of[n] == no_slot) plan_->slot_of[n] = plan_->slots++;
+    };
+    for (const Step& step : plan_->steps) {
+      for (uint32_t n : step.reads) give(n);
+      for (uint32_t n : step.writes) give(n);
+    }
+    for (uint32_t n = 0; n < graph_.nodes.size(); ++n) {
+      if (graph_.is_leaf(n)) {
+        plan_->leaves.push_back(n);
+      } else if (graph_.is_held(n)) {
+        plan_->held.push_back(n);
       }
     }
   }

@@ -50,6 +50,11 @@ class CompiledStep {
 // ---- Steps --------------------------------------------------------------------------------------
 struct Step {
   enum class Kind : uint8_t { view, fused, kernel };
+  // An operand or output of a fused step: the index among its values, and the node.
+  struct Place {
+    uint16_t value;
+    uint32_t node;
+  };
   Kind kind;
   uint8_t stream;
   uint32_t node;                 // the result of a view or kernel
@@ -57,6 +62,8 @@ struct Step {
   std::vector<uint32_t> reads;   // nodes read, each once
   std::vector<uint32_t> writes;  // nodes that get their value here
   std::vector<uint32_t> dead;    // nodes nobody reads after this step
+  std::vector<uint32_t> after;   // steps on other streams that come first
+  std::vector<Place> operands, outputs;  // of a fused step
   std::unique_ptr<FusedStep> fused;
   std::unique_ptr<CompiledStep> compiled;
 };
@@ -74,7 +81,11 @@ struct Plan {
   std::vector<uint64_t> key;
   std::vector<Guard> guards;
   std::vector<Step> steps;
-  uint32_t nodes = 0;
+  std::vector<std::vector<uint32_t>> streams;  // the steps of each stream that takes part, in order
+  std::vector<uint32_t> held;  // nodes computed here that outlive the run
+  std::vector<uint32_t> leaves;
+  std::vector<uint32_t> slot_of;  // of each node: where a run keeps its layout
+  uint32_t slots = 0;
   size_t bytes() const;
 };
 
@@ -83,6 +94,15 @@ std::shared_ptr<Plan> make_plan(const Graph& graph);
 
 // The plan for the graph, from the cache or new.
 std::shared_ptr<Plan> find_plan(const Graph& graph);
+
+// The plan for the graph if the cache has it; counts as no use of it.
+std::shared_ptr<const Plan> peek_plan(const Graph& graph);
+std::vector<const Plan*> cached_plans();
+
+// Which fact or guard keeps the graph from the most similar plan of the cache.
+std::string why_no_plan(const Graph& graph);
+// Whether the graph's plan is known, or why not; then the plan. Makes no entry in the cache.
+std::string explain_plan(const Graph& graph);
 
 struct PlanCacheStatistics {
   uint64_t hits = 0, misses = 0, evictions = 0;

@@ -1,4 +1,5 @@
 // Plans as text.
+#include "compiler/fuse.h"
 #include "compiler/plan.h"
 
 namespace lazuli {
@@ -30,6 +31,20 @@ std::string ops_of(const FusedStep& step) {
 }
 
 }  // namespace
+
+std::string describe(const Grouping& grouping, const std::vector<Guard>& guards,
+                     const Graph& graph) {
+  std::string text;
+  for (const Group& group : grouping.groups) {
+    text += "group over " + value_name(graph, group.space) + ", " + std::to_string(group.row_axes) +
+            " row axes: " + list(graph, group.members) + "\n";
+  }
+  for (const Guard& guard : guards) {
+    text += "guard: " + value_name(graph, guard.a) + (guard.same_shape ? " like " : " unlike ") +
+            value_name(graph, guard.b) + "\n";
+  }
+  return text;
+}
 
 std::string describe(const Step& step, const Graph& graph) {
   const char* op = op_info(graph.nodes[step.node]->op).name;

@@ -96,7 +96,7 @@ array::~array() {
 size_t array::size() const { return static_cast<size_t>(node_->size()); }
 const Shape& array::shape() const { return node_->shape; }
 Dtype array::dtype() const { return node_->type(); }
-Stream array::stream() const { return Stream(node_->stream, Device::cpu); }
+Stream array::stream() const { return stream_at(node_->stream); }
 bool array::is_tracer() const { return node_->tracer != 0 && tracing(); }
 bool array::is_available() const { return node_->ready(); }
 
@@ -143,9 +143,11 @@ void fill_strides(Node* node) {
 
 }  // namespace
 
-void* array::host_data() const {
+void* array::host_data(bool for_writing) const {
   eval();
-  return materialized(node_)->layout.data();
+  const Layout& layout = materialized(node_)->layout;
+  fetch_to_host(layout.buffer, for_writing);
+  return layout.data();
 }
 
 const Strides& array::strides() const {
@@ -168,7 +170,7 @@ void array::read_item(void* value, Dtype wanted) const {
     throw ArgumentError("[item] An array of " + std::to_string(size()) +
                         " elements is not a scalar.");
   }
-  convert_all(host_data(), dtype(), value, wanted, 1);
+  convert_all(host_data(false), dtype(), value, wanted, 1);
 }
 
 }  // namespace lazuli

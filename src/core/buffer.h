@@ -1,4 +1,4 @@
-// A buffer: one reference-counted block of memory with a home on the host.
+// A buffer: one reference-counted value in memory, with a copy on the host, on a device, or on both.
 #pragma once
 
 #include <atomic>
@@ -8,27 +8,40 @@
 
 namespace lazuli {
 
+class Backend;
+
 struct Buffer {
+  // Which copies hold the value. Steps, exports and host access change it through the functions
+  // below and those of runtime/residency.h.
+  static constexpr uint8_t on_host = 1, on_device = 2;
+
   std::atomic<int32_t> references{1};
   // Live exports (buffer protocol, DLPack) and mappings: while there is one, no one takes it over.
   std::atomic<int32_t> pins{0};
+  std::atomic<uint8_t> current{on_host};
   bool read_only = false;  // a mapping of a file, or memory somebody else owns
   void* host = nullptr;
-  size_t bytes = 0;     // asked for
-  size_t capacity = 0;  // given
+  size_t bytes = 0;  // asked for
+  size_t capacity = 0;  // of the host's block; 0: none, or memory somebody else owns
+  void* device = nullptr;
+  size_t device_capacity = 0;
+  Backend* place = nullptr;  // whose memory `device` is
   std::function<void(void*)> deleter;  // of memory somebody else owns
 
-  Buffer(void* memory, size_t asked, size_t given) : host(memory), bytes(asked), capacity(given) {}
+  explicit Buffer(size_t asked) : bytes(asked) {}
 };
 
-// A fresh buffer of at least `bytes` bytes, 64-byte aligned, contents undefined. MemoryError when
-// the budget or the system has no more. Defined by the runtime's allocator.
+// A fresh buffer of at least `bytes` bytes on the host, 64-byte aligned, contents undefined.
+// MemoryError when the budget or the system has no more. Defined by the runtime, as the others.
 Buffer* allocate_buffer(size_t bytes);
 
 // A buffer over memory the caller owns; `deleter(memory)` runs when the last user is gone.
 Buffer* wrap_buffer(void* memory, size_t bytes, std::function<void(void*)> deleter, bool read_only);
 
 void free_buffer(Buffer* buffer) noexcept;
+
+// Brings the value to the host; where the caller is going to write, its copy becomes the only one.
+void fetch_to_host(Buffer* buffer, bool for_writing);
 
 inline void retain(Buffer* buffer) noexcept {
   buffer->references.fetch_add(1, std::memory_order_relaxed);

@@ -39,6 +39,7 @@ struct Layout {
     if (buffer) release(buffer);
   }
 
+  // On the host; valid while the buffer's copy there is current.
   char* data() const { return static_cast<char*>(buffer->host) + offset; }
 };
 

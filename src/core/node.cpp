@@ -102,7 +102,7 @@ Node* make_node(Op op, Dtype dtype, Shape shape, std::span<Node* const> inputs, 
 }
 
 Node* make_placeholder(Dtype dtype, Shape shape) {
-  Node* node = make_node(Op::placeholder, dtype, std::move(shape), {}, {}, Stream(0, Device::cpu));
+  Node* node = make_node(Op::placeholder, dtype, std::move(shape), {}, {}, to_stream({}));
   node->tracer = 1;
   return node;
 }
@@ -127,8 +127,6 @@ Node* make_constant(Dtype dtype, int64_t bits) {
   return node;
 }
 
-void release_run(Run* run) noexcept;  // defined by the runtime
-
 void release(Node* node) noexcept {
   if (node->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   Node* pending = nullptr;
@@ -151,7 +149,6 @@ void release(Node* node) noexcept {
 Value* new_value() { return new (take_block(&Pools::values)) Value; }
 
 void delete_value(Value* value) noexcept {
-  if (value->run) release_run(value->run);
   value->~Value();
   give_block(&Pools::values, value);
 }

@@ -30,7 +30,7 @@ enum class NodeState : uint8_t {
 // What a node's value consists of, once it is scheduled.
 struct Value {
   Layout layout;
-  Run* run = nullptr;        // while scheduled; one reference is held
+  Run* run = nullptr;        // while scheduled; the runtime guards it
   std::exception_ptr error;  // when failed
 };
 
@@ -73,6 +73,9 @@ struct Node {
   bool ready() const { return state.load(std::memory_order_acquire) == NodeState::done; }
 };
 static_assert(sizeof(Node) <= 128);
+
+// The stream with this index. Defined by the runtime, which keeps the streams.
+Stream stream_at(int index);
 
 // Stands for an argument while a function is traced; it has no value of its own.
 Node* make_placeholder(Dtype dtype, Shape shape);

@@ -27,17 +27,31 @@ void check_float(const char* op, Dtype dtype) {
 
 }  // namespace
 
-array packed_matmul(const array& x, const array& w, PackedFormat format, StreamOrDevice s) {
-  int64_t k = row_elements("packed_matmul", w, format);
+array packed_matmul(const array& x, const std::vector<PackedMatrix>& matrices, StreamOrDevice s) {
+  if (matrices.empty()) throw ArgumentError("[packed_matmul] At least one matrix is needed.");
   check_float("packed_matmul", x.dtype());
-  if (w.ndim() != 2 || x.ndim() == 0 || x.shape(-1) != k) {
-    throw ArgumentError("[packed_matmul] " + describe(x) + " does not fit packed weights of " +
-                        std::to_string(k) + " columns (" + describe(w) + ").");
-  }
   Shape shape = x.shape();
-  shape.back() = w.shape(0);
-  return record(Op::packed_matmul, x.dtype(), std::move(shape), {&x, &w},
-                Params{static_cast<int64_t>(format)}, to_stream(s));
+  int64_t columns = 0;
+  std::vector<array> inputs = {x};
+  Params formats;
+  for (const PackedMatrix& m : matrices) {
+    int64_t k = row_elements("packed_matmul", m.w, m.format);
+    if (m.w.ndim() != 2 || x.ndim() == 0 || x.shape(-1) != k) {
+      throw ArgumentError("[packed_matmul] " + describe(x) + " does not fit packed weights of " +
+                          std::to_string(k) + " columns (" + describe(m.w) + ").");
+    }
+    columns += m.w.shape(0);
+    inputs.push_back(m.w);
+    formats.words.push_back(static_cast<int64_t>(m.format));
+  }
+  formats.structural = static_cast<uint16_t>(matrices.size());
+  shape.back() = columns;
+  return record(Op::packed_matmul, x.dtype(), std::move(shape), inputs, std::move(formats),
+                to_stream(s));
+}
+
+array packed_matmul(const array& x, const array& w, PackedFormat format, StreamOrDevice s) {
+  return packed_matmul(x, {{w, format}}, s);
 }
 
 array packed_take(const array& w, PackedFormat format, const array& indices, Dtype dtype,

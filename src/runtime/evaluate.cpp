@@ -1,20 +1,17 @@
 // Evaluation: collect the graph, find its plan, claim its nodes, run.
-#include <algorithm>
 #include <mutex>
 
 #include "compiler/plan.h"
 #include "core/node.h"
+#include "lazuli/explain.h"
 #include "runtime/run.h"
 #include "runtime/stream.h"
 
 namespace lazuli {
 namespace {
 
+// Guards collecting and claiming, the marks in nodes and the plan cache.
 std::mutex graph_mutex;
-
-bool is_pending(const Node* node) {
-  return node->state.load(std::memory_order_acquire) == NodeState::scheduled;
-}
 
 void throw_if_failed(const Node* node) {
   if (node->state.load(std::memory_order_acquire) == NodeState::failed) {
@@ -22,122 +19,63 @@ void throw_if_failed(const Node* node) {
   }
 }
 
-// A stretch of steps on one stream.
-struct Segment {
-  size_t first, last;
-  int stream;
+// Lets go of a run that was never claimed.
+class RunGuard {
+ public:
+  explicit RunGuard(Run* run) : run_(run) {}
+  ~RunGuard() {
+    if (run_) release_run(run_);
+  }
+  Run* get() const { return run_; }
+  Run* take() { return std::exchange(run_, nullptr); }
+
+ private:
+  Run* run_;
 };
 
-std::vector<Segment> segments_of(const Plan& plan) {
-  std::vector<Segment> segments;
-  for (size_t s = 0; s < plan.steps.size(); ++s) {
-    int stream = plan.steps[s].stream;
-    if (segments.empty() || segments.back().stream != stream) segments.push_back({s, s, stream});
-    segments.back().last = s + 1;
-  }
-  return segments;
-}
-
-// Leaves only this graph still refers to: their buffers may be taken over.
-std::vector<uint8_t> dying_leaves(const Graph& graph) {
-  std::vector<uint8_t> dying(graph.nodes.size(), 0);
-  for (size_t i = 0; i < graph.nodes.size(); ++i) {
-    dying[i] = graph.leaf[i] && !graph.held[i] && !is_pending(graph.nodes[i]);
-  }
-  return dying;
-}
-
-// Held nodes become scheduled and let go of their inputs; the run keeps every node alive.
-void claim(const Graph& graph, Run* run) {
-  for (size_t i = 0; i < graph.nodes.size(); ++i) {
-    if (graph.leaf[i] || !graph.held[i]) continue;
-    Node* node = graph.nodes[i];
-    node->value = new_value();
-    node->value->run = run;
+// Streams get their shares under the graph mutex, so that all see runs in the same order.
+void submit_streams(Run* run) {
+  const Plan& plan = run->plan();
+  for (size_t k = 0; k < plan.streams.size(); ++k) {
     retain(run);
-    node->state.store(NodeState::scheduled, std::memory_order_release);
-  }
-}
-
-void detach_inputs(const Graph& graph) {
-  for (size_t i = graph.nodes.size(); i-- > 0;) {
-    Node* node = graph.nodes[i];
-    if (graph.leaf[i] || !graph.held[i] || (node->tracer && tracing())) continue;
-    for (Node* input : node->inputs) release(input);
-    node->inputs.clear();
-  }
-}
-
-// Consecutive segments on different streams wait for each other through a shared counter.
-struct Progress {
-  std::mutex mutex;
-  std::condition_variable advanced;
-  size_t done = 0;
-};
-
-void submit_segments(Run* run, const std::vector<Segment>& segments) {
-  if (segments.size() == 1) {
-    retain(run);
-    submit(segments[0].stream, [run, last = segments[0].last] {
-      run->execute(0, last);
-      run->finish();
-      release_run(run);
-    });
-    return;
-  }
-  run->share_streams = true;
-  auto progress = std::make_shared<Progress>();
-  for (size_t k = 0; k < segments.size(); ++k) {
-    retain(run);
-    submit(segments[k].stream, [run, progress, segment = segments[k], k, count = segments.size()] {
-      {
-        std::unique_lock lock(progress->mutex);
-        progress->advanced.wait(lock, [&] { return progress->done == k; });
-      }
-      run->execute(segment.first, segment.last);
-      if (k + 1 == count) run->finish();
-      {
-        std::lock_guard lock(progress->mutex);
-        progress->done = k + 1;
-      }
-      progress->advanced.notify_all();
+    submit(plan.steps[plan.streams[k][0]].stream, [run, k] {
+      run->execute_stream(k);
       release_run(run);
     });
   }
 }
 
-// Returns the run with one reference for the caller, or nullptr if there was nothing to do.
-Run* start(std::span<Node* const> outputs, bool may_run_here, bool& ran_here) {
-  thread_local Graph graph;
+// Returns the run with one reference for the caller, or nullptr if there was nothing to do. It has
+// run already if its one stream was idle and the caller is going to wait.
+Run* start(std::span<Node* const> outputs, bool may_run_here) {
   std::unique_lock lock(graph_mutex);
-  collect(outputs, graph);
-  for (size_t i = 0; i < graph.nodes.size(); ++i) {
-    if (graph.leaf[i]) throw_if_failed(graph.nodes[i]);
-  }
-  std::shared_ptr<Plan> plan = find_plan(graph);
-  if (plan->steps.empty()) return nullptr;
-  for (Node* node : graph.nodes) retain(node);
-  std::vector<uint8_t> dying = dying_leaves(graph);
-  Run* run = new Run(plan, std::move(graph), std::move(dying));
-  claim(run->graph(), run);
-  detach_inputs(run->graph());
-  std::vector<Segment> segments = segments_of(*plan);
-  if (may_run_here && segments.size() == 1) {
-    // Submitted under the graph mutex otherwise, so that streams see runs in one order.
-    lock.unlock();
-    ran_here = run_if_idle(segments[0].stream, [&] {
-      run->execute(0, plan->steps.size());
-      run->finish();
-    });
-    if (ran_here) {
-      graph = run->reclaim_graph();
-    } else {
-      submit_segments(run, segments);
+  RunGuard run(Run::make());
+  collect(outputs, run.get()->graph());
+  std::shared_ptr<const Plan> plan = find_plan(run.get()->graph());
+  bool empty = plan->steps.empty();
+  run.get()->set_plan(std::move(plan));
+  if (empty) return nullptr;
+  run.get()->claim();
+  const Plan& claimed = run.get()->plan();
+  if (may_run_here && claimed.streams.size() == 1) {
+    int stream = claimed.steps[0].stream;
+    if (enter_if_idle(stream)) {
+      lock.unlock();
+      run.get()->execute();
+      leave(stream);
+      return run.take();
     }
-  } else {
-    submit_segments(run, segments);
   }
-  return run;
+  submit_streams(run.get());
+  return run.take();
+}
+
+void wait_for(const Node* node) {
+  if (Run* run = run_of(node)) {
+    run->wait();
+    release_run(run);
+  }
+  throw_if_failed(node);
 }
 
 void evaluate(std::span<Node* const> outputs, bool wait) {
@@ -146,30 +84,14 @@ void evaluate(std::span<Node* const> outputs, bool wait) {
     if (!node->ready()) todo.push_back(node);
   }
   if (todo.empty()) return;
-  bool ran_here = false;
-  Run* run = start({todo.data(), todo.size()}, wait, ran_here);
-  if (run) {
-    if (wait && !ran_here) run->wait();
+  if (Run* run = start({todo.data(), todo.size()}, wait)) {
+    if (wait) run->wait();
     std::exception_ptr error = wait ? run->error() : nullptr;
     release_run(run);
     if (error) std::rethrow_exception(error);
   }
   if (!wait) return;
-  for (Node* node : todo) {
-    if (is_pending(node)) {
-      Run* other = nullptr;
-      {
-        std::lock_guard lock(graph_mutex);
-        other = node->value->run;
-        if (other) retain(other);
-      }
-      if (other) {
-        other->wait();
-        release_run(other);
-      }
-    }
-    throw_if_failed(node);
-  }
+  for (Node* node : todo) wait_for(node);
 }
 
 void evaluate(const std::vector<array>& outputs, bool wait) {
@@ -180,41 +102,6 @@ void evaluate(const std::vector<array>& outputs, bool wait) {
 
 }  // namespace
 
-Run::Run(std::shared_ptr<const Plan> plan, Graph&& graph, std::vector<uint8_t>&& dying)
-    : plan_(std::move(plan)),
-      graph_(std::move(graph)),
-      dying_(std::move(dying)),
-      values_(graph_.nodes.size()) {}
-
-Run::~Run() = default;
-
-void Run::finish() noexcept {
-  for (size_t i = 0; i < graph_.nodes.size(); ++i) {
-    Node* node = graph_.nodes[i];
-    if (graph_.leaf[i] || !graph_.held[i] || !is_pending(node)) continue;
-    node->value->error = error_;
-    node->state.store(NodeState::failed, std::memory_order_release);
-  }
-  values_.clear();
-  for (Node* node : graph_.nodes) release(node);
-  graph_.nodes.clear();
-  {
-    std::lock_guard lock(mutex_);
-    finished_.store(true, std::memory_order_release);
-  }
-  done_.notify_all();
-}
-
-void Run::wait() {
-  if (finished()) return;
-  std::unique_lock lock(mutex_);
-  done_.wait(lock, [this] { return finished(); });
-}
-
-void release_run(Run* run) noexcept {
-  if (run->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete run;
-}
-
 void eval(std::vector<array> outputs) { evaluate(outputs, true); }
 void async_eval(std::vector<array> outputs) { evaluate(outputs, false); }
 
@@ -224,5 +111,14 @@ void array::eval() const {
   evaluate(nodes, true);
 }
 void array::wait() const { eval(); }
+
+std::string explain(const std::vector<array>& outputs) {
+  SmallVector<Node*, 8> nodes;
+  for (const array& a : outputs) nodes.push_back(a.node());
+  std::lock_guard lock(graph_mutex);
+  Graph graph;
+  collect({nodes.data(), nodes.size()}, graph);
+  return explain_plan(graph);
+}
 
 }  // namespace lazuli

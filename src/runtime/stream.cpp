@@ -1,53 +1,63 @@
 #include "runtime/stream.h"
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <thread>
-#include <vector>
 
+#include "base/flags.h"
+#include "base/signals.h"
+#include "core/node.h"
 #include "lazuli/error.h"
+#include "runtime/registry.h"
 
 namespace lazuli {
 namespace {
 
 constexpr int streams_max = 255;  // a node keeps its stream in a byte
 
+// Counts what runs or waits. A caller that finds nothing enters by itself, without the lock; the
+// mark `entered` keeps the stream's own thread out until it leaves.
 class Queue {
  public:
   void submit(Task task) {
     std::lock_guard lock(mutex_);
     tasks_.push_back(std::move(task));
+    count_.fetch_add(1);
     if (!started_) {
       started_ = true;
+      SignalsBlocked blocked;  // they go to the program's own threads
       std::thread([this] { work(); }).detach();
     }
     wake_.notify_one();
   }
 
-  bool run_if_idle(const Task& task) {
-    {
-      std::lock_guard lock(mutex_);
-      if (busy_ || !tasks_.empty()) return false;
-      busy_ = true;
-    }
-    task();
-    leave();
-    return true;
+  bool enter_if_idle() {
+    uint32_t idle = 0;
+    return count_.compare_exchange_strong(idle, entered + 1);
   }
+  void leave() { finished(entered + 1); }
 
   void drain() {
-    std::unique_lock lock(mutex_);
-    idle_.wait(lock, [this] { return !busy_ && tasks_.empty(); });
+    waiters_.fetch_add(1);
+    {
+      std::unique_lock lock(mutex_);
+      idle_.wait(lock, [this] { return count_.load() == 0; });
+    }
+    waiters_.fetch_sub(1);
   }
 
  private:
-  void leave() {
+  static constexpr uint32_t entered = uint32_t{1} << 31;
+
+  void finished(uint32_t share) {
+    uint32_t left = count_.fetch_sub(share) - share;
+    if (left == 0 && waiters_.load() == 0) return;
     std::lock_guard lock(mutex_);
-    busy_ = false;
-    if (!tasks_.empty()) wake_.notify_one();
-    if (tasks_.empty()) idle_.notify_all();
+    wake_.notify_one();
+    idle_.notify_all();
   }
 
   void work() {
@@ -55,101 +65,135 @@ class Queue {
       Task task;
       {
         std::unique_lock lock(mutex_);
-        wake_.wait(lock, [this] { return !busy_ && !tasks_.empty(); });
+        wake_.wait(lock, [this] { return !tasks_.empty() && count_.load() < entered; });
         task = std::move(tasks_.front());
         tasks_.pop_front();
-        busy_ = true;
       }
       task();
       task = nullptr;
-      leave();
+      finished(1);
     }
   }
 
   std::mutex mutex_;
   std::condition_variable wake_, idle_;
   std::deque<Task> tasks_;
-  bool busy_ = false;
+  std::atomic<uint32_t> count_{0};
+  std::atomic<int> waiters_{0};
   bool started_ = false;
 };
 
-struct Registry {
-  std::mutex mutex;
-  std::vector<Queue*> queues;  // live to the end of the process
-  std::atomic<int> count{1};
-  Registry() { queues.reserve(streams_max + 1), queues.push_back(new Queue); }
+// The streams: one of each device from the start, in the order of the devices. They live to the end
+// of the process.
+class Streams {
+ public:
+  static Streams& all() {
+    static Streams* streams = new Streams;
+    return *streams;
+  }
+
+  int add(Backend* backend) {
+    std::lock_guard lock(mutex_);
+    int index = count_;
+    if (index > streams_max) {
+      throw DeviceError("[new_stream] There are " + std::to_string(index) +
+                        " streams already; no more can be made.");
+    }
+    places_[index] = {new Queue, backend};
+    count_ = index + 1;
+    return index;
+  }
+  Queue& queue(int stream) { return *places_[stream].queue; }
+  Backend& backend(int stream) { return *places_[stream].backend; }
+
+ private:
+  struct Place {
+    Queue* queue = nullptr;
+    Backend* backend = nullptr;
+  };
+  Streams() {
+    for (Backend* backend : backends()) add(backend);
+  }
+
+  std::mutex mutex_;
+  Place places_[streams_max + 1];
+  int count_ = 0;
 };
-Registry& registry() {
-  static Registry* r = new Registry;
-  return *r;
+
+const Device cpu_device(Device::cpu), gpu_device(Device::gpu);
+std::atomic<const Device*>& default_device_value() {
+  static std::atomic<const Device*> value(flags().gpu ? &gpu_device : &cpu_device);
+  return value;
 }
 
-Queue& queue(int stream) { return *registry().queues[static_cast<size_t>(stream)]; }
+// Of the calling thread, by type of device: the stream that was made first, unless another was set.
+thread_local int default_streams[2] = {-1, -1};
 
-Device default_device_value(Device::cpu);
-thread_local int default_stream_index = 0;
+Backend& existing(const Device& device) {
+  Backend* backend = find_backend(device);
+  if (!backend) throw DeviceError("[device] There is no " + to_string(device) + " here.");
+  return *backend;
+}
 
-void check_exists(const Device& device) {
-  if (!is_available(device)) {
-    throw DeviceError("[device] There is no " + to_string(device) + " here.");
-  }
+int first_stream(const Device& device) {
+  Backend* wanted = &existing(device);
+  int index = 0;
+  while (&Streams::all().backend(index) != wanted) ++index;
+  return index;
+}
+
+Stream current_stream(const Device& device) {
+  int& index = default_streams[static_cast<int>(device.type)];
+  if (index < 0) index = first_stream(device);
+  return Stream(index, device);
 }
 
 }  // namespace
 
-void submit(int stream, Task task) { queue(stream).submit(std::move(task)); }
-bool run_if_idle(int stream, const Task& task) { return queue(stream).run_if_idle(task); }
-void drain(int stream) { queue(stream).drain(); }
+void submit(int stream, Task task) { Streams::all().queue(stream).submit(std::move(task)); }
+bool enter_if_idle(int stream) { return Streams::all().queue(stream).enter_if_idle(); }
+void leave(int stream) { Streams::all().queue(stream).leave(); }
+void drain(int stream) { Streams::all().queue(stream).drain(); }
+Backend& backend_of(int stream) { return Streams::all().backend(stream); }
+Stream stream_at(int index) { return Stream(index, backend_of(index).device); }
 
-const Device& default_device() { return default_device_value; }
+const Device& default_device() { return *default_device_value().load(std::memory_order_relaxed); }
 void set_default_device(const Device& device) {
-  check_exists(device);
-  default_device_value = device;
+  existing(device);
+  default_device_value().store(device.type == Device::cpu ? &cpu_device : &gpu_device);
 }
-bool is_available(const Device& device) { return device.type == Device::cpu && device.index == 0; }
-int device_count(Device::DeviceType type) { return type == Device::cpu ? 1 : 0; }
+bool is_available(const Device& device) { return find_backend(device) != nullptr; }
+int device_count(Device::DeviceType type) {
+  auto is_type = [type](const Backend* backend) { return backend->device.type == type; };
+  return static_cast<int>(std::ranges::count_if(backends(), is_type));
+}
 
-Stream default_stream(Device device) {
-  check_exists(device);
-  return Stream(default_stream_index, device);
-}
+Stream default_stream(Device device) { return current_stream(existing(device).device); }
 void set_default_stream(Stream stream) {
-  check_exists(stream.device);
-  default_stream_index = stream.index;
+  existing(stream.device);
+  default_streams[static_cast<int>(stream.device.type)] = stream.index;
 }
 
-Stream new_stream(Device device) {
-  check_exists(device);
-  Registry& r = registry();
-  std::lock_guard lock(r.mutex);
-  int index = r.count.load();
-  if (index > streams_max) {
-    throw DeviceError("[new_stream] There are " + std::to_string(index) +
-                      " streams already; no more can be made.");
-  }
-  r.queues.push_back(new Queue);
-  r.count.store(index + 1);
-  return Stream(index, device);
-}
+Stream new_stream(Device device) { return Stream(Streams::all().add(&existing(device)), device); }
 
 Stream to_stream(StreamOrDevice s) {
   if (std::holds_alternative<Stream>(s)) return std::get<Stream>(s);
   if (std::holds_alternative<Device>(s)) return default_stream(std::get<Device>(s));
-  return default_stream(default_device_value);
+  return current_stream(default_device());
 }
 
 void synchronize(Stream stream) { drain(stream.index); }
 void synchronize() { synchronize(default_stream(default_device())); }
 
 StreamContext::StreamContext(StreamOrDevice s)
-    : stream_(default_stream(default_device())), device_(default_device()) {
+    : stream_(default_stream(to_stream(s).device)), device_(default_device()) {
   Stream chosen = to_stream(s);
   set_default_device(chosen.device);
   set_default_stream(chosen);
 }
 StreamContext::~StreamContext() {
-  set_default_device(device_);
   set_default_stream(stream_);
+  set_default_device(device_);
 }
 
 std::string to_string(const Device& device) {

@@ -12,9 +12,10 @@ using Task = std::function<void()>;
 
 void submit(int stream, Task task);
 
-// Runs `task` on the calling thread if nothing is waiting or running on the stream; else returns
-// false and does nothing.
-bool run_if_idle(int stream, const Task& task);
+// Enters the stream if nothing is waiting or running on it: the caller runs work itself until it
+// leaves.
+bool enter_if_idle(int stream);
+void leave(int stream);
 
 // Waits until everything submitted before has run.
 void drain(int stream);

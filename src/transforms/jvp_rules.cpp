@@ -1,5 +1,7 @@
 // Jacobian-vector products: from the tangents of the inputs to the tangent of the result.
 #include "lazuli/ops.h"
+#include "lazuli/transforms.h"
+#include "ops/compositions.h"
 #include "ops/elementwise.h"
 #include "ops/record.h"
 #include "transforms/trace.h"
@@ -62,6 +64,19 @@ array replay_linear(const Node* node, const std::vector<array>& in, const Deriva
   throw ArgumentError("[jvp] '" + std::string(op_info(node->op).name) + "' has no rule.");
 }
 
+// Through the composition of the op.
+array composed_rule(const Node* node, const std::vector<array>& in, const Derivatives& t,
+                    const Stream& s) {
+  Composition compose = composition_of(node->op);
+  if (!compose) refuse(node);
+  std::vector<array> tangents;
+  for (size_t k = 0; k < in.size(); ++k) tangents.push_back(t[k] ? *t[k] : zeros_like(in[k], s));
+  auto fun = [&](const std::vector<array>& inputs) {
+    return std::vector<array>{compose(node, inputs, s)};
+  };
+  return jvp(fun, in, tangents).second[0];
+}
+
 std::optional<array> kernel(const Node* node, const std::vector<array>& in, const array& out,
                             const Derivatives& t, const Stream& s) {
   switch (node->op) {
@@ -105,7 +120,7 @@ std::optional<array> kernel(const Node* node, const std::vector<array>& in, cons
     case Op::argsort:
     case Op::argpartition:
     case Op::random_bits: return std::nullopt;
-    default: refuse(node);
+    default: return composed_rule(node, in, t, s);
   }
 }
 
@@ -113,7 +128,7 @@ std::optional<array> kernel(const Node* node, const std::vector<array>& in, cons
 
 std::optional<array> jvp_of(const Node* node, const array& output, const Derivatives& tangents) {
   std::vector<array> in = inputs_of(node);
-  Stream s(node->stream, Device::cpu);
+  Stream s = stream_at(node->stream);
   switch (op_info(node->op).form) {
     case OpForm::Elementwise: return elementwise(node, in, output, tangents, s);
     case OpForm::View:

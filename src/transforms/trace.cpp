@@ -46,7 +46,7 @@ array replay(const Node* node, const std::vector<array>& inputs) {
   params.words = node->params;
   params.structural = node->structural;
   return record(node->op, node->type(), node->shape, inputs, std::move(params),
-                Stream(node->stream, Device::cpu));
+                stream_at(node->stream));
 }
 
 }  // namespace lazuli

@@ -3,6 +3,8 @@
 
 #include "lazuli/ops.h"
 #include "lazuli/packed.h"
+#include "lazuli/transforms.h"
+#include "ops/compositions.h"
 #include "ops/elementwise.h"
 #include "ops/record.h"
 #include "transforms/trace.h"
@@ -221,6 +223,43 @@ void sort_rule(Rule& r) {
   r.set(0, put_along_axis(zeros_like(r.x(), r.stream), order, r.g, -1, r.stream));
 }
 
+// The derivative of each matrix's columns, times that matrix.
+void packed_rule(Rule& r) {
+  Shape start(r.g.ndim(), 0), stop = r.g.shape();
+  std::optional<array> total;
+  for (size_t k = 1; k < r.inputs.size(); ++k) {
+    if (r.wanted[k]) refuse(r.node, "for its packed weights");
+    auto format = static_cast<PackedFormat>(r.params()[k - 1]);
+    stop.back() = start.back() + r.inputs[k].shape(0);
+    array part = matmul(slice(r.g, start, stop, r.stream),
+                        packed_dequantize(r.inputs[k], format, r.g.dtype(), r.stream), r.stream);
+    total = total ? add(*total, part, r.stream) : part;
+    start.back() = stop.back();
+  }
+  r.set(0, *total);
+}
+
+// Through the composition of the op.
+void composed_rule(Rule& r) {
+  Composition compose = composition_of(r.node->op);
+  if (!compose) refuse(r.node, "yet");
+  std::vector<array> primals;
+  for (size_t k = 0; k < r.inputs.size(); ++k) {
+    if (r.wanted[k]) primals.push_back(r.inputs[k]);
+  }
+  auto fun = [&](const std::vector<array>& wanted) {
+    std::vector<array> inputs = r.inputs;
+    for (size_t k = 0, next = 0; k < inputs.size(); ++k) {
+      if (r.wanted[k]) inputs[k] = wanted[next++];
+    }
+    return std::vector<array>{compose(r.node, inputs, r.stream)};
+  };
+  std::vector<array> products = vjp(fun, primals, {r.g}).second;
+  for (size_t k = 0, next = 0; k < r.inputs.size(); ++k) {
+    if (r.wanted[k]) r.set(k, products[next++]);
+  }
+}
+
 void kernel(Rule& r) {
   switch (r.node->op) {
     case Op::matmul: return matmul_rule(r);
@@ -245,19 +284,14 @@ void kernel(Rule& r) {
       if (r.params()[2]) return r.set(0, matmul(r.g, w, r.stream));
       return r.set(0, matmul(r.g, transpose(w, r.stream), r.stream));
     }
-    case Op::packed_matmul: {
-      if (r.wanted[1]) refuse(r.node, "for its packed weights");
-      auto format = static_cast<PackedFormat>(r.params()[0]);
-      return r.set(
-          0, matmul(r.g, packed_dequantize(r.inputs[1], format, r.g.dtype(), r.stream), r.stream));
-    }
+    case Op::packed_matmul: return packed_rule(r);
     case Op::argmax:
     case Op::argmin:
     case Op::argsort:
     case Op::argpartition:
     case Op::random_bits:
     case Op::arange: return;
-    default: refuse(r.node, "yet");
+    default: return composed_rule(r);
   }
 }
 
@@ -270,7 +304,7 @@ Derivatives vjp_of(const Node* node, const array& output, const array& g,
          g,
          inputs_of(node),
          wanted,
-         Stream(node->stream, Device::cpu),
+         stream_at(node->stream),
          Derivatives(node->inputs.size())};
   switch (op_info(node->op).form) {
     case OpForm::Elementwise: elementwise(r); break;

@@ -3,6 +3,8 @@
 
 #include "lazuli/ops.h"
 #include "lazuli/packed.h"
+#include "lazuli/transforms.h"
+#include "ops/compositions.h"
 #include "ops/elementwise.h"
 #include "ops/record.h"
 #include "transforms/trace.h"
@@ -177,6 +179,16 @@ std::vector<array> all_spread(const Batch& b) {
   return in;
 }
 
+// Through the composition of the op.
+array composed_rule(const Batch& b, Composition compose) {
+  std::vector<int> axes;
+  for (bool batched : b.batched) axes.push_back(batched ? 0 : -1);
+  auto fun = [&](const std::vector<array>& inputs) {
+    return std::vector<array>{compose(b.node, inputs, b.stream)};
+  };
+  return vmap(fun, axes)(b.in)[0];
+}
+
 array kernel(const Batch& b) {
   switch (b.node->op) {
     case Op::matmul: {
@@ -198,11 +210,14 @@ array kernel(const Batch& b) {
     case Op::gather: return gather_rule(b);
     case Op::scatter: return scatter_rule(b);
     case Op::packed_matmul:
+      if (std::count(b.batched.begin() + 1, b.batched.end(), true)) break;
+      return b.again(b.in, same(b));
     case Op::packed_take:
-      if (b.batched[b.node->op == Op::packed_matmul ? 1 : 0]) break;
+      if (b.batched[0]) break;
       return b.again(b.in, same(b));
     default: break;
   }
+  if (Composition compose = composition_of(b.node->op)) return composed_rule(b, compose);
   throw ArgumentError("[vmap] '" + std::string(op_info(b.node->op).name) + "' has no rule.");
 }
 
@@ -210,7 +225,7 @@ array kernel(const Batch& b) {
 
 array vmap_of(const Node* node, const std::vector<array>& inputs, const std::vector<bool>& batched,
               int64_t batch) {
-  Batch b{node, inputs, batched, batch, Stream(node->stream, Device::cpu)};
+  Batch b{node, inputs, batched, batch, stream_at(node->stream)};
   switch (op_info(node->op).form) {
     case OpForm::Elementwise: return elementwise(b);
     case OpForm::View: return view(b);

@@ -52,6 +52,13 @@ TEST(Plans, GuardRowsOfDifferentLength) {
   }
 }
 
+TEST(Plans, GuardTwoSweepsThatBecameOne) {
+  for (int64_t m : {16, 32, 16}) {
+    array x = filled({8, 16}, float32, -1, 1, 4), y = filled({8, m}, float32, -1, 1, 5);
+    EXPECT_TRUE(testing::agrees({sum(exp(x), -1, true) * sum(exp(y), -1, true)}));
+  }
+}
+
 TEST(Buffers, AreTakenOverWhenNobodyElseHasThem) {
   array x = filled({1 << 16}, float32, -1, 1, 6);
   x.eval();
@@ -158,6 +165,31 @@ TEST(Threads, BuildEvaluateAndFreeSharedArrays) {
   }
   for (std::thread& t : threads) t.join();
   for (double s : sums) EXPECT_NEAR(s, wanted, 1e-2);
+}
+
+TEST(Threads, ShareStreamsDevicesAndUnfinishedWork) {
+  Stream streams[] = {default_stream(Device::cpu), new_stream(Device::cpu)};
+  array shared = filled({300}, float32, 0, 1, 12);
+  array lazy = exp(shared) + 1;
+  float wanted = sum(exp(shared) + 1).item<float>();
+  std::vector<std::thread> threads;
+  std::vector<float> sums(8);
+  for (size_t t = 0; t < sums.size(); ++t) {
+    threads.emplace_back([&, t] {
+      for (size_t i = 0; i < 40; ++i) {
+        Stream mine = streams[(t + i) % 2], other = streams[(t + i + 1) % 2];
+        array y = add(multiply(lazy, array(2.0f), mine), lazy, other);
+        async_eval(y);
+        array z = subtract(y, multiply(lazy, array(2.0f), other), mine);
+        async_eval(z);
+        sums[t] = sum(z, other).item<float>();
+        y = slice_update(z, ones({3}), {0}, {3}, mine);
+        grad(ScalarFunction([](const array& x) { return sum(square(x)); }))(y).eval();
+      }
+    });
+  }
+  for (std::thread& t : threads) t.join();
+  for (float s : sums) EXPECT_NEAR(s, wanted, 1e-2);
 }
 
 TEST(Placeholders, CannotBeEvaluated) {

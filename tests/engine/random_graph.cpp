@@ -55,6 +55,7 @@ class Builder {
     for (int64_t i = 0; i < leaves; ++i) add_leaf();
     for (int64_t i = 0; i < steps; ++i) step();
     choose_outputs();
+    if (give_away_) graph_.leaves.clear();
     return std::move(graph_);
   }
 
@@ -116,11 +117,46 @@ class Builder {
   void step() {
     int64_t kind = random_.below(100);
     if (kind < 30) unary_step();
-    else if (kind < 58) binary_step();
-    else if (kind < 72) reduce_step();
-    else if (kind < 88) view_step();
-    else if (kind < 94) update_step();
+    else if (kind < 56) binary_step();
+    else if (kind < 68) reduce_step();
+    else if (kind < 82) view_step();
+    else if (kind < 88) update_step();
+    else if (kind < 94) kernel_step();
     else scalar_step();
+  }
+
+  // Ops with kernels of their own, along the last axis.
+  void kernel_step() {
+    const array x = pick_recent();
+    if (x.ndim() == 0 || empty_ || x.size() > 20000) return;
+    bool real = x.dtype() != complex64 && x.dtype() != bool_;
+    StreamOrDevice s = where_to_run();
+    switch (random_.below(5)) {
+      case 0: return issubdtype(x.dtype(), inexact) ? matmul_step(x, s) : void();
+      case 1:
+        if (real) note("sort"), add(sort(x, -1, s));
+        return;
+      case 2:
+        if (issubdtype(x.dtype(), floating)) {
+          note("cumsum");
+          double length = static_cast<double>(x.shape(-1));
+          add(multiply(cumsum(x, -1, false, true, s), array(1 / length, x.dtype()), s));
+        }
+        return;
+      case 3: {
+        note("take");
+        int last = static_cast<int>(x.shape(0)) - 1;
+        return add(take(x, array({0, last, -1}), 0, s));
+      }
+      default:
+        if (real && !issubdtype(x.dtype(), inexact)) note("argmax"), add(argmax(x, -1, true, s));
+    }
+  }
+
+  void matmul_step(const array& x, StreamOrDevice s) {
+    note("matmul");
+    array y = x.ndim() == 1 ? x : swapaxes(x, -1, -2, s);
+    add(multiply(matmul(x, y, s), array(1.0 / static_cast<double>(x.shape(-1)), x.dtype()), s));
   }
 
   // Values stay in [0.3, 1.7] or so: every formula is smooth there and nothing overflows.
@@ -150,12 +186,14 @@ class Builder {
     static const std::vector<Row> rows = unary_rows();
     const array x = pick_recent();
     const Row& row = rows[static_cast<size_t>(random_.below(static_cast<int64_t>(rows.size())))];
-    if (!takes(row, x.dtype()) || row.op == Op::erfinv || row.op == Op::arccosh) return;
+    if (!takes(row, x.dtype())) return;
     StreamOrDevice s = where_to_run();
     note(row.name);
     array in = x;
     bool narrow = row.high < 1.5;  // domain inside (-1, 1)
     if (narrow && issubdtype(x.dtype(), inexact)) in = multiply(x, array(0.4, x.dtype()), s);
+    if (row.op == Op::arccosh) in = add_op(abs(x, s), array(1.2, x.dtype()), s);
+    if (row.op == Op::erfinv) in = multiply(sigmoid(x, s), array(0.8, x.dtype()), s);
     array y = unary(row.op, in, s);
     add(issubdtype(x.dtype(), floating) && row.result == Result::Same ? tamed(y, s) : y);
   }

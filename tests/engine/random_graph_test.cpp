@@ -5,6 +5,8 @@
 
 #include "base/flags.h"
 #include "compiler/plan.h"
+#include "ops/rows.h"
+#include "runtime/run.h"
 #include "support/against_reference.h"
 
 namespace lazuli {
@@ -14,6 +16,26 @@ using testing::RandomGraph;
 
 constexpr double slack = 60;  // errors add up along a graph
 
+// How often each row of the tables and each situation came up; the full run must have seen all.
+void report(const testing::Coverage& coverage, int64_t graphs) {
+  std::string text;
+  for (const auto& [what, times] : coverage) text += " " + what + ":" + std::to_string(times);
+  std::printf("coverage of %lld graphs:%s\n", static_cast<long long>(graphs), text.c_str());
+  if (graphs < 100000) return;
+  auto at_least = [&](const std::string& what, int64_t least) {
+    auto found = coverage.find(what);
+    EXPECT_GE(found == coverage.end() ? 0 : found->second, least) << what;
+  };
+  for (const testing::Row& row : testing::unary_rows()) {
+    if (row.accepts != Accepts::Complex) at_least(row.name, 500);
+  }
+  for (const testing::Row& row : testing::binary_rows()) at_least(row.name, 500);
+  for (const char* what : {"held", "leaves given away", "slice_update", "second stream", "extent 0",
+                           "extent 1", "slice", "transpose", "broadcast_to", "softmax", "matmul"}) {
+    at_least(what, 500);
+  }
+}
+
 TEST(RandomGraphs, AgreeWithTheReference) {
   testing::Coverage coverage;
   int64_t graphs = flags().test_graphs;
@@ -21,11 +43,17 @@ TEST(RandomGraphs, AgreeWithTheReference) {
     RandomGraph g = testing::build(static_cast<uint64_t>(seed), 0, &coverage);
     ASSERT_TRUE(testing::agrees(g.outputs, slack)) << "seed " << seed;
   }
-  for (const auto& [what, times] : coverage) RecordProperty(what, static_cast<int>(times));
+  report(coverage, graphs);
+}
+
+TEST(RandomGraphs, TakeBuffersOver) {
+  uint64_t before = take_overs();
+  for (uint64_t seed = 0; seed < 500; ++seed) eval(testing::build(seed, 0).outputs);
+  EXPECT_GT(take_overs(), before + 100);
 }
 
 TEST(RandomGraphs, GiveTheSameThroughACachedPlan) {
-  int64_t graphs = flags().test_graphs / 4;
+  int64_t graphs = flags().test_graphs;
   for (int64_t seed = 0; seed < graphs; ++seed) {
     uint64_t id = static_cast<uint64_t>(seed) + 500000;
     eval(testing::build(id, 1).outputs);
@@ -44,7 +72,7 @@ TEST(RandomGraphs, GiveTheSameThroughACachedPlan) {
 TEST(RandomGraphs, AgreeUnfused) {
   flags().fusion = 0;
   clear_plan_cache();
-  int64_t graphs = flags().test_graphs / 4;
+  int64_t graphs = flags().test_graphs;
   for (int64_t seed = 0; seed < graphs; ++seed) {
     RandomGraph g = testing::build(static_cast<uint64_t>(seed), 0);
     EXPECT_TRUE(testing::agrees(g.outputs, slack)) << "seed " << seed;

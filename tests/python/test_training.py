@@ -25,22 +25,22 @@ def loss(p):
 
 step = mx.value_and_grad(loss)
 result = []
-for _ in range(120):
+for _ in range(300):
     value, grads = step(model)
     for part, change in zip(model["layers"], grads["layers"]):
         for name in part:
-            part[name] = part[name] - 0.1 * change[name]
+            part[name] = part[name] - 0.03 * change[name]
     mx.eval(value, model)
     result.append(value.item())
 """
 # Recorded with MLX 0.32.4: the first and the last loss.
-RECORDED = [1.4593737125396729, 0.8507797718048096]
+RECORDED = [1.4593737125396729, 0.27436161041259766]
 
 
 def test_losses_are_the_recorded_ones():
     losses = evaluator.run(mx, PROGRAM)
     np.testing.assert_allclose([losses[0], losses[-1]], RECORDED, rtol=1e-3)
-    assert losses[-1] < losses[0] / 2
+    assert losses[-1] < losses[0] * 0.7
 
 
 def test_losses_are_the_oracles(oracle):

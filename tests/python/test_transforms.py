@@ -74,6 +74,8 @@ def test_checkpoint_gives_the_same_gradients():
 
 
 def test_custom_function():
+    shapes = []
+
     @mx.custom_function
     def f(x, y):
         return x * y, x
@@ -81,12 +83,13 @@ def test_custom_function():
     @f.vjp
     def rule(primals, cotangents, outputs):
         x, y = primals
-        assert cotangents[1].item() == 0 and outputs[0].item() == 6
+        shapes.append((cotangents[1].shape, outputs[0].shape))
         return cotangents[0] * y * 10, cotangents[0] * x
 
     assert rule is f
     grads = mx.grad(lambda x, y: f(x, y)[0], (0, 1))(one(2.0), one(3.0))
     assert [g.item() for g in grads] == [30, 2]
+    assert shapes == [((), ())]
     assert mx.compile(mx.grad(lambda x, y: f(x, y)[0]))(one(2.0), one(3.0)).item() == 30
     assert mx.grad(mx.compile(lambda x, y: f(x, y)[0]))(one(2.0), one(3.0)).item() == 30
 

@@ -1,5 +1,5 @@
 // A kernel promised in kernel_table.def and not written is a link error.
-#include "compiler/backend.h"
+#include "backends/cpu/cpu_backend.h"
 #include "core/visit.h"
 
 namespace lazuli {
@@ -25,5 +25,7 @@ Kernel find_kernel(Op op) {
     default: return nullptr;
   }
 }
+
+bool backend_has_kernel(Op op) { return find_kernel(op) != nullptr; }
 
 }  // namespace lazuli

@@ -7,6 +7,7 @@
 #include <numeric>
 #include <unordered_map>
 
+#include "backends/reference/attention.h"
 #include "backends/reference/packed.h"
 #include "backends/reference/random.h"
 #include "core/visit.h"
@@ -28,12 +29,19 @@ void store(Tensor& out, size_t i, const char* element) {
 
 // An array that has its value.
 Tensor given(const Node* node) {
+  static const Layout none{};
+  return tensor_of(node, node->op == Op::constant ? none : node->value->layout);
+}
+
+}  // namespace
+
+Tensor tensor_of(const Node* node, const Layout& layout) {
   Tensor out(node->shape, node->type());
   if (node->op == Op::constant) {
     store(out, 0, reinterpret_cast<const char*>(&node->params[0]));
     return out;
   }
-  const Layout& layout = node->value->layout;
+  fetch_to_host(layout.buffer, false);
   Strides strides = layout.dense ? dense_strides(node->shape) : layout.strides;
   Counter at(out.shape);
   for (size_t i = 0; i < static_cast<size_t>(out.size()); ++i, at.next()) {
@@ -41,6 +49,8 @@ Tensor given(const Node* node) {
   }
   return out;
 }
+
+namespace {
 
 // out[i] = x[from(index)].
 template <class From>
@@ -413,6 +423,8 @@ Tensor arange(const Node* node) {
 Tensor kernel(const Node* node, const std::vector<const Tensor*>& in) {
   switch (node->op) {
     case Op::matmul: return matmul(node, *in[0], *in[1]);
+    case Op::attention: return attention(node, in);
+    case Op::rope: return rope(node, in);
     case Op::concatenate: return concatenate(node, in);
     case Op::slice_update: return slice_update(node, *in[0], *in[1]);
     case Op::scatter: return scatter(node, in);

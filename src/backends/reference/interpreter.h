@@ -15,6 +15,9 @@ namespace lazuli::reference {
 // given); they are not changed.
 std::vector<Tensor> interpret(std::span<Node* const> outputs);
 
+// A value that lies in memory, or that a constant keeps in its node.
+Tensor tensor_of(const Node* node, const Layout& layout);
+
 // The values of one op from those of its inputs.
 Tensor interpret_op(const Node* node, const std::vector<const Tensor*>& inputs);
 Tensor apply_elementwise(const Node* node, const std::vector<const Tensor*>& inputs);

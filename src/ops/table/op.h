@@ -46,6 +46,9 @@ enum class ScatterMode : uint8_t { replace, add, multiply, maximum, minimum };
 
 const OpInfo& op_info(Op op);
 
+// Whether the backend has a kernel for an op that is not elementwise. Defined by its kernel table.
+bool backend_has_kernel(Op op);
+
 inline bool is_elementwise(Op op) { return op_info(op).form == OpForm::Elementwise; }
 
 }  // namespace lazuli

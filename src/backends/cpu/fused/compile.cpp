@@ -1,5 +1,6 @@
 // From the values of a fused step to a chain of stages.
 #include <algorithm>
+#include <bit>
 #include <string>
 
 #include "backends/cpu/fused/program.h"
@@ -84,6 +85,8 @@ class Compiler {
     free_.clear();
     live_.clear();
     expanded_.clear();
+    if (scope == Scope::full) prefetch(phase);
+    size_t start = program_->instructions.size();
     for (at_ = 0; at_ < order_.size(); ++at_) {
       uint16_t v = order_[at_];
       if (value(v).kind == Kind::reduce) {
@@ -94,10 +97,24 @@ class Compiler {
       release_temporaries();
     }
     for (uint16_t v : expanded_) memory_[v] = nowhere;
-    bool empty = result.first == program_->instructions.size();
-    if (!empty) emit(table_.end);
+    bool empty = start == program_->instructions.size();
+    if (empty) program_->instructions.resize(result.first);
+    else emit(table_.end);
     result.count = static_cast<uint32_t>(program_->instructions.size()) - result.first;
     return result;
+  }
+
+  // Operands are asked for early: a sweep asks for its own next blocks, one of several sweeps
+  // over a row for the next row.
+  void prefetch(uint8_t phase) {
+    if (phase != step_.phases / 2) return;
+    for (uint16_t v = 0; v < step_.values.size(); ++v) {
+      if (value(v).kind != Kind::operand || value(v).scope != Scope::full) continue;
+      int64_t bytes = dtype_of(value(v).dtype).size();
+      size_t form = static_cast<size_t>(std::countr_zero(static_cast<uint64_t>(bytes)));
+      emit((step_.phases > 1 ? table_.prefetch_far : table_.prefetch)[form],
+           new_slot(SlotKind::ahead, value(v).dtype, v));
+    }
   }
 
   Instruction& emit(void (*stage)(), uint16_t a = nowhere, uint16_t b = nowhere,
@@ -153,13 +170,15 @@ class Compiler {
     }
   }
 
+  // Where a value that is read again is kept. Not where an output lies: its stores may bypass the
+  // caches.
   uint16_t home_for(uint16_t v) {
     const FusedValue& x = value(v);
     Dtype::Val dtype = widened(x.dtype);
     if (x.scope == Scope::row) {
       return new_slot(SlotKind::temporary, dtype, v);  // outlives the part
     }
-    if (x.output && dtype == x.dtype && output_[v] != nowhere) return output_[v];
+    if (x.output && !in_accumulator(x.dtype)) return output_[v];
     if (used_later(v)) return new_slot(SlotKind::row_buffer, dtype, v);
     return new_temporary(dtype, v);
   }
@@ -169,13 +188,13 @@ class Compiler {
     if (memory_[v] != nowhere) return memory_[v];
     if (accumulator_ == v) {
       memory_[v] = home_for(v);
-      emit(table_.store_f32, nowhere, nowhere, memory_[v]);
+      emit(table_.keep, nowhere, nowhere, memory_[v]);
       return memory_[v];
     }
     // A half operand: widened into scratch, which leaves the accumulator alone.
     uint16_t slot = new_temporary(Dtype::Val::float32, v);
     bool f16 = value(v).dtype == Dtype::Val::float16;
-    emit(f16 ? table_.expand_f16 : table_.expand_bf16, stored_[v], 0, slot);
+    emit(f16 ? table_.expand_f16 : table_.expand_bf16, stored_[v], nowhere, slot);
     memory_[v] = slot;
     expanded_.push_back(v);
     return slot;
@@ -239,16 +258,34 @@ class Compiler {
     program_->cost += x.input_count == 1 ? 4 : 1;
     if (x.input_count == 1) {
       into_accumulator(x.inputs[0]);
-      emit(table_.unary[op]);
+      bool half = is_half(x.dtype) && table_.unary_half[op];
+      emit(half ? table_.unary_half[op] : table_.unary[op]);
     } else if (accumulator_ == x.inputs[1] && x.inputs[0] != x.inputs[1]) {
-      uint16_t other = in_memory(x.inputs[0]);
-      emit(table_.reversed[op], other);
+      binary(x.inputs[0], table_.reversed[op], table_.reversed_f16[op], table_.reversed_bf16[op]);
     } else {
-      uint16_t other = second_operand(x);
+      if (!read_in_place(x.inputs[1], table_.binary_f16[op])) in_memory(x.inputs[1]);
       into_accumulator(x.inputs[0]);
-      emit(table_.binary[op], other);
+      bool by_row = x.op == Op::divide && x.scope == Scope::full &&
+                    value(x.inputs[1]).scope == Scope::row;
+      binary(x.inputs[1], by_row ? table_.divide_by_row[is_half(x.dtype)] : table_.binary[op], table_.binary_f16[op], table_.binary_bf16[op]);
     }
     settle(v);
+  }
+
+  // Whether a stage is to read this half operand as it lies in memory.
+  bool read_in_place(uint16_t v, StageTable::Stage stage) const {
+    return stage && memory_[v] == nowhere && accumulator_ != v && is_half(value(v).dtype);
+  }
+
+  // The op on the accumulator and `other`.
+  void binary(uint16_t other, StageTable::Stage f32, StageTable::Stage f16,
+              StageTable::Stage bf16) {
+    if (read_in_place(other, f16)) {
+      emit(value(other).dtype == Dtype::Val::float16 ? f16 : bf16, stored_[other]);
+    } else {
+      uint16_t from = in_memory(other);
+      emit(f32, from);
+    }
   }
 
   // The second operand in memory; if it is in the accumulator with the first, that is kept too.
@@ -301,7 +338,9 @@ class Compiler {
     // A computed half has not been rounded yet; the wider result shows that it should have been.
     bool computed = value(from).kind != Kind::operand;
     Dtype::Val rounded = is_half(x.dtype) ? x.dtype : computed ? source : Dtype::Val::float32;
-    if (is_half(rounded) && x.op == Op::astype) {
+    // A store rounds by itself.
+    bool stored_only = x.output && users_[v].empty() && rounded == x.dtype;
+    if (is_half(rounded) && x.op == Op::astype && !stored_only) {
       emit(rounded == Dtype::Val::float16 ? table_.round_f16 : table_.round_bf16);
     }
     settle(v);
@@ -309,7 +348,7 @@ class Compiler {
 
   void tile(uint16_t v) {
     const FusedValue& x = value(v);
-    uint16_t in[3];
+    uint16_t in[3] = {};
     for (int k = 0; k < 3; ++k) in[k] = k < x.input_count ? in_memory(x.inputs[k]) : in[0];
     Dtype::Val source = widened(value(x.inputs[x.op == Op::select ? 1 : 0]).dtype);
     Dtype::Val target = widened(x.dtype);
@@ -324,7 +363,7 @@ class Compiler {
     if (is_half(x.dtype)) {
       emit(table_.load_f32, memory_[v]);
       emit(x.dtype == Dtype::Val::float16 ? table_.round_f16 : table_.round_bf16);
-      emit(table_.store_f32, nowhere, nowhere, memory_[v]);
+      emit(table_.keep, nowhere, nowhere, memory_[v]);
       accumulator_ = v;
     }
     if (x.output) keep_output(v);

@@ -94,114 +94,282 @@ HWY_INLINE Float sign(Float x) {
   return choose(isnan(x), x, result);
 }
 
-// NaN wins on either side.
+// NaN wins on either side. (On x86 the instruction gives its second operand if either is NaN.)
 HWY_INLINE Float maximum(Float x, Float y) {
+#if HWY_ARCH_X86
+  return hn::MaskedMaxOr(x.v, hn::Eq(x.v, x.v), x.v, y.v);
+#else
   return choose(isnan(x), x, choose(isnan(y), y, hn::Max(x.v, y.v)));
+#endif
 }
 HWY_INLINE Float minimum(Float x, Float y) {
+#if HWY_ARCH_X86
+  return hn::MaskedMinOr(x.v, hn::Eq(x.v, x.v), x.v, y.v);
+#else
   return choose(isnan(x), x, choose(isnan(y), y, hn::Min(x.v, y.v)));
+#endif
 }
 
 // ---- Roots ----
 HWY_INLINE Float sqrt(Float x) { return hn::Sqrt(x.v); }
 HWY_INLINE Float rsqrt(Float x) { return Float(1.0f) / sqrt(x); }
 
-// 1 / x for finite x away from the ends of the range, to 1 ulp.
-HWY_INLINE Float reciprocal_of_normal(Float x) {
-  V r = hn::ApproximateReciprocal(x.v);
-  V e = hn::NegMulAdd(x.v, r, hn::Set(D(), 1.0f));
-  r = hn::MulAdd(r, e, r);
-#if HWY_TARGET > HWY_AVX3 || !HWY_ARCH_X86  // the estimate has 12 bits there, or fewer
-  e = hn::NegMulAdd(x.v, r, hn::Set(D(), 1.0f));
-  r = hn::MulAdd(r, e, r);
-#endif
-  return r;
-}
-
 // ---- Exponentials ----
-// p * 2^n for integer-valued n; over- and underflows gradually.
-HWY_INLINE Float scale_by_power(Float p, Float n) {
-#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
-  return V{_mm512_scalef_ps(p.v.raw, n.v.raw)};
+// These are written for one vector (V) or four at once (Quad), whose instructions alternate, so that
+// none waits for the one before it.
+struct Quad {
+  V a, b, c, d;
+};
+template <class X>
+constexpr bool is_quad = std::is_same_v<X, Quad>;
+template <size_t k, class X>
+HWY_INLINE V part(X x) {
+  if constexpr (!is_quad<X>) return x;
+  else return k == 0 ? x.a : k == 1 ? x.b : k == 2 ? x.c : x.d;
+}
+template <class F, class... X>
+HWY_INLINE auto lift(F f, X... x) {
+  if constexpr ((is_quad<X> || ...)) {
+    return Quad{f(part<0>(x)...), f(part<1>(x)...), f(part<2>(x)...), f(part<3>(x)...)};
+  } else {
+    return f(x...);
+  }
+}
+HWY_INLINE V constant(float x) { return hn::Set(D(), x); }
+template <class X, class Y>
+HWY_INLINE auto add(X x, Y y) {
+  return lift([](V p, V q) HWY_ATTR { return hn::Add(p, q); }, x, y);
+}
+template <class X, class Y>
+HWY_INLINE auto subtract(X x, Y y) {
+  return lift([](V p, V q) HWY_ATTR { return hn::Sub(p, q); }, x, y);
+}
+template <class X, class Y>
+HWY_INLINE auto multiply(X x, Y y) {
+  return lift([](V p, V q) HWY_ATTR { return hn::Mul(p, q); }, x, y);
+}
+template <class X, class Y>
+HWY_INLINE auto divide(X x, Y y) {
+  return lift([](V p, V q) HWY_ATTR { return hn::Div(p, q); }, x, y);
+}
+template <class X, class Y, class Z>
+HWY_INLINE auto multiply_add(X x, Y y, Z z) {
+  return lift([](V p, V q, V r) HWY_ATTR { return hn::MulAdd(p, q, r); }, x, y, z);
+}
+// The value of a polynomial at x; the coefficient of the highest power comes first.
+template <class X>
+HWY_INLINE X polynomial(X, X value) {
+  return value;
+}
+template <class X, class... C>
+HWY_INLINE X polynomial(X x, X value, float next, C... rest) {
+  return polynomial(x, multiply_add(value, x, constant(next)), rest...);
+}
+template <class X, class... C>
+HWY_INLINE X polynomial(X x, float first, float second, C... rest) {
+  return polynomial(x, multiply_add(x, constant(first), constant(second)), rest...);
+}
+
+// The nearest value in [low, high]; NaN stays NaN.
+template <class X>
+HWY_INLINE X clamp(X x, float low, float high) {
+#if HWY_ARCH_X86
+  X raised = lift([=](V v) HWY_ATTR { return hn::Max(constant(low), v); }, x);
+  return lift([=](V v) HWY_ATTR { return hn::Min(constant(high), v); }, raised);
 #else
-  auto whole = hn::ConvertTo(DI(), n.v);
-  auto half = hn::ShiftRight<1>(whole);
-  auto bias = hn::Set(DI(), 127);
-  auto low = hn::BitCast(D(), hn::ShiftLeft<23>(hn::Add(half, bias)));
-  auto high = hn::BitCast(D(), hn::ShiftLeft<23>(hn::Add(hn::Sub(whole, half), bias)));
-  return hn::Mul(hn::Mul(p.v, low), high);
+  return lift(
+      [=](V v) HWY_ATTR {
+        V inside = hn::Min(hn::Max(v, constant(low)), constant(high));
+        return hn::IfThenElse(hn::IsNaN(v), v, inside);
+      },
+      x);
 #endif
 }
 
-// (e^r - 1) / r for |r| <= ln(2) / 2.
-HWY_INLINE Float expm1_over(Float r) {
-  Float p = fma(Float(0.0013888869434595108f), r, Float(0.008369074203073978f));
-  p = fma(p, r, Float(0.041667137295007706f));
-  p = fma(p, r, Float(0.16666506230831146f));
-  p = fma(p, r, Float(0.4999999701976776f));
-  return fma(p, r, Float(1.0f));
+// Adding this rounds a float below 2^22 to an integer, and leaves it in the low bits of the sum.
+constexpr float rounder = 12582912.0f;  // 1.5 * 2^23
+
+// An integer n as a float, and the sum with `rounder` that it came from.
+template <class X>
+struct Power {
+  X n, sum;
+};
+
+// x * factor = n + a fraction of at most 1/2.
+template <class X>
+HWY_INLINE Power<X> nearest_power(X x, float factor) {
+  X sum = multiply_add(x, constant(factor), constant(rounder));
+  return {subtract(sum, constant(rounder)), sum};
 }
 
-// x = n ln 2 + r.
-HWY_INLINE Float split_exponent(Float x, Float& n) {
-  n = rint(x * Float(1.4426950408889634f));
-  V r = hn::NegMulAdd(n.v, hn::Set(D(), 0.693145751953125f), x.v);
-  return hn::NegMulAdd(n.v, hn::Set(D(), 1.42860682e-6f), r);
+// 2^n for n in [-126, 127].
+template <class X>
+HWY_INLINE X power_of_two(Power<X> p) {
+  return lift(
+      [](V sum) HWY_ATTR {
+        auto exponent = hn::ShiftLeft<23>(hn::BitCast(DI(), sum));
+        return hn::BitCast(D(), hn::Add(exponent, hn::BitCast(DI(), constant(1.0f))));
+      },
+      p.sum);
 }
 
-// e^x for x in [-104, 89]; not for NaN.
-HWY_INLINE Float exp_in_range(Float x) {
-  Float n = x;
-  Float r = split_exponent(x, n);
-  return scale_by_power(fma(expm1_over(r), r, Float(1.0f)), n);
+// x * 2^n for n in [-252, 254]; over- and underflows gradually.
+template <class X>
+HWY_INLINE X scale_by_power(X x, Power<X> p) {
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+  return lift([](V v, V n) HWY_ATTR { return V{_mm512_scalef_ps(v.raw, n.raw)}; }, x, p.n);
+#else
+  return lift(
+      [](V v, V sum) HWY_ATTR {
+        auto whole = hn::Sub(hn::BitCast(DI(), sum), hn::BitCast(DI(), constant(rounder)));
+        auto half = hn::ShiftRight<1>(whole);
+        auto bias = hn::Set(DI(), 127);
+        auto low = hn::BitCast(D(), hn::ShiftLeft<23>(hn::Add(half, bias)));
+        auto high = hn::BitCast(D(), hn::ShiftLeft<23>(hn::Add(hn::Sub(whole, half), bias)));
+        return hn::Mul(hn::Mul(v, low), high);
+      },
+      x, p.sum);
+#endif
 }
 
-HWY_INLINE Float exp(Float x) {
-  Float clamped = hn::Min(hn::Max(x.v, hn::Set(D(), -104.0f)), hn::Set(D(), 89.0f));
-  return choose(isnan(x), x, exp_in_range(clamped));
+constexpr float log2_e = 1.4426950408889634f;
+
+// x - n ln(2), or x + n ln(2); ln(2) in two parts, the first with few bits.
+template <int sign, class X>
+HWY_INLINE X less_power(X x, Power<X> p) {
+  X r = multiply_add(p.n, constant(-sign * 0.693145751953125f), x);
+  return multiply_add(p.n, constant(-sign * 1.42860682e-6f), r);
 }
+
+// e^r for |r| <= ln(2) / 2, to 1e-7; `sign` is -1 where r is given negated.
+template <int sign, class X>
+HWY_INLINE X exp_of_fraction(X r) {
+  return polynomial(r, sign * 0.00829025f, 0.041898504f, sign * 0.1666764f, 0.49999145f,
+                    sign * 0.9999997f, 1.0f);
+}
+
+// e^x for x in [-170, 170]; NaN stays NaN.
+template <class X>
+HWY_INLINE X exp_in_range(X x) {
+  Power<X> p = nearest_power(x, log2_e);
+  return scale_by_power(exp_of_fraction<1>(less_power<1>(x, p)), p);
+}
+template <class X>
+HWY_INLINE X exp_of(X x) {
+  return exp_in_range(clamp(x, -104.0f, 89.0f));
+}
+
+// 1 / (1 + e^-x); the exponential overflows to infinity below -88.7, where the result is 0.
+template <class X>
+HWY_INLINE X sigmoid_of(X x) {
+  X c = clamp(x, -89.0f, 30.0f);
+  Power<X> p = nearest_power(c, -log2_e);
+  X e = scale_by_power(exp_of_fraction<-1>(less_power<-1>(c, p)), p);
+  return divide(constant(1.0f), add(e, constant(1.0f)));
+}
+
+// With m = e^2x - 1 it is m / (m + 2), so that small values keep their relative precision.
+template <class X>
+HWY_INLINE X tanh_of(X x) {
+  X twice = clamp(add(x, x), -20.0f, 20.0f);
+  Power<X> p = nearest_power(twice, log2_e);
+  X r = multiply_add(p.n, constant(-0.6931472f), twice);
+  // (e^r - 1 - r) / r^2
+  X q = polynomial(r, 0.0013882514f, 0.008366561f, 0.0416672f, 0.16666544f, 0.49999997f);
+  X scale = power_of_two(p);
+  X m = multiply_add(multiply(r, r), q, r);
+  m = multiply_add(scale, m, subtract(scale, constant(1.0f)));
+  X result = divide(m, add(m, constant(2.0f)));
+  // The sign of -0.
+  return lift([](V y, V v) HWY_ATTR { return hn::Or(y, hn::And(v, hn::SignBit(D()))); }, result, x);
+}
+
+// ---- Exponentials for half types ----
+// The relative error is below 1e-4, a small part of what rounding to a half type loses.
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+// These instructions give what is wanted for infinities, too: no value needs to be clamped below.
+template <int mode, class X>
+HWY_INLINE X fraction(X x) {
+  return lift([](V v) HWY_ATTR { return V{_mm512_reduce_ps(v.raw, mode)}; }, x);
+}
+template <class X>
+HWY_INLINE X scale_by_floor(X x, X power) {
+  return lift([](V v, V n) HWY_ATTR { return V{_mm512_scalef_ps(v.raw, n.raw)}; }, x, power);
+}
+template <class X>
+HWY_INLINE X rough_reciprocal(X x) {
+  return lift([](V v) HWY_ATTR { return V{_mm512_rcp14_ps(v.raw)}; }, x);
+}
+constexpr int to_nearest = 0x8, to_floor = 0x9;
+
+template <class X>
+HWY_INLINE X power_of_two_rough(X x) {
+  X p = polynomial(fraction<to_floor>(x), 0.07802452f, 0.22606716f, 0.69583356f, 0.9999252f);
+  return scale_by_floor(p, x);
+}
+template <class X>
+HWY_INLINE X exp_rough(X x) {
+  return power_of_two_rough(multiply(x, constant(log2_e)));
+}
+template <class X>
+HWY_INLINE X sigmoid_rough(X x) {
+  X e = power_of_two_rough(multiply(x, constant(-log2_e)));
+  return rough_reciprocal(add(e, constant(1.0f)));
+}
+template <class X>
+HWY_INLINE X tanh_rough(X x) {
+  X c = lift([](V v) HWY_ATTR { return hn::Min(constant(10.0f), v); }, x);
+  X t = multiply(c, constant(2 * log2_e));
+  X r = fraction<to_nearest>(t);
+  X q = polynomial(r, 0.009618137f, 0.055837695f, 0.24023253f, 0.6931368f);
+  X scale = lift([](V n) HWY_ATTR { return V{_mm512_scalef_ps(constant(1.0f).raw, n.raw)}; },
+                 subtract(t, r));
+  X m = multiply_add(scale, multiply(q, r), subtract(scale, constant(1.0f)));
+  X result = multiply(m, rough_reciprocal(add(m, constant(2.0f))));
+  return lift([](V y, V v) HWY_ATTR { return hn::Or(y, hn::And(v, hn::SignBit(D()))); }, result, x);
+}
+#else
+template <class X>
+HWY_INLINE X exp_rough(X x) {
+  return exp_of(x);
+}
+template <class X>
+HWY_INLINE X sigmoid_rough(X x) {
+  return sigmoid_of(x);
+}
+template <class X>
+HWY_INLINE X tanh_rough(X x) {
+  return tanh_of(x);
+}
+#endif
+
+HWY_INLINE Float exp(Float x) { return exp_of(x.v); }
+HWY_INLINE Float sigmoid(Float x) { return sigmoid_of(x.v); }
+HWY_INLINE Float tanh(Float x) { return tanh_of(x.v); }
+HWY_INLINE Quad exp(Quad x) { return exp_of(x); }
+HWY_INLINE Quad sigmoid(Quad x) { return sigmoid_of(x); }
+HWY_INLINE Quad tanh(Quad x) { return tanh_of(x); }
 
 HWY_INLINE Float expm1(Float x) {
-  Float n = x;
-  Float clamped = hn::Min(hn::Max(x.v, hn::Set(D(), -30.0f)), hn::Set(D(), 89.0f));
-  Float r = split_exponent(clamped, n);
-  Float small = expm1_over(r) * r;
+  V clamped = clamp(x.v, -30.0f, 89.0f);
+  Power<V> p = nearest_power(clamped, log2_e);
+  V r = less_power<1>(clamped, p);
+  // (e^r - 1) / r
+  V q = polynomial(r, 0.0013888869434595108f, 0.008369074203073978f, 0.041667137295007706f,
+                   0.16666506230831146f, 0.4999999701976776f, 1.0f);
   // 2^n (e^r - 1) + (2^n - 1), with 2^n split so that 2^128 does not overflow early.
-  Float half = scale_by_power(Float(0.5f), n);
-  Float result = (half * small + (half - Float(0.5f))) * Float(2.0f);
-  return choose(isnan(x) || x == Float(0.0f), x, result);
-}
-
-HWY_INLINE Float sigmoid(Float x) {
-  Float clamped = hn::Min(hn::Max(x.v, hn::Set(D(), -87.0f)), hn::Set(D(), 87.0f));
-  Float e = exp_in_range(-clamped);
-  Float result = reciprocal_of_normal(Float(1.0f) + e);
-  result = choose(x < Float(-87.0f), exp(x), result);
-  return choose(isnan(x), x, result);
-}
-
-HWY_INLINE Float tanh(Float x) {
-  Float a = abs(x);
-  Float u = x * x;
-  Float p = fma(Float(-0.005544861778616905f), u, Float(0.02048708312213421f));
-  p = fma(p, u, Float(-0.05368862301111221f));
-  p = fma(p, u, Float(0.13330720365047455f));
-  p = fma(p, u, Float(-0.3333324193954468f));
-  Float small = fma(p * u, x, x);
-  Float t = exp_in_range(Float(hn::Min(a.v, hn::Set(D(), 10.0f))) * Float(2.0f));
-  Float large = Float(1.0f) - Float(2.0f) * reciprocal_of_normal(t + Float(1.0f));
-  large = hn::CopySign(large.v, x.v);
-  Float result = choose(a < Float(0.64f), small, large);
-  return choose(isnan(x), x, result);
+  Float half = scale_by_power(constant(0.5f), p);
+  Float result = (half * Float(hn::Mul(q, r)) + (half - Float(0.5f))) * Float(2.0f);
+  return choose(x == Float(0.0f), x, result);
 }
 
 HWY_INLINE Float sinh(Float x) {
   Float a = abs(x);
-  Float e = expm1(hn::Min(a.v, hn::Set(D(), 88.0f)));
+  Float e = expm1(clamp(a.v, 0.0f, 88.0f));
   Float small = Float(0.5f) * (e + e / (e + Float(1.0f)));
   Float h = exp(a - Float(0.6931471805599453f));  // e^a / 2 without early overflow
   Float result = choose(a < Float(20.0f), small, h);
-  return choose(isnan(x), x, hn::CopySign(result.v, x.v));
+  return hn::CopySign(result.v, x.v);
 }
 
 HWY_INLINE Float cosh(Float x) {
@@ -306,7 +474,7 @@ HWY_INLINE Float erf(Float x) {
   q = fma(q, b, Float(0.6320362687110901f));
   q = fma(q, b, Float(1.1301134824752808f));
   q = fma(q, b, Float(-0.0002911589399445802f));
-  Float large = Float(1.0f) - exp_in_range(-q);
+  Float large = Float(1.0f) - Float(exp_in_range((-q).v));
   Float result = choose(a < Float(0.95f), small, hn::CopySign(large.v, x.v));
   return choose(isnan(x), x, result);
 }

@@ -55,6 +55,7 @@ struct Reducer {
 enum class SlotKind : uint8_t {
   unused,
   operand,  // Full operand
+  ahead,  // what of a Full operand will be read soon
   row_value,  // Row operand: one block of copies, refreshed for each row
   constant,  // one block of copies of a scalar
   temporary,  // scratch block
@@ -98,22 +99,33 @@ struct StageTable {
   using Stage = void (*)();
   int64_t block;  // elements
   Stage end, tile;
+  Stage prefetch[4], prefetch_far[4];  // by log2 of the bytes of an element
   Stage load_f32, load_f16, load_bf16, load_bool;
   Stage expand_f16, expand_bf16;
-  Stage store_f32, store_f16, store_bf16;
+  Stage keep;  // float32 into memory that is read again
+  Stage store_f32, store_f16, store_bf16;  // outputs
   Stage round_f16, round_bf16;
   Stage select_true, select_false;  // accumulator is taken where the condition holds, or not
   Stage reduce_sum, reduce_prod, reduce_max, reduce_min;
   Stage unary[static_cast<size_t>(Op::count_)];  // accumulator = f(accumulator)
+  Stage unary_half[static_cast<size_t>(Op::count_)];  // cheaper forms for half types, or nullptr
+  Stage divide_by_row[2];  // accumulator /= the number that all of a holds; [1] for half types
   Stage test[static_cast<size_t>(Op::count_)];  // booleans in `out` = f(accumulator)
   Stage binary[static_cast<size_t>(Op::count_)];  // accumulator = f(accumulator, a)
   Stage reversed[static_cast<size_t>(Op::count_)];  // accumulator = f(a, accumulator)
+  // The same where slot a holds halves; nullptr if it must be widened first.
+  Stage binary_f16[static_cast<size_t>(Op::count_)], reversed_f16[static_cast<size_t>(Op::count_)];
+  Stage binary_bf16[static_cast<size_t>(Op::count_)];
+  Stage reversed_bf16[static_cast<size_t>(Op::count_)];
   Stage compare[static_cast<size_t>(Op::count_)];  // booleans in `out` = f(accumulator, a)
-  Stage compare_reversed[static_cast<size_t>(Op::count_)];
   void (*run)(const Instruction* first, Context* context, int64_t begin, int64_t end);
+  void (*flush)();  // waits for nontemporal stores
   Reducer float_sum, float_prod, float_max, float_min;
 };
 const StageTable& stage_table();
+void add_unary_stages(StageTable& table);
+void add_binary_stages(StageTable& table);
+void add_reducing_stages(StageTable& table);
 
 // Loops over memory, for every op and dtype the accumulator does not serve; nullptr if none.
 Tile elementwise_tile(Op op, Dtype::Val input, Dtype::Val output);

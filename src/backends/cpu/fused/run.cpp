@@ -14,6 +14,7 @@ namespace {
 constexpr int64_t chunk_elements = 8192;       // of a reduction; fixes the order of summation
 constexpr float serial_cost = 60000;           // cycles below which one thread is faster
 constexpr int64_t nontemporal_bytes = 24 << 20;
+constexpr int64_t prefetch_elements = 512;  // from a block to the one asked for
 
 // Memory of a thread for scratch blocks, states and row buffers.
 class Arena {
@@ -118,7 +119,7 @@ class Runner {
     }
     make_walk(binding_.graph->nodes[step_.space]->shape, step_.row_axes,
               {inputs.data(), inputs.size()}, walk_);
-    nontemporal_ = output_bytes > nontemporal_bytes && step_.row_axes == 0;
+    nontemporal_ = output_bytes > nontemporal_bytes;
   }
 
   // Rows, or parts of rows where nothing is reduced, dealt to the threads.
@@ -183,10 +184,11 @@ class Runner {
         continue;
       }
       bool direct = info.kind == SlotKind::output;
-      if (info.kind == SlotKind::operand) {
+      if (info.kind == SlotKind::operand || info.kind == SlotKind::ahead) {
         const OperandAccess& access = walk_.operands[operand_of_value_[info.value]];
         direct = access.row == RowAccess::direct;
-        if (access.row == RowAccess::gather) thread.gathers.push_back(s);
+        bool gathered = access.row == RowAccess::gather && info.kind == SlotKind::operand;
+        if (gathered) thread.gathers.push_back(s);
       }
       if (direct) {
         slot.step = itemsize(info.dtype);
@@ -218,8 +220,13 @@ class Runner {
       const SlotInfo& info = program_.slots[s];
       bool operand = info.kind == SlotKind::operand || info.kind == SlotKind::output;
       bool row_operand = info.kind == SlotKind::row_value;
-      if (!operand && !row_operand) continue;
+      bool ahead = info.kind == SlotKind::ahead;
+      if (!operand && !row_operand && !ahead) continue;
       const OperandAccess& access = walk_.operands[operand_of_value_[info.value]];
+      if (ahead) {
+        if (access.row == RowAccess::direct) thread.slots[s].base = ahead_of(access, row);
+        continue;
+      }
       char* at = row_address(access, row);
       if (row_operand) {
         splat_widened(at, step_.values[info.value].dtype, block_, thread.slots[s].base);
@@ -231,6 +238,12 @@ class Runner {
         thread.rows[g++] = at;
       }
     }
+  }
+
+  // What is prefetched while a row is swept: see Compiler::prefetch.
+  char* ahead_of(const OperandAccess& access, int64_t row) const {
+    if (program_.phases.size() > 1) return row_address(access, std::min(row + 1, walk_.rows - 1));
+    return row_address(access, row) + prefetch_elements * access.itemsize;
   }
 
   void sweep(Thread& thread, const Part& part, int64_t begin, int64_t end) const {
@@ -266,6 +279,7 @@ class Runner {
       }
       if (step_.row_axes) leave_row(thread, row);
     }
+    if (nontemporal_) stage_table().flush();
   }
 
   void once(Thread& thread, const Program::Phase& phase) const {
@@ -363,6 +377,7 @@ class Runner {
           int64_t begin = c * chunk_elements, end = std::min(begin + chunk_elements, walk_.length);
           if (states == 0) {
             sweep(thread, phase.row, begin, end);
+            if (nontemporal_) stage_table().flush();
             continue;
           }
           Total* own = totals.data() + static_cast<size_t>(c) * states;

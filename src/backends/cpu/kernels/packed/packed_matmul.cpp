@@ -12,6 +12,7 @@
 #include "backends/cpu/kernels/packed/packed_schedule.h"
 #include "base/thread_pool.h"
 #include "lazuli/error.h"
+#include "lazuli/small_vector.h"
 
 namespace lazuli::cpu {
 
@@ -73,26 +74,50 @@ void run_tasks(const std::vector<Task>& tasks, const auto& run) {
   ThreadPool::instance().run(static_cast<int64_t>(tasks.size()), [&](int64_t i) { run(all[i]); });
 }
 
+// Rows [first, last) of one product's w.
+struct Piece {
+  const PackedMatmul* product;
+  int64_t first, last;
+};
+
+// The rows of several products, cut into pieces that are numbered through.
+class Pieces {
+ public:
+  explicit Pieces(std::span<const PackedMatmul> products) : products_(products) {
+    int64_t bytes = 0;
+    for (const PackedMatmul& p : products) bytes += p.n * packed_row_bytes(p.format, p.k);
+    for (const PackedMatmul& p : products) {
+      rows_.push_back(packed::rows_per_piece(bytes, packed_row_bytes(p.format, p.k)));
+      ends_.push_back(count() + (p.n + rows_.back() - 1) / rows_.back());
+    }
+  }
+
+  int64_t count() const { return ends_.empty() ? 0 : ends_.back(); }
+
+  Piece operator[](int64_t index) const {
+    size_t k = 0;
+    while (index >= ends_[k]) ++k;
+    int64_t first = (index - (k ? ends_[k - 1] : 0)) * rows_[k];
+    return {&products_[k], first, std::min(first + rows_[k], products_[k].n)};
+  }
+
+ private:
+  std::span<const PackedMatmul> products_;
+  SmallVector<int64_t, 4> rows_, ends_;
+};
+
 // Few rows: all of x meets each row of w as it is read.
-void run_rows(std::span<const PackedMatmul> products, Scratch& scratch, std::vector<Task>& tasks) {
+void run_rows(std::span<const PackedMatmul> products, Scratch& scratch) {
   const PackedMatmul& p = products.front();
   Activations x;
   packed::place_activations(p.m, p.k, scratch, x);
   packed::fill_activations(p.x, p.x_dtype, p.x_row_stride, p.k, packed::SplitOrder::halves, x);
-  int64_t bytes = 0;
-  for (const PackedMatmul& product : products) {
-    bytes += product.n * packed_row_bytes(product.format, p.k);
-  }
-  for (const PackedMatmul& product : products) {
-    int64_t rows = packed::rows_per_task(bytes, packed_row_bytes(product.format, p.k));
-    for (int64_t first = 0; first < product.n; first += rows) {
-      tasks.push_back({&product, first, std::min(first + rows, product.n), 0, 0});
-    }
-  }
-  run_tasks(tasks, [&](const Task& task) {
-    packed::packed_rows(*task.product, x, task.first, task.last);
+  const Pieces pieces(products);
+  packed::run_stretches(pieces.count(), [&](int64_t index) {
+    const Piece piece = pieces[index];
+    packed::packed_rows(*piece.product, x, piece.first, piece.last);
     for (int64_t row = 0; row < x.rows; ++row) {
-      if (!x.finite[row]) packed::packed_float_row(*task.product, row, task.first, task.last);
+      if (!x.finite[row]) packed::packed_float_row(*piece.product, row, piece.first, piece.last);
     }
   });
 }
@@ -142,7 +167,7 @@ void packed_matmul_many(std::span<const PackedMatmul> products) {
   thread_local std::vector<Task> tasks;
   tasks.clear();
   if (products.front().m <= packed::row_product_rows_max) {
-    run_rows(products, scratch, tasks);
+    run_rows(products, scratch);
   } else {
     run_panels(products, scratch, tasks);
   }

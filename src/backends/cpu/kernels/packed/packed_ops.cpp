@@ -1,4 +1,6 @@
 // The ops of packed weights, on the packed kernels.
+#include <vector>
+
 #include "backends/cpu/kernels/packed/packed_dequantize.h"
 #include "backends/cpu/kernels/packed/packed_matmul.h"
 #include "compiler/backend.h"
@@ -12,15 +14,23 @@ PackedFormat format_of(const KernelCall& call) {
 
 }  // namespace
 
-// Inputs: x [..., K], w [N, bytes]. Parameter: format.
+// Inputs: x [..., K], matrices [N, bytes], whose products lie beside each other in the output.
+// Parameters: the format of each matrix.
 void kernel_packed_matmul(const KernelCall& call) {
   const Operand& x = call.inputs[0];
-  const Operand& w = call.inputs[1];
-  int64_t k = x.extent(-1), n = w.extent(0);
-  int64_t m = k ? x.size() / k : 0;
+  int64_t k = x.extent(-1), columns = call.output.extent(-1);
+  int64_t m = k ? x.size() / k : columns ? call.output.size() / columns : 0;
   Dtype dtype = dtype_of(x.dtype);
-  cpu::packed_matmul({x.data(), dtype, k, m, n, k, w.as<const std::byte>(), format_of(call),
-                      call.output.data(), dtype, n});
+  std::vector<cpu::PackedMatmul> products;
+  products.reserve(call.inputs.size() - 1);
+  char* out = call.output.data();
+  for (size_t i = 1; i < call.inputs.size(); ++i) {
+    const Operand& w = call.inputs[i];
+    products.push_back({x.data(), dtype, k, m, w.extent(0), k, w.as<const std::byte>(),
+                        static_cast<PackedFormat>(call.node->params[i - 1]), out, dtype, columns});
+    out += w.extent(0) * dtype.size();
+  }
+  cpu::packed_matmul_many(products);
 }
 
 // Inputs: w [N, bytes], indices (int64). Parameter: format.

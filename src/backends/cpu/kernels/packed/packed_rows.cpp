@@ -112,12 +112,10 @@ void wide_sums(const PackedMatmul& p, const Activations& x, int64_t first, int64
                float* sums) {
   const int64_t row_bytes = p.k / F::elements * F::bytes, count = last - first;
   const auto* w = reinterpret_cast<const uint8_t*>(p.w) + first * row_bytes;
-  RowGroup group(w, wide_rows, row_bytes, F::bytes);
-  for (int64_t n = 0; n < count; n += wide_rows, group.base += wide_rows * row_bytes) {
+  for (int64_t n = 0; n < count; n += wide_rows) {
     const int64_t left = HWY_MIN(count - n, int64_t{wide_rows});
-    if (left < wide_rows) group = RowGroup(group.base, left, row_bytes, F::bytes);
     float four[M][wide_rows];
-    wide_group<F, M>(group, p.k, x, four);
+    wide_group<F, M>(w + n * row_bytes, left, row_bytes, p.k, x, four);
     for (int m = 0; m < M; ++m) {
       for (int64_t r = 0; r < left; ++r) sums[m * count + n + r] = four[m][r];
     }
@@ -137,10 +135,8 @@ void wide_sums_of(const PackedMatmul& p, const Activations& x, int64_t first, in
 
 template <class F>
 void rows_of(const PackedMatmul& p, const Activations& x, int64_t first, int64_t last) {
-  // The gathers of scales address four rows with 32-bit offsets.
-  constexpr int64_t k_max = int64_t{1} << 28;
   if constexpr (has_wide_rows<F>) {
-    if (p.m <= wide_x_rows && p.k <= k_max) {
+    if (p.m <= wide_x_rows) {
       thread_local std::vector<float> sums;
       const auto size = static_cast<size_t>(p.m * (last - first));
       if (sums.size() < size) sums.resize(size);

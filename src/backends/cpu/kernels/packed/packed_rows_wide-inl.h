@@ -1,12 +1,14 @@
 // packed_rows on AVX-512 with VNNI: few rows of x, all weights read once, nothing unpacked to memory.
 //
-// Four rows of w at a time. 64 levels of a row become one vector of unsigned bytes u = level + offset
-// in registers; two byte dot products, with the high and the low plane of x, give 16 int32 sums of
-// u * x's level, which one multiplication by (scale of w * scale of x) per lane turns into floats.
-// `offset` and biases are settled with the ready sums of x, one vector operation per 16 scales.
+// Rows of w one after the other, so that each thread reads one stream. 64 levels of a row become one
+// vector of unsigned bytes u = level + offset in registers; two byte dot products, with the high and
+// the low plane of x, give 16 int32 sums of u * x's level, which one multiplication by (scale of w *
+// scale of x) per lane turns into floats. `offset` and biases are settled with the ready sums of x,
+// one vector operation per 16 scales. Nothing is gathered: two byte or word permutes of two loads
+// bring the scattered parts of four blocks together.
 //
-// Floor: the bytes of w; 10 to 12 vector operations on two ports for each 64 weights of 34 to 68
-// bytes, so 7 to 15 bytes a cycle and core.
+// Floor: the bytes of w. 9 to 16 vector operations of half a cycle to a cycle for each 64 to 128
+// weights. Reached, 2 cores of a Zen 4 server, cold memory: see bench/results/packed_rows.txt.
 
 #if defined(LAZULI_PACKED_ROWS_WIDE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef LAZULI_PACKED_ROWS_WIDE_INL_H_
@@ -14,6 +16,8 @@
 #else
 #define LAZULI_PACKED_ROWS_WIDE_INL_H_
 #endif
+
+#include <cstring>
 
 #include "backends/cpu/kernels/packed/packed_activations.h"
 #include "backends/cpu/kernels/packed/packed_formats-inl.h"
@@ -26,7 +30,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 constexpr int wide_rows = 4;  // of w, together
 constexpr int wide_x_rows = 4;  // of x, at the most
-constexpr int64_t wide_prefetch = 4096;  // bytes to fetch ahead of the reads, at the least
+constexpr int64_t wide_prefetch = 8192;  // bytes to fetch ahead of the reads
 
 // Where four rows of w lie from a base on: all alike but for the last ones, where fewer than four
 // are left and the last stands in for the missing.
@@ -34,17 +38,9 @@ struct RowGroup {
   const uint8_t* base;
   int64_t offset[wide_rows];
   int64_t ahead;  // from a byte to one that is read soon: the same place in a later group
-  __m512i places;  // lane 4 r + b: where block b of row r begins, for blocks of 32
 
-  RowGroup(const uint8_t* first, int64_t rows, int64_t row_bytes, int block_bytes) : base(first) {
-    int32_t lanes[16];
-    for (int64_t r = 0; r < wide_rows; ++r) {
-      offset[r] = (r < rows ? r : rows - 1) * row_bytes;
-      for (int b = 0; b < 4; ++b) {
-        lanes[4 * r + b] = static_cast<int32_t>(offset[r]) + b * block_bytes;
-      }
-    }
-    places = _mm512_loadu_si512(lanes);
+  RowGroup(const uint8_t* first, int64_t rows, int64_t row_bytes) : base(first) {
+    for (int64_t r = 0; r < wide_rows; ++r) offset[r] = (r < rows ? r : rows - 1) * row_bytes;
     const int64_t group = wide_rows * row_bytes;
     ahead = (wide_prefetch + group - 1) / group * group;
     if (group > 4 * wide_prefetch) ahead = wide_prefetch / 2;
@@ -67,97 +63,127 @@ HWY_INLINE __m512i both_halves(const uint8_t* p) {
   return _mm512_broadcast_i64x4(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
 }
 
-// How a format's integers come into registers. Legacy blocks (of 32) come four at a time:
-// Wide<F>::four gives the first and the last halves of four blocks as two vectors; blocks of 256 as
-// quarters in element order. Both are levels plus `offset`.
+// How a format's integers come into registers, as levels plus `offset`. Legacy blocks (of 32) come
+// four at a time: Wide<F>::four gives the first and the last halves of four blocks as two vectors
+// (Q8_0: `pair` two blocks in one); blocks of 256 as quarters in element order.
 template <class F>
 struct Wide;
-
-// Four blocks of 32 of one row: `first` and three more, each `step` bytes on (0 behind the end).
-struct FourBlocks {
-  const uint8_t* first;
-  int64_t step[3];
-};
 
 struct Halves {
   __m512i first, last;
 };
 
-// 16 bytes of each block at `at`.
-HWY_INLINE __m512i four_parts(const FourBlocks& b, int at) {
-  const auto part = [&](const uint8_t* p) {
-    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + at));
+// Four blocks of 32, one behind the other, as two overlapping loads.
+template <class F>
+struct FourBlocks {
+  static constexpr int second = HWY_MIN(2 * F::bytes, 4 * F::bytes - 64);
+  const uint8_t* p;
+  __m512i front, back;
+
+  explicit HWY_INLINE FourBlocks(const uint8_t* at)
+      : p(at), front(_mm512_loadu_si512(at)), back(_mm512_loadu_si512(at + second)) {}
+
+  // The place of a byte of the four blocks among the 128 bytes loaded.
+  static constexpr int place(int byte) { return byte < 64 ? byte : 64 + byte - second; }
+};
+
+// The word `at` of four blocks, in words 4 g ... 4 g + 3 of the result; zeros elsewhere.
+template <class F>
+HWY_INLINE __m512i block_words(const FourBlocks<F>& blocks, int at, int g) {
+  const auto word = [&](int b) {
+    return static_cast<int64_t>(FourBlocks<F>::place(b * F::bytes + at) / 2) << (16 * b);
   };
-  __m512i bytes = _mm512_broadcast_i32x4(part(b.first));
-  bytes = _mm512_mask_broadcast_i32x4(bytes, 0x00f0, part(b.first + b.step[0]));
-  bytes = _mm512_mask_broadcast_i32x4(bytes, 0x0f00, part(b.first + b.step[1]));
-  return _mm512_mask_broadcast_i32x4(bytes, 0xf000, part(b.first + b.step[2]));
+  const __m512i places = _mm512_set1_epi64(word(0) | word(1) | word(2) | word(3));
+  return _mm512_maskz_permutex2var_epi16(0xfu << (4 * g), blocks.front, places, blocks.back);
 }
 
-HWY_INLINE Halves four_nibble_blocks(const FourBlocks& b, int at) {
-  const __m512i bytes = four_parts(b, at), low = _mm512_set1_epi8(15);
+// Byte places for a permute of FourBlocks: lane i wants byte `of(i)` of the four blocks.
+struct BytePlaces {
+  alignas(64) uint8_t lanes[64];
+  __m512i vector() const { return _mm512_load_si512(lanes); }
+};
+template <class F, class Of>
+constexpr BytePlaces byte_places(Of of) {
+  BytePlaces places{};
+  for (int i = 0; i < 64; ++i) {
+    places.lanes[i] = static_cast<uint8_t>(FourBlocks<F>::place(of(i)));
+  }
+  return places;
+}
+
+// 16 bytes of each block from byte At of it on.
+template <int At, class F>
+HWY_INLINE __m512i four_parts(const FourBlocks<F>& b) {
+  static constexpr BytePlaces places =
+      byte_places<F>([](int i) { return i / 16 * F::bytes + At + i % 16; });
+  return _mm512_permutex2var_epi8(b.front, places.vector(), b.back);
+}
+
+template <int At, class F>
+HWY_INLINE Halves four_nibble_blocks(const FourBlocks<F>& b) {
+  const __m512i bytes = four_parts<At>(b), low = _mm512_set1_epi8(15);
   return {_mm512_and_si512(bytes, low), _mm512_and_si512(_mm512_srli_epi64(bytes, 4), low)};
 }
 
-// The same with fifth bits. `heads` holds the first eight bytes of the blocks of this row and of
-// another one, four and four; the bits of a block lie at byte BitsAt of its eight.
-template <int BitsAt>
-HWY_INLINE Halves four_five_bit_blocks(const FourBlocks& b, int at, __m512i heads, int row) {
-  const __m512i bytes = four_parts(b, at), low = _mm512_set1_epi8(15);
+// The fifth bits of one half of the four blocks as bytes of 0 or 16; they lie at byte BitsAt.
+template <int BitsAt, class F>
+HWY_INLINE __m512i fifth_bits(const FourBlocks<F>& b) {
   // Bit j of a byte B to bit 4 of byte j of eight: the bit matrix with row B for output bit 4 times
   // the one-hot bytes. The matrix is B in byte 3 of the eight.
+  static constexpr BytePlaces places =
+      byte_places<F>([](int i) { return i / 16 * F::bytes + BitsAt + i / 8 % 2; });
   const __m512i one_hot = _mm512_set1_epi64(INT64_C(0x8040201008040201));
-  const __m512i blocks = _mm512_set_epi64(25, 24, 17, 16, 9, 8, 1, 0);
-  const __m512i places =
-      _mm512_slli_epi64(_mm512_add_epi64(blocks, _mm512_set1_epi64(32 * row + BitsAt)), 24);
-  const __m512i places2 = _mm512_add_epi64(places, _mm512_set1_epi64(INT64_C(2) << 24));
-  constexpr __mmask64 third_bytes = 0x0808080808080808u;
-  const __m512i first = _mm512_gf2p8affine_epi64_epi8(
-      one_hot, _mm512_maskz_permutexvar_epi8(third_bytes, places, heads), 0);
-  const __m512i last = _mm512_gf2p8affine_epi64_epi8(
-      one_hot, _mm512_maskz_permutexvar_epi8(third_bytes, places2, heads), 0);
+  const __m512i rows = _mm512_maskz_permutex2var_epi8(0x0808080808080808u, b.front,
+                                                      places.vector(), b.back);
+  return _mm512_gf2p8affine_epi64_epi8(one_hot, rows, 0);
+}
+
+template <int At, int BitsAt, class F>
+HWY_INLINE Halves four_five_bit_blocks(const FourBlocks<F>& b) {
+  const __m512i bytes = four_parts<At>(b), low = _mm512_set1_epi8(15);
   // (bytes & 15) | fifth bits
-  return {_mm512_ternarylogic_epi64(bytes, first, low, 0xec),
-          _mm512_ternarylogic_epi64(_mm512_srli_epi64(bytes, 4), last, low, 0xec)};
+  return {_mm512_ternarylogic_epi64(bytes, fifth_bits<BitsAt>(b), low, 0xec),
+          _mm512_ternarylogic_epi64(_mm512_srli_epi64(bytes, 4), fifth_bits<BitsAt + 2>(b), low,
+                                    0xec)};
 }
 
 template <>
 struct Wide<Q4_0> {
   static constexpr int offset = 8;
-  static HWY_INLINE Halves four(const FourBlocks& b, __m512i, int) {
-    return four_nibble_blocks(b, 2);
+  static HWY_INLINE Halves four(const FourBlocks<Q4_0>& b) {
+    return four_nibble_blocks<2>(b);
   }
 };
 
 template <>
 struct Wide<Q4_1> {
   static constexpr int offset = 0;
-  static HWY_INLINE Halves four(const FourBlocks& b, __m512i, int) {
-    return four_nibble_blocks(b, 4);
+  static HWY_INLINE Halves four(const FourBlocks<Q4_1>& b) {
+    return four_nibble_blocks<4>(b);
   }
 };
 
 template <>
 struct Wide<Q5_0> {
   static constexpr int offset = 16;
-  static HWY_INLINE Halves four(const FourBlocks& b, __m512i heads, int row) {
-    return four_five_bit_blocks<2>(b, 6, heads, row);
+  static HWY_INLINE Halves four(const FourBlocks<Q5_0>& b) {
+    return four_five_bit_blocks<6, 2>(b);
   }
 };
 
 template <>
 struct Wide<Q5_1> {
   static constexpr int offset = 0;
-  static HWY_INLINE Halves four(const FourBlocks& b, __m512i heads, int row) {
-    return four_five_bit_blocks<4>(b, 8, heads, row);
+  static HWY_INLINE Halves four(const FourBlocks<Q5_1>& b) {
+    return four_five_bit_blocks<8, 4>(b);
   }
 };
 
 template <>
 struct Wide<Q8_0> {
-  static constexpr int offset = 128;
-  static HWY_INLINE __m512i pair(const uint8_t* a, const uint8_t* b) {
-    return _mm512_xor_si512(two_halves(a + 2, b + 2), _mm512_set1_epi8(-128));
+  static constexpr int offset = 128, bytes = Q8_0::bytes;
+  static HWY_INLINE __m512i pair(const uint8_t* p) {
+    return _mm512_xor_si512(two_halves(p + 2, p + bytes + 2), _mm512_set1_epi8(-128));
   }
 };
 
@@ -207,111 +233,126 @@ struct Wide<Q6_K> {
   }
 };
 
+// 128 * high + low, as floats. The planes are summed apart: neither waits for the other.
+HWY_INLINE __m512 join_planes(__m512i high, __m512i low) {
+  return _mm512_cvtepi32_ps(_mm512_add_epi32(_mm512_slli_epi32(high, 7), low));
+}
+
 // 16 sums of four products u * level each, as floats.
 HWY_INLINE __m512 dot_levels(__m512i u, const Activations& x, int64_t at) {
-  const __m512i high = _mm512_loadu_si512(x.high + at);
-  const __m512i low = _mm512_loadu_si512(x.low + at);
-  const __m512i tops = _mm512_dpbusd_epi32(_mm512_setzero_si512(), u, high);
-  return _mm512_cvtepi32_ps(_mm512_dpbusd_epi32(_mm512_slli_epi32(tops, 7), u, low));
+  const __m512i zero = _mm512_setzero_si512();
+  return join_planes(_mm512_dpbusd_epi32(zero, u, _mm512_loadu_si512(x.high + at)),
+                     _mm512_dpbusd_epi32(zero, u, _mm512_loadu_si512(x.low + at)));
 }
 
 // 16 sums of eight products: lanes 4 b.. belong to block b of four.
 HWY_INLINE __m512 dot_halves(const Halves& u, const Activations& x, int64_t at) {
-  const auto plane = [&](const int8_t* p) { return _mm512_loadu_si512(p + at); };
-  __m512i sum = _mm512_dpbusd_epi32(_mm512_setzero_si512(), u.first, plane(x.high_split));
-  sum = _mm512_dpbusd_epi32(sum, u.last, plane(x.high_split + 64));
-  sum = _mm512_slli_epi32(sum, 7);
-  sum = _mm512_dpbusd_epi32(sum, u.first, plane(x.low_split));
-  sum = _mm512_dpbusd_epi32(sum, u.last, plane(x.low_split + 64));
-  return _mm512_cvtepi32_ps(sum);
+  const auto plane = [&](const int8_t* p) {
+    const __m512i first =
+        _mm512_dpbusd_epi32(_mm512_setzero_si512(), u.first, _mm512_loadu_si512(p + at));
+    return _mm512_dpbusd_epi32(first, u.last, _mm512_loadu_si512(p + at + 64));
+  };
+  return join_planes(plane(x.high_split), plane(x.low_split));
 }
 
-// The first eight bytes of four blocks in each of four rows; lane 4 r + b of `places` says where
-// block b of row r lies. Blocks from `left` on are zeros if Tail.
-template <bool Tail>
-HWY_INLINE void load_heads(const uint8_t* base, __m512i places, int64_t left, __m512i (&heads)[2]) {
-  const __m256i rows01 = _mm512_castsi512_si256(places);
-  const __m256i rows23 = _mm512_extracti64x4_epi64(places, 1);
-  if constexpr (Tail) {
-    const auto mask = static_cast<__mmask8>(((1 << left) - 1) * 0x11);
-    const __m512i zero = _mm512_setzero_si512();
-    heads[0] = _mm512_mask_i32gather_epi64(zero, mask, rows01, base, 1);
-    heads[1] = _mm512_mask_i32gather_epi64(zero, mask, rows23, base, 1);
-  } else {
-    heads[0] = _mm512_i32gather_epi64(rows01, base, 1);
-    heads[1] = _mm512_i32gather_epi64(rows23, base, 1);
+// The scales or biases of 4 * Groups blocks of 32, one a lane.
+template <class F, int Groups>
+HWY_INLINE __m512 block_halves(const uint8_t* p, int at) {
+  const auto words = [&](int g) {
+    return block_words(FourBlocks<F>(p + g * 4 * F::bytes), at, g);
+  };
+  __m512i all = words(0);
+  if constexpr (Groups == 4) {
+    all = _mm512_or_si512(_mm512_or_si512(all, words(1)), _mm512_or_si512(words(2), words(3)));
+  }
+  return _mm512_cvtph_ps(_mm512_castsi512_si256(all));
+}
+
+// Lane -> block, each block having `width` lanes, from block `first` on.
+template <int Width>
+HWY_INLINE __m512i block_places(int first) {
+  const __m512i blocks = Width == 4
+                             ? _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0)
+                             : _mm512_set_epi32(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0);
+  return _mm512_add_epi32(blocks, _mm512_set1_epi32(first));
+}
+
+// The sums of one row of w, M rows of x; two of each, so that additions need not wait.
+template <int M>
+struct RowSums {
+  __m512 parts[M][2];
+
+  HWY_INLINE RowSums() {
+    for (int m = 0; m < M; ++m) parts[m][0] = parts[m][1] = _mm512_setzero_ps();
+  }
+};
+
+// Addresses as integers: what is fetched may lie behind the object.
+HWY_INLINE void prefetch_lines(const uint8_t* p, int bytes) {
+  const auto ahead = reinterpret_cast<uintptr_t>(p) + wide_prefetch;
+  for (int line = 0; line < bytes; line += 64) {
+    _mm_prefetch(reinterpret_cast<const char*>(ahead + static_cast<uintptr_t>(line)), _MM_HINT_T1);
   }
 }
 
-// Word `word` of each head as a float16: lane 4 r + b.
-HWY_INLINE __m512 head_halves(const __m512i (&heads)[2], int word) {
-  const __m512i fourths =
-      _mm512_set_epi16(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  //
-                       60, 56, 52, 48, 44, 40, 36, 32, 28, 24, 20, 16, 12, 8, 4, 0);
-  const __m512i places = _mm512_add_epi16(fourths, _mm512_set1_epi16(static_cast<int16_t>(word)));
-  return _mm512_cvtph_ps(
-      _mm512_castsi512_si256(_mm512_permutex2var_epi16(heads[0], places, heads[1])));
-}
-
-// Places of the scales of row `row` for lanes that belong to blocks 0 0 0 0 1 1 1 1 2 ..., and for
-// lanes that belong to blocks 2 * pair (eight) and 2 * pair + 1.
-HWY_INLINE __m512i four_block_places(int row) {
-  const __m512i blocks = _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0);
-  return _mm512_add_epi32(blocks, _mm512_set1_epi32(4 * row));
-}
-
-HWY_INLINE __m512i two_block_places(int row, int pair) {
-  const __m512i blocks = _mm512_set_epi32(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0);
-  return _mm512_add_epi32(blocks, _mm512_set1_epi32(4 * row + 2 * pair));
-}
-
-// Four blocks of 32 of each of four rows, of which `left` exist if Tail.
-template <class F, int M, bool Tail>
-HWY_INLINE void wide_blocks(const RowGroup& w, int64_t block, int64_t left, const Activations& x,
-                            WideSums<M>& sums, __m512 (&biases)[M]) {
-  const uint8_t* base = w.base + block * F::bytes;
-  __m512i heads[2];
-  load_heads<Tail>(base, w.places, left, heads);
-  const __m512 scale = head_halves(heads, F::scale_at / 2);
-  const __m512 bias = F::biased ? head_halves(heads, F::bias_at / 2)
+// 4 * Groups blocks of 32 of a row, from its block `block` on.
+template <class F, int M, int Groups>
+HWY_INLINE void wide_blocks(const uint8_t* p, int64_t block, const Activations& x,
+                            RowSums<M>& sums) {
+  constexpr __mmask16 lanes = Groups == 4 ? 0xffff : 0xf;
+  const __m512 scale = block_halves<F, Groups>(p, F::scale_at);
+  const __m512 bias = F::biased ? block_halves<F, Groups>(p, F::bias_at)
                                 : _mm512_mul_ps(scale, _mm512_set1_ps(-Wide<F>::offset));
   __m512 scales[M];
   for (int m = 0; m < M; ++m) {
     const int64_t at = m * x.runs() + block;
-    scales[m] = _mm512_mul_ps(scale, _mm512_broadcast_f32x4(_mm_loadu_ps(x.scales + at)));
-    biases[m] =
-        _mm512_fmadd_ps(bias, _mm512_broadcast_f32x4(_mm_loadu_ps(x.sums32 + at)), biases[m]);
+    scales[m] = _mm512_mul_ps(scale, _mm512_maskz_loadu_ps(lanes, x.scales + at));
+    const __m512 run_sums = _mm512_maskz_loadu_ps(lanes, x.sums32 + at);
+    sums.parts[m][0] = _mm512_fmadd_ps(bias, run_sums, sums.parts[m][0]);
   }
-  FourBlocks blocks = {base, {F::bytes, 2 * F::bytes, 3 * F::bytes}};
-  for (int64_t b = left; Tail && b < 4; ++b) blocks.step[b - 1] = 0;
 #pragma GCC unroll 4
-  for (int r = 0; r < wide_rows; ++r) {
-    blocks.first = base + w.offset[r];
-    for (int line = 0; line < 4 * F::bytes; line += 64) {
-      _mm_prefetch(reinterpret_cast<const char*>(blocks.first + w.ahead + line), _MM_HINT_T0);
-    }
+  for (int g = 0; g < Groups; ++g) {
+    const uint8_t* four = p + g * 4 * F::bytes;
+    prefetch_lines(four, 4 * F::bytes);
     if constexpr (std::is_same_v<F, Q8_0>) {
 #pragma GCC unroll 2
       for (int pair = 0; pair < 2; ++pair) {
-        const uint8_t* first = blocks.first + (pair == 0 ? 0 : blocks.step[1]);
-        const uint8_t* second = blocks.first + blocks.step[2 * pair];
-        const __m512i u = Wide<F>::pair(first, second);
+        const __m512i u = Wide<F>::pair(four + 2 * pair * F::bytes);
 #pragma GCC unroll 4
         for (int m = 0; m < M; ++m) {
-          const __m512 dot = dot_levels(u, x, m * x.stride + (block + 2 * pair) * 32);
-          const __m512 by = _mm512_permutexvar_ps(two_block_places(r, pair), scales[m]);
-          sums.row[r][m] = _mm512_fmadd_ps(dot, by, sums.row[r][m]);
+          const int64_t at = m * x.stride + (block + 4 * g + 2 * pair) * 32;
+          const __m512 by = _mm512_permutexvar_ps(block_places<8>(4 * g + 2 * pair), scales[m]);
+          sums.parts[m][pair] = _mm512_fmadd_ps(dot_levels(u, x, at), by, sums.parts[m][pair]);
         }
       }
     } else {
-      const Halves u = Wide<F>::four(blocks, heads[r / 2], r % 2);
+      const Halves u = Wide<F>::four(FourBlocks<F>(four));
 #pragma GCC unroll 4
       for (int m = 0; m < M; ++m) {
-        const __m512 dot = dot_halves(u, x, m * x.stride + block * 32);
-        const __m512 by = _mm512_permutexvar_ps(four_block_places(r), scales[m]);
-        sums.row[r][m] = _mm512_fmadd_ps(dot, by, sums.row[r][m]);
+        const __m512 dot = dot_halves(u, x, m * x.stride + (block + 4 * g) * 32);
+        const __m512 by = _mm512_permutexvar_ps(block_places<4>(4 * g), scales[m]);
+        sums.parts[m][g % 2] = _mm512_fmadd_ps(dot, by, sums.parts[m][g % 2]);
       }
     }
+  }
+}
+
+template <class F, int M>
+HWY_INLINE void wide_row_of_blocks(const uint8_t* p, int64_t k, const Activations& x,
+                                   RowSums<M>& sums) {
+  const int64_t blocks = k / 32;
+  int64_t block = 0;
+  for (; block + 16 <= blocks; block += 16) {
+    wide_blocks<F, M, 4>(p + block * F::bytes, block, x, sums);
+  }
+  for (; block + 4 <= blocks; block += 4) {
+    wide_blocks<F, M, 1>(p + block * F::bytes, block, x, sums);
+  }
+  if (block < blocks) {
+    // Beside blocks of zeros, whose scales are zeros.
+    alignas(64) uint8_t rest[4 * F::bytes] = {};
+    std::memcpy(rest, p + block * F::bytes, static_cast<size_t>((blocks - block) * F::bytes));
+    wide_blocks<F, M, 1>(rest, block, x, sums);
   }
 }
 
@@ -332,37 +373,14 @@ HWY_INLINE __m128 fold_parts(__m512 v) {
   return _mm512_castps512_ps128(_mm512_permutexvar_ps(places, v));
 }
 
-template <class F, int M>
-HWY_INLINE void wide_pairs_group(const RowGroup& w, int64_t k, const Activations& x,
-                                 float (&out)[M][wide_rows]) {
-  WideSums<M> sums;
-  __m512 biases[M];
-  for (int m = 0; m < M; ++m) {
-    biases[m] = _mm512_setzero_ps();
-    for (int r = 0; r < wide_rows; ++r) sums.row[r][m] = _mm512_setzero_ps();
-  }
-  const int64_t blocks = k / 32;
-  int64_t block = 0;
-  for (; block + 4 <= blocks; block += 4) {
-    wide_blocks<F, M, false>(w, block, 4, x, sums, biases);
-  }
-  if (block < blocks) {
-    wide_blocks<F, M, true>(w, block, blocks - block, x, sums, biases);
-  }
-  for (int m = 0; m < M; ++m) {
-    const __m512 folded = fold_rows(sums.row[0][m], sums.row[1][m], sums.row[2][m], sums.row[3][m]);
-    _mm_storeu_ps(out[m], fold_parts(_mm512_add_ps(folded, biases[m])));
-  }
-}
-
-// Scales of one block of 256 in each of four rows: lanes 0..7 d * s, lanes 8..15 e * m of row r.
-// The header is d, e and the 12 bytes of 6-bit s and m.
-HWY_INLINE void six_bit_scales(const uint8_t* p, const RowGroup& w, __m512 (&out)[wide_rows]) {
-  __m512i header =
-      _mm512_castsi128_si512(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + w.offset[0])));
-  const auto part = [&](int r) {
-    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + w.offset[r]));
+// Scales of four blocks of 256, of which the first `count` exist: lanes 0..7 d * s, lanes 8..15
+// e * m of each. The header is d, e and the 12 bytes of 6-bit s and m.
+HWY_INLINE void six_bit_scales(const uint8_t* p, int64_t count, int64_t block_bytes,
+                               __m512 (&out)[4]) {
+  const auto part = [&](int64_t r) {
+    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + HWY_MIN(r, count - 1) * block_bytes));
   };
+  __m512i header = _mm512_castsi128_si512(part(0));
   header = _mm512_inserti32x4(header, part(1), 1);
   header = _mm512_inserti32x4(header, part(2), 2);
   header = _mm512_inserti32x4(header, part(3), 3);
@@ -387,7 +405,7 @@ HWY_INLINE void six_bit_scales(const uint8_t* p, const RowGroup& w, __m512 (&out
   const __m512i spread = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
   const __m512i which = _mm512_set_epi32(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0);
 #pragma GCC unroll 4
-  for (int r = 0; r < wide_rows; ++r) {
+  for (int r = 0; r < 4; ++r) {
     const __m512i places = _mm512_add_epi32(spread, _mm512_set1_epi32(16 * r));
     const __m512i small = _mm512_maskz_permutexvar_epi8(0x1111111111111111u, places, bytes);
     const __m512 both =
@@ -398,72 +416,69 @@ HWY_INLINE void six_bit_scales(const uint8_t* p, const RowGroup& w, __m512 (&out
 
 // One step of 64 weights of a block of 256; `scales` has the scales of its groups in order.
 template <class F, int M, int Step>
-HWY_INLINE void wide_quarter(const uint8_t* p, int64_t ahead, int64_t at, const Activations& x,
-                             const __m512 (&scales)[M], __m512 (&sums)[M]) {
+HWY_INLINE void wide_quarter(const uint8_t* p, int64_t at, const Activations& x,
+                             const __m512 (&scales)[M], RowSums<M>& sums) {
   constexpr int a = F::group == 32 ? 2 * Step : 4 * Step;
   constexpr int b = F::group == 32 ? a : a + 1, c = F::group == 32 ? a + 1 : a + 2;
   constexpr int d = F::group == 32 ? a + 1 : a + 3;
   const __m512i places = _mm512_set_epi32(d, d, d, d, c, c, c, c, b, b, b, b, a, a, a, a);
-  _mm_prefetch(reinterpret_cast<const char*>(p + Step * (F::bytes / 4) + ahead), _MM_HINT_T0);
   const __m512i u = Wide<F>::template quarter<Step>(p);
 #pragma GCC unroll 4
   for (int m = 0; m < M; ++m) {
+    __m512& sum = sums.parts[m][Step % 2];
     const __m512 dot = dot_levels(u, x, m * x.stride + at + 64 * Step);
-    sums[m] = _mm512_fmadd_ps(dot, _mm512_permutexvar_ps(places, scales[m]), sums[m]);
+    sum = _mm512_fmadd_ps(dot, _mm512_permutexvar_ps(places, scales[m]), sum);
   }
 }
 
+// A block of 256 at element `at` of its row. `scales`: of its groups, then the biases' if biased.
 template <class F, int M>
-HWY_INLINE void wide_block(const RowGroup& w, int64_t block, const Activations& x,
-                           WideSums<M>& sums) {
-  const uint8_t* base = w.base + block * F::bytes;
-  const int64_t at = block * 256;
-  __m512 scales[wide_rows], levels_scale[M], bias_sums[M];
+HWY_INLINE void wide_block(const uint8_t* p, int64_t at, __m512 scales, const Activations& x,
+                           RowSums<M>& sums) {
+  __m512 products[M];
+#pragma GCC unroll 4
   for (int m = 0; m < M; ++m) {
     const __m256 eight = _mm256_loadu_ps(x.scales + m * x.runs() + at / 32);
+    __m512 levels_scale, bias_sums;
     if constexpr (F::biased) {
-      const __m256 run_sums = _mm256_loadu_ps(x.sums32 + m * x.runs() + at / 32);
-      levels_scale[m] = _mm512_broadcast_f32x8(eight);
-      bias_sums[m] = _mm512_maskz_broadcast_f32x8(0xff00, run_sums);
+      levels_scale = _mm512_broadcast_f32x8(eight);
+      bias_sums = _mm512_maskz_broadcast_f32x8(
+          0xff00, _mm256_loadu_ps(x.sums32 + m * x.runs() + at / 32));
     } else {
       const __m512i twice = _mm512_set_epi32(7, 7, 6, 6, 5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0);
-      levels_scale[m] = _mm512_permutexvar_ps(twice, _mm512_castps256_ps512(eight));
-      bias_sums[m] =
+      levels_scale = _mm512_permutexvar_ps(twice, _mm512_castps256_ps512(eight));
+      bias_sums =
           _mm512_mul_ps(_mm512_loadu_ps(x.sums16 + 2 * m * x.runs() + at / 16), _mm512_set1_ps(32));
     }
+    products[m] = _mm512_mul_ps(scales, levels_scale);
+    sums.parts[m][1] = _mm512_fnmadd_ps(scales, bias_sums, sums.parts[m][1]);
   }
-  if constexpr (F::biased) six_bit_scales(base, w, scales);
-#pragma GCC unroll 4
-  for (int r = 0; r < wide_rows; ++r) {
-    const uint8_t* p = base + w.offset[r];
-    if constexpr (!F::biased) {
-      const __m128i small = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 192));
-      scales[r] = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(small)),
-                                _mm512_set1_ps(half_at(p + F::scale_at)));
-    }
-    __m512 products[M];
-    for (int m = 0; m < M; ++m) {
-      products[m] = _mm512_mul_ps(scales[r], levels_scale[m]);
-      sums.row[r][m] = _mm512_fnmadd_ps(scales[r], bias_sums[m], sums.row[r][m]);
-    }
-    wide_quarter<F, M, 0>(p, w.ahead, at, x, products, sums.row[r]);
-    wide_quarter<F, M, 1>(p, w.ahead, at, x, products, sums.row[r]);
-    wide_quarter<F, M, 2>(p, w.ahead, at, x, products, sums.row[r]);
-    wide_quarter<F, M, 3>(p, w.ahead, at, x, products, sums.row[r]);
-  }
+  prefetch_lines(p, F::bytes);
+  wide_quarter<F, M, 0>(p, at, x, products, sums);
+  wide_quarter<F, M, 1>(p, at, x, products, sums);
+  wide_quarter<F, M, 2>(p, at, x, products, sums);
+  wide_quarter<F, M, 3>(p, at, x, products, sums);
 }
 
 template <class F, int M>
-HWY_INLINE void wide_blocks_group(const RowGroup& w, int64_t k, const Activations& x,
-                                  float (&out)[M][wide_rows]) {
-  WideSums<M> sums;
-  for (int m = 0; m < M; ++m) {
-    for (int r = 0; r < wide_rows; ++r) sums.row[r][m] = _mm512_setzero_ps();
-  }
-  for (int64_t block = 0; block < k / 256; ++block) wide_block<F, M>(w, block, x, sums);
-  for (int m = 0; m < M; ++m) {
-    const __m512 folded = fold_rows(sums.row[0][m], sums.row[1][m], sums.row[2][m], sums.row[3][m]);
-    _mm_storeu_ps(out[m], fold_parts(folded));
+HWY_INLINE void wide_row_of_superblocks(const uint8_t* p, int64_t k, const Activations& x,
+                                        RowSums<M>& sums) {
+  for (int64_t at = 0; at < k; at += 4 * 256, p += 4 * F::bytes) {
+    const int64_t count = HWY_MIN((k - at) / 256, int64_t{4});
+    __m512 scales[4];
+    if constexpr (F::biased) {
+      six_bit_scales(p, count, F::bytes, scales);
+    } else {
+      for (int64_t b = 0; b < count; ++b) {
+        const uint8_t* block = p + b * F::bytes;
+        const __m128i small = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block + 192));
+        scales[b] = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(small)),
+                                  _mm512_set1_ps(half_at(block + F::scale_at)));
+      }
+    }
+    for (int64_t b = 0; b < count; ++b) {
+      wide_block<F, M>(p + b * F::bytes, at + 256 * b, scales[b], x, sums);
+    }
   }
 }
 
@@ -471,14 +486,25 @@ HWY_INLINE void wide_blocks_group(const RowGroup& w, int64_t k, const Activation
 template <class F>
 constexpr bool has_wide_rows = !std::is_same_v<F, Q2_K> && !std::is_same_v<F, Q3_K>;
 
-// out[m][r] = the product of row r of the group with row m of x.
+// out[m][r] = the product of row r of four, or of the `count` that exist, with row m of x.
 template <class F, int M>
-HWY_INLINE void wide_group(const RowGroup& w, int64_t k, const Activations& x,
-                           float (&out)[M][wide_rows]) {
-  if constexpr (F::elements == 32) {
-    wide_pairs_group<F, M>(w, k, x, out);
-  } else {
-    wide_blocks_group<F, M>(w, k, x, out);
+HWY_INLINE void wide_group(const uint8_t* p, int64_t count, int64_t row_bytes, int64_t k,
+                           const Activations& x, float (&out)[M][wide_rows]) {
+  __m512 totals[wide_rows][M];
+  for (int64_t r = 0; r < wide_rows; ++r) {
+    RowSums<M> sums;
+    if (r < count) {
+      if constexpr (F::elements == 32) {
+        wide_row_of_blocks<F, M>(p + r * row_bytes, k, x, sums);
+      } else {
+        wide_row_of_superblocks<F, M>(p + r * row_bytes, k, x, sums);
+      }
+    }
+    for (int m = 0; m < M; ++m) totals[r][m] = _mm512_add_ps(sums.parts[m][0], sums.parts[m][1]);
+  }
+  for (int m = 0; m < M; ++m) {
+    _mm_storeu_ps(
+        out[m], fold_parts(fold_rows(totals[0][m], totals[1][m], totals[2][m], totals[3][m])));
   }
 }
 

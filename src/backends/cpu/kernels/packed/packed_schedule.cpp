@@ -9,8 +9,8 @@ namespace lazuli::cpu::packed {
 
 namespace {
 
-constexpr int64_t task_bytes_min = 1 << 14;  // of w: less is not worth a task
-constexpr int64_t task_bytes_max = 1 << 19;
+constexpr int64_t piece_bytes_min = 1 << 13;  // of w: less is not worth a call
+constexpr int64_t piece_bytes_max = 1 << 16;
 constexpr int64_t task_rows_max = 512;         // of x
 constexpr int64_t task_x_bytes_max = 1 << 20;  // of x's levels, which stay in L2 from task to task
 
@@ -20,10 +20,36 @@ bool is_packed_float(Dtype dtype) {
   return dtype == float32 || dtype == bfloat16 || dtype == float16;
 }
 
-int64_t rows_per_task(int64_t bytes, int64_t row_bytes) {
+int64_t rows_per_piece(int64_t bytes, int64_t row_bytes) {
   int64_t wanted =
-      std::clamp(bytes / (8 * ThreadPool::instance().threads()), task_bytes_min, task_bytes_max);
+      std::clamp(bytes / (16 * ThreadPool::instance().threads()), piece_bytes_min, piece_bytes_max);
   return std::max<int64_t>(4, wanted / row_bytes / 4 * 4);
+}
+
+Stretches::Stretches(int64_t count)
+    : threads(std::min<int64_t>({ThreadPool::instance().threads(), threads_max,
+                                 std::max<int64_t>(count, 1)})) {
+  for (int64_t t = 0; t < threads; ++t) {
+    auto first = static_cast<uint64_t>(count * t / threads);
+    auto last = static_cast<uint64_t>(count * (t + 1) / threads);
+    stretches_[t].left.store(first << 32 | last, std::memory_order_relaxed);
+  }
+}
+
+int64_t Stretches::next(int64_t thread) {
+  for (int64_t k = 0; k < threads; ++k) {
+    std::atomic<uint64_t>& left = stretches_[(thread + k) % threads].left;
+    uint64_t now = left.load(std::memory_order_relaxed);
+    for (;;) {
+      uint64_t first = now >> 32, last = now & 0xffffffff;
+      if (first == last) break;
+      uint64_t rest = k == 0 ? (first + 1) << 32 | last : first << 32 | (last - 1);
+      if (left.compare_exchange_weak(now, rest, std::memory_order_relaxed)) {
+        return static_cast<int64_t>(k == 0 ? first : last - 1);
+      }
+    }
+  }
+  return -1;
 }
 
 int64_t tiles_per_task(int64_t panels, const ActivationTiles& x) {

@@ -58,8 +58,9 @@ void few_rows(const QuantizedMatmul& p, Scratch& scratch) {
     for (int64_t run = 0; run < runs; ++run) group_sums[i] += sums[run];
   }
   int64_t row_bytes = p.w.row_words() * 4 + 2 * groups * p.w.dtype.size();
-  int64_t step = packed::rows_per_task(p.n() * row_bytes, row_bytes);
-  share(p.n(), step, [&](int64_t first, int64_t last) {
+  int64_t step = packed::rows_per_piece(p.n() * row_bytes, row_bytes);
+  packed::run_stretches((p.n() + step - 1) / step, [&](int64_t piece) {
+    int64_t first = piece * step, last = std::min(first + step, p.n());
     packed::quantized_rows(p, x, group_sums, first, last);
     for (int64_t row = 0; row < p.m; ++row) {
       if (!x.finite[row]) packed::quantized_float_row(p, row, first, last);

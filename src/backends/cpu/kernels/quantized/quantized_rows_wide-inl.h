@@ -144,10 +144,10 @@ template <int Bits, int M>
 void quantized_wide_sums(const QuantizedMatmul& p, const Activations& x, const float* group_sums,
                          int64_t first, int64_t last, float* sums) {
   const int64_t row_bytes = p.w.row_words() * 4, count = last - first;
-  RowGroup group(quantized_row(p.w, first), wide_rows, row_bytes, 0);
+  RowGroup group(quantized_row(p.w, first), wide_rows, row_bytes);
   for (int64_t n = 0; n < count; n += wide_rows, group.base += wide_rows * row_bytes) {
     const int64_t left = HWY_MIN(count - n, int64_t{wide_rows});
-    if (left < wide_rows) group = RowGroup(group.base, left, row_bytes, 0);
+    if (left < wide_rows) group = RowGroup(group.base, left, row_bytes);
     float four[M][wide_rows];
     quantized_group<Bits, M>(p.w, first + n, group, x, group_sums, four);
     for (int m = 0; m < M; ++m) {

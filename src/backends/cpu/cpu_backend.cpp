@@ -1,0 +1,83 @@
+#include "backends/cpu/cpu_backend.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+
+#include "lazuli/error.h"
+
+namespace lazuli {
+namespace {
+
+constexpr size_t huge_page = size_t{2} << 20;
+
+class CpuBackend : public Backend {
+ public:
+  CpuBackend() : Backend(Device(Device::cpu), true) {}
+
+  std::string name() const override { return "CPU"; }
+
+  // What the machine has, or the control group allows.
+  size_t memory_bytes() const override {
+    size_t total =
+        static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGE_SIZE));
+    std::ifstream cgroup("/sys/fs/cgroup/memory.max");
+    size_t limit = 0;
+    return cgroup >> limit ? std::min(total, limit) : total;
+  }
+
+  void* allocate(size_t bytes) override {
+    if (bytes < huge_page) return std::aligned_alloc(64, bytes);
+    void* block = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (block == MAP_FAILED) return nullptr;
+    madvise(block, bytes, MADV_HUGEPAGE);
+    return block;
+  }
+  void free(void* block, size_t bytes) noexcept override {
+    if (bytes < huge_page) {
+      std::free(block);
+    } else {
+      munmap(block, bytes);
+    }
+  }
+  void upload(void* device, const void* host, size_t bytes) override {
+    std::memcpy(device, host, bytes);
+  }
+  void download(void* host, const void* device, size_t bytes) override {
+    std::memcpy(host, device, bytes);
+  }
+
+  bool has_kernel(Op op) const override { return find_kernel(op) != nullptr; }
+  void run_kernel(const KernelCall& call) override {
+    Kernel kernel = find_kernel(call.node->op);
+    if (!kernel) {
+      throw RuntimeError("[" + std::string(op_info(call.node->op).name) +
+                         "] The CPU has no kernel.");
+    }
+    kernel(call);
+  }
+
+  std::unique_ptr<CompiledStep> compile(const FusedStep& step) override {
+    return compile_fused(step);
+  }
+  void run_fused(const FusedStep& step, const CompiledStep& compiled,
+                 const FusedBinding& binding) override {
+    lazuli::run_fused(step, compiled, binding);
+  }
+  bool may_take_over(const CompiledStep& compiled, uint16_t in, uint16_t out) const override {
+    return lazuli::may_take_over(compiled, in, out);
+  }
+};
+
+}  // namespace
+
+Backend& cpu_backend() {
+  static Backend* backend = new CpuBackend;
+  return *backend;
+}
+
+}  // namespace lazuli

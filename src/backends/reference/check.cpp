@@ -1,0 +1,126 @@
+#include "backends/reference/check.h"
+
+#include <cmath>
+#include <unordered_map>
+
+#include "backends/reference/interpreter.h"
+
+namespace lazuli::reference {
+namespace {
+
+// A rounding error of the dtype, relative to the largest value.
+double unit_of(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::Val::float16: return 0x1p-10;
+    case Dtype::Val::bfloat16: return 0x1p-7;
+    case Dtype::Val::float64: return 0x1p-50;
+    default: return 0x1p-21;
+  }
+}
+
+std::vector<Complex> as_complex(const Tensor& t) {
+  std::vector<Complex> result;
+  with_values(t, [&](const auto& values) {
+    for (const auto& v : values) {
+      using T = std::decay_t<decltype(v)>;
+      if constexpr (std::is_same_v<T, Complex>) result.push_back(v);
+      else result.push_back(static_cast<double>(v));
+    }
+  });
+  return result;
+}
+
+bool agree(Complex got, Complex wanted, double tolerance) {
+  auto part = [tolerance](double g, double w) {
+    return g == w || (std::isnan(g) && std::isnan(w)) || std::fabs(g - w) <= tolerance;
+  };
+  return part(got.real(), wanted.real()) && part(got.imag(), wanted.imag());
+}
+
+class Check : public StepCheck {
+ public:
+  Check(const Graph& graph, const Step& step, std::span<const Layout* const> reads)
+      : graph_(graph), step_(step) {
+    for (size_t k = 0; k < reads.size(); ++k) {
+      uint32_t n = step.reads[k];
+      values_.emplace(n, tensor_of(graph.nodes[n], *reads[k]));
+    }
+  }
+
+  std::string difference(std::span<const Layout* const> writes) override {
+    compute();
+    for (size_t k = 0; k < writes.size(); ++k) {
+      uint32_t n = step_.writes[k];
+      std::string found = compare(n, tensor_of(graph_.nodes[n], *writes[k]));
+      if (!found.empty()) return found;
+    }
+    return "";
+  }
+
+ private:
+  void compute() {
+    if (!step_.fused) {
+      std::vector<const Tensor*> in;
+      for (uint32_t n : step_.inputs) in.push_back(&values_.at(n));
+      values_[step_.node] = interpret_op(graph_.nodes[step_.node], in);
+      return;
+    }
+    const auto& fused = step_.fused->values;
+    for (const FusedValue& v : fused) {
+      const Node* node = graph_.nodes[v.node];
+      if (v.kind == FusedValue::Kind::operand) continue;
+      if (v.kind == FusedValue::Kind::constant) {
+        values_.emplace(v.node, tensor_of(node, Layout()));
+        continue;
+      }
+      std::vector<const Tensor*> in;
+      for (int k = 0; k < v.input_count; ++k) in.push_back(&values_.at(fused[v.inputs[k]].node));
+      floats_ |= in[0]->is_real() || in[0]->is_complex();
+      values_[v.node] = interpret_op(node, in);
+    }
+  }
+
+  // Rounding errors add up along a step, relative to the largest value. Integers and booleans that
+  // are made of floats may jump where the floats differ by one.
+  std::string compare(uint32_t n, const Tensor& got_tensor) const {
+    const Tensor& wanted_tensor = values_.at(n);
+    std::vector<Complex> got = as_complex(got_tensor), wanted = as_complex(wanted_tensor);
+    bool exact = !wanted_tensor.is_real() && !wanted_tensor.is_complex();
+    double scale = 0;
+    for (const Complex& w : wanted) {
+      if (std::isfinite(std::abs(w))) scale = std::max(scale, std::abs(w));
+    }
+    double depth = step_.fused ? static_cast<double>(step_.fused->values.size()) : 4;
+    double tolerance = exact ? 0 : unit_of(wanted_tensor.dtype) * (4 + depth) * (scale + 1e-30);
+    size_t jumps_left = exact && floats_ ? got.size() / 500 + 1 : 0;
+    for (size_t i = 0; i < got.size(); ++i) {
+      if (agree(got[i], wanted[i], tolerance)) continue;
+      if (jumps_left > 0) {
+        --jumps_left;
+        continue;
+      }
+      return "%" + std::to_string(n) + " (" + op_info(graph_.nodes[n]->op).name + "), element " +
+             std::to_string(i) + ": " + text(got[i]) + ", the reference has " + text(wanted[i]);
+    }
+    return "";
+  }
+
+  static std::string text(Complex z) {
+    std::string result = std::to_string(z.real());
+    return z.imag() == 0 ? result : result + " + " + std::to_string(z.imag()) + "i";
+  }
+
+  const Graph& graph_;
+  const Step& step_;
+  std::unordered_map<uint32_t, Tensor> values_;
+  bool floats_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<StepCheck> make_check(const Graph& graph, const Step& step,
+                                      std::span<const Layout* const> reads) {
+  return std::make_unique<Check>(graph, step, reads);
+}
+
+}  // namespace lazuli::reference

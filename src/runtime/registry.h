@@ -1,0 +1,20 @@
+// The devices of this process.
+#pragma once
+
+#include <span>
+
+#include "compiler/backend.h"
+
+namespace lazuli {
+
+Backend& host_backend();
+std::span<Backend* const> backends();
+
+// `reads` are the layouts of the step's reads, current on the host.
+std::unique_ptr<StepCheck> check_step(const Graph& graph, const Step& step,
+                                      std::span<const Layout* const> reads);
+
+// The backend of a device, or nullptr if there is no such device.
+Backend* find_backend(const Device& device);
+
+}  // namespace lazuli

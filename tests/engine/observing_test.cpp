@@ -1,0 +1,128 @@
+// Seeing an evaluation: explain, the trace file, the check against the reference backend.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "base/flags.h"
+#include "compiler/plan.h"
+#include "engine/random_graph.h"
+#include "runtime/registry.h"
+#include "support/against_reference.h"
+#include "support/temporary_folder.h"
+
+namespace lazuli {
+namespace {
+
+using testing::filled;
+
+// Sets a flag for a scope.
+template <class T>
+class Setting {
+ public:
+  Setting(T& flag, T value) : flag_(flag), before_(flag) { flag = value; }
+  ~Setting() { flag_ = before_; }
+
+ private:
+  T& flag_;
+  T before_;
+};
+
+TEST(Explain, SaysWhetherThePlanIsKnownAndWhatItsStepsAre) {
+  clear_plan_cache();
+  auto graph = [](int64_t n) { return softmax(filled({n, 7}, float32, -1, 1, 1) * 2.0f, -1); };
+  EXPECT_NE(explain({graph(3)}).find("New plan: no plan is known yet"), std::string::npos);
+  graph(3).eval();
+  std::string known = explain({graph(5)});
+  EXPECT_NE(known.find("The plan is known"), std::string::npos) << known;
+  EXPECT_NE(known.find("fused ("), std::string::npos) << known;
+  array lazy = graph(3);
+  explain({lazy});
+  EXPECT_FALSE(lazy.is_available());
+}
+
+TEST(Explain, NamesTheFactThatDiffers) {
+  clear_plan_cache();
+  auto graph = [](Shape shape, Dtype dtype) { return exp(filled(shape, dtype, -1, 1, 2)) + 1; };
+  graph({3, 4}, float32).eval();
+  auto reason = [&](Shape shape, Dtype dtype) { return explain({graph(shape, dtype)}); };
+  EXPECT_NE(reason({3, 1}, float32).find("which extents are 0 or 1 of"), std::string::npos);
+  EXPECT_NE(reason({3, 4}, float16).find("the dtype of"), std::string::npos);
+  EXPECT_NE(reason({3}, float32).find("the rank of"), std::string::npos);
+  array x = filled({3, 4}, float32, -1, 1, 2);
+  EXPECT_NE(explain({sin(x) + 1}).find("the op of"), std::string::npos);
+  array held = exp(x);
+  EXPECT_NE(explain({held + 1}).find("which values are held"), std::string::npos);
+}
+
+TEST(Explain, NamesTheGuardThatFails) {
+  clear_plan_cache();
+  auto graph = [](int64_t m) {
+    array x = filled({8, 16}, float32, -1, 1, 4), y = filled({8, m}, float32, -1, 1, 5);
+    return y + sum(x, -1, true);
+  };
+  graph(16).eval();
+  std::string text = explain({graph(32)});
+  EXPECT_NE(text.find("is guarded"), std::string::npos) << text;
+  EXPECT_NE(text.find("must have one shape"), std::string::npos) << text;
+}
+
+TEST(Debug, ShowsEveryPassAtLevelFive) {
+  Setting<int> debug(flags().debug, 5);
+  clear_plan_cache();
+  ::testing::internal::CaptureStderr();
+  softmax(filled({3, 7}, float32, -1, 1, 8), -1).eval();
+  std::string text = ::testing::internal::GetCapturedStderr();
+  for (const char* part : {"new plan: no plan is known yet", "after fuse:", "1 row axes",
+                           "after schedule:", "after lifetimes:", "0 ends %0", " GB/s  fused ("}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << " in\n" << text;
+  }
+}
+
+TEST(Trace, HoldsEveryStepWithItsTime) {
+  testing::TemporaryFolder folder;
+  std::string path = folder.file("trace.json");
+  {
+    Setting<std::string> trace(flags().trace, path);
+    array x = filled({64, 64}, float32, -1, 1, 6);
+    eval(matmul(exp(x), x));
+  }
+  std::ifstream file(path);
+  std::string text((std::istreambuf_iterator<char>(file)), {});
+  auto events = nlohmann::json::parse(text + "]");
+  ASSERT_EQ(events.size(), 2u);
+  EXPECT_EQ(events[1]["name"], "matmul");
+  EXPECT_GT(events[1]["dur"].get<double>(), 0);
+  EXPECT_EQ(events[1]["args"]["bytes"], 3 * 64 * 64 * 4);
+}
+
+TEST(Check, PassesRandomGraphs) {
+  Setting<int> check(flags().check, 1);
+  for (uint64_t seed = 0; seed < 300; ++seed) {
+    auto graph = testing::build(seed, 0);
+    EXPECT_NO_THROW(eval(graph.outputs)) << "seed " << seed;
+  }
+}
+
+// A step whose result is not what the reference computes is named.
+TEST(Check, NamesAStepThatDiffers) {
+  Setting<int> check(flags().check, 1);
+  array x = filled({9}, float32, 0.5, 1, 7);
+  x.eval();
+  array y = exp(x);
+  Graph graph;
+  Node* outputs[] = {y.node()};
+  collect(outputs, graph);
+  auto plan = make_plan(graph);
+  const Layout* reads[] = {&x.node()->value->layout};
+  auto step_check = check_step(graph, plan->steps[0], reads);
+  array wrong = x * 2.0f, right = exp(filled({9}, float32, 0.5, 1, 7));
+  eval(wrong, right);
+  const Layout* right_writes[] = {&right.node()->value->layout};
+  EXPECT_EQ(step_check->difference(right_writes), "");
+  const Layout* wrong_writes[] = {&wrong.node()->value->layout};
+  EXPECT_NE(step_check->difference(wrong_writes).find("(exp), element 0"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace lazuli

@@ -1,0 +1,151 @@
+// Values on a device with memory of its own: how often they move, and who sees which copy.
+#include <gtest/gtest.h>
+
+#include "base/flags.h"
+#include "core/node.h"
+#include "runtime/allocator.h"
+#include "runtime/registry.h"
+#include "runtime/residency.h"
+#include "support/against_reference.h"
+
+namespace lazuli {
+namespace {
+
+using testing::filled;
+
+// Before the first array asks which devices there are.
+[[maybe_unused]] const int with_fake_device = flags().fake_device = 1;
+
+const Device gpu(Device::gpu);
+const Device cpu(Device::cpu);
+
+struct Moves {
+  ResidencyStatistics start = residency_statistics();
+  uint64_t up() const { return residency_statistics().uploads - start.uploads; }
+  uint64_t down() const { return residency_statistics().downloads - start.downloads; }
+};
+
+Buffer* buffer_of(const array& a) { return a.node()->value->layout.buffer; }
+
+TEST(Residency, AHostBuiltArrayMovesOnceAndStays) {
+  array x = filled({100}, float32, -1, 1, 1);
+  Moves moves;
+  for (int i = 0; i < 5; ++i) exp(x, gpu).eval();
+  EXPECT_EQ(moves.up(), 1u);
+  EXPECT_EQ(moves.down(), 0u);
+}
+
+TEST(Residency, ResultsStayOnTheDeviceUntilTheHostReads) {
+  array x = filled({100}, float32, -1, 1, 2);
+  array y = exp(x, gpu);
+  y.eval();
+  EXPECT_EQ(buffer_of(y)->host, nullptr);
+  Moves moves;
+  array z = add(y, y, gpu);
+  z.eval();
+  EXPECT_EQ(moves.up() + moves.down(), 0u);
+  const array& read = z;
+  EXPECT_EQ(read.data<float>()[7], 2 * testing::values_of(y)[7].real());
+  read.data<float>();
+  EXPECT_EQ(moves.down(), 2u);  // y and z, once each
+  multiply(z, y, gpu).eval();
+  EXPECT_EQ(moves.up(), 0u);
+}
+
+TEST(Residency, WritingOnTheHostMakesItsCopyTheOnlyOne) {
+  array y = add(zeros({8}), array(1.0f), gpu);
+  y.eval();
+  y.data<float>()[3] = 5.0f;
+  Moves moves;
+  array total = sum(y, gpu);
+  EXPECT_EQ(total.item<float>(), 12.0f);
+  EXPECT_EQ(moves.up(), 1u);
+}
+
+TEST(Residency, DevicesUseEachOthersResults) {
+  array x = filled({3, 50}, float32, -1, 1, 3);
+  array a = exp(x, gpu);
+  array b = multiply(a, x, cpu);
+  array c = softmax(transpose(b, gpu), 0, false, gpu);
+  EXPECT_TRUE(testing::agrees({a, b, c, matmul(c, b, gpu)}));
+}
+
+TEST(Residency, ViewsShareTheirBufferOnTheDevice) {
+  array x = filled({6, 4}, float32, -1, 1, 4);
+  array y = exp(x, gpu);
+  array part = slice(y, {1, 0}, {5, 3}, gpu);
+  eval(y, part);
+  Moves moves;
+  EXPECT_TRUE(testing::agrees({add(part, part, gpu)}));
+  EXPECT_LE(moves.down(), 2u);
+  EXPECT_EQ(buffer_of(y), buffer_of(part));
+}
+
+TEST(Residency, APinnedBufferIsReadAnewByEveryStep) {
+  array x = filled({16}, float32, 0, 1, 5);
+  x.eval();
+  float* exported = x.data<float>();
+  buffer_of(x)->pins.fetch_add(1);
+  Moves moves;
+  exp(x, gpu).eval();
+  exported[0] = 3.0f;
+  EXPECT_EQ(slice(multiply(x, array(2.0f), gpu), {0}, {1}, gpu).item<float>(), 6.0f);
+  EXPECT_EQ(moves.up(), 2u);
+  buffer_of(x)->pins.fetch_sub(1);
+}
+
+TEST(Residency, BuffersAreTakenOverOnTheDevice) {
+  array x = add(zeros({1 << 12}, float32, gpu), array(1.0f), gpu);
+  x.eval();
+  void* place = buffer_of(x)->device;
+  array y = multiply(x, array(2.0f), gpu);
+  x = array(0.0f);
+  y.eval();
+  EXPECT_EQ(buffer_of(y)->device, place);
+  array z = slice_update(y, ones({3}, float32, gpu), {0}, {3}, gpu);
+  y = array(0.0f);
+  z.eval();
+  EXPECT_EQ(buffer_of(z)->device, place);
+  EXPECT_EQ(sum(z, gpu).item<float>(), 2 * 4093 + 3.0f);
+}
+
+TEST(Residency, ABudgetIsObeyedAndTheNextEvaluationWorks) {
+  Backend& device = *find_backend(gpu);
+  Allocator& memory = allocator_of(device);
+  memory.clear();
+  size_t before = memory.set_limit(memory.active() + (1 << 20));
+  EXPECT_THROW(copy(broadcast_to(array(1.0f), {1 << 22}), gpu).eval(), MemoryError);
+  EXPECT_EQ(sum(copy(ones({10}), gpu), gpu).item<float>(), 10.0f);
+  memory.set_limit(before);
+}
+
+TEST(Residency, MemoryOfTheDeviceIsGivenBack) {
+  Allocator& memory = allocator_of(*find_backend(gpu));
+  size_t before = memory.active();
+  {
+    array x = filled({1 << 14}, float32, -1, 1, 6);
+    array y = exp(x, gpu);
+    y.eval();
+    EXPECT_GE(memory.active(), before + 2 * (1 << 16));
+  }
+  EXPECT_EQ(memory.active(), before);
+}
+
+TEST(Devices, StreamsBelongToThem) {
+  EXPECT_EQ(device_count(Device::gpu), 1);
+  Stream stream = new_stream(gpu);
+  array x = exp(ones({4}), stream);
+  EXPECT_EQ(x.stream(), stream);
+  EXPECT_EQ(x.stream().device, gpu);
+  x.eval();
+  {
+    StreamContext scope{StreamOrDevice(gpu)};
+    EXPECT_EQ(default_device(), gpu);
+    EXPECT_EQ(exp(x).stream().device, gpu);
+  }
+  EXPECT_EQ(default_device().type, flags().gpu ? Device::gpu : Device::cpu);
+  EXPECT_THROW(new_stream(Device(Device::gpu, 7)), DeviceError);
+}
+
+}  // namespace
+}  // namespace lazuli
