@@ -3,8 +3,8 @@
 
 #include <thread>
 
-#include "lazuli/interrupt.h"
 #include "compiler/plan.h"
+#include "lazuli/interrupt.h"
 #include "support/against_reference.h"
 
 namespace lazuli {

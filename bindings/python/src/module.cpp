@@ -1,11 +1,11 @@
 // The module lazuli.core.
 #include <cmath>
 
-#include "array_object.h"
-#include "convert.h"
-#include "dtypes.h"
-#include "evaluate.h"
-#include "indexing.h"
+#include "array/array_object.h"
+#include "array/convert.h"
+#include "array/dtypes.h"
+#include "array/evaluate.h"
+#include "array/indexing.h"
 #include "lazuli/version.h"
 #include "registry.h"
 

@@ -1,7 +1,7 @@
 // The parts of the module, each filled in by a file of its own.
 #pragma once
 
-#include "array_object.h"
+#include "array/array_object.h"
 
 namespace lazuli::python {
 
