@@ -122,7 +122,7 @@ array scaled_dot_product_attention(const array& queries, const array& keys, cons
   }
   Dtype dtype = promote_types(promote_types(queries.dtype(), keys.dtype()), values.dtype());
   std::vector<array> inputs = {queries, keys, values};
-  bool as_node = records_kernel(Op::attention, dtype) && keys.shape(2) > 0;
+  bool as_node = records_kernel(Op::attention, dtype, to_stream(s)) && keys.shape(2) > 0;
   bool additive = params.mask == MaskKind::additive;
   if (params.has_array()) {
     inputs.push_back(as_node && additive ? astype(*mask_arr, float32, s) : *mask_arr);

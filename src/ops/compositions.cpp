@@ -12,9 +12,9 @@ Composition composition_of(Op op) {
   }
 }
 
-bool records_kernel(Op op, Dtype dtype) {
+bool records_kernel(Op op, Dtype dtype, const Stream& stream) {
   bool narrow = dtype == float32 || dtype == bfloat16 || dtype == float16;
-  return narrow && !flags().composed && backend_has_kernel(op);
+  return narrow && !flags().composed && backend_has_kernel(op, stream.index);
 }
 
 }  // namespace lazuli

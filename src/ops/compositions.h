@@ -23,7 +23,7 @@ array compose_attention(const Node* node, const std::vector<array>& inputs, cons
 
 // Whether the op is recorded as a node for a result of this dtype: the backend has a kernel, kernels
 // compute it in float32, and the flag `composed` is not set.
-bool records_kernel(Op op, Dtype dtype);
+bool records_kernel(Op op, Dtype dtype, const Stream& stream);
 
 // How the scores of an attention are masked: its first parameter.
 enum class MaskKind : uint8_t { none, causal, boolean, additive };

@@ -28,7 +28,8 @@ Angles rope_angles(const array& x, int64_t dims, double base, double scale, cons
   } else {
     start = reshape(start, {}, s);
   }
-  array position = multiply(add(expand_dims(t, 1, s), start, s), array(static_cast<float>(scale)), s);
+  array position =
+      multiply(add(expand_dims(t, 1, s), start, s), array(static_cast<float>(scale)), s);
   array inverse = freqs ? divide(array(1.0f), astype(*freqs, float32, s), s)
                         : exp(multiply(arange(0.0, static_cast<double>(half), 1.0, float32, s),
                                        array(-2.0 * std::log(base) / static_cast<double>(dims)), s),
@@ -45,7 +46,8 @@ array part(const array& x, int64_t start, int64_t stop, StreamOrDevice s, int64_
   return slice(x, from, to, steps, s);
 }
 
-array rotate(const array& wide, int64_t dims, bool traditional, const Angles& angles, const Stream& s) {
+array rotate(const array& wide, int64_t dims, bool traditional, const Angles& angles,
+             const Stream& s) {
   int64_t half = dims / 2, all = wide.shape(-1);
   array first = traditional ? part(wide, 0, dims, s, 2) : part(wide, 0, half, s);
   array second = traditional ? part(wide, 1, dims, s, 2) : part(wide, half, dims, s);
@@ -70,7 +72,8 @@ struct RopeParams {
   double scale, base;
 
   Params words() const {
-    return Params({dims, traditional}, {std::bit_cast<int64_t>(scale), std::bit_cast<int64_t>(base)});
+    return Params({dims, traditional},
+                  {std::bit_cast<int64_t>(scale), std::bit_cast<int64_t>(base)});
   }
   static RopeParams of(const Node* node) {
     const auto& p = node->params;
@@ -120,7 +123,8 @@ array rope(const array& x, int dims, bool traditional, std::optional<float> base
   RopeParams params{dims, traditional, scale, base.value_or(0.0f)};
   std::vector<array> inputs = {x, offset};
   if (freqs) inputs.push_back(*freqs);
-  if (!records_kernel(Op::rope, x.dtype())) return composed(params, inputs, to_stream(s));
+  if (!records_kernel(Op::rope, x.dtype(), to_stream(s)))
+    return composed(params, inputs, to_stream(s));
   bool narrow_integer = offset.dtype() == int32 || offset.dtype() == int64;
   if (!narrow_integer) inputs[1] = astype(offset, float32, s);
   if (freqs) inputs[2] = astype(*freqs, float32, s);

@@ -154,6 +154,7 @@ void submit(int stream, Task task) { Streams::all().queue(stream).submit(std::mo
 bool enter_if_idle(int stream) { return Streams::all().queue(stream).enter_if_idle(); }
 void leave(int stream) { Streams::all().queue(stream).leave(); }
 void drain(int stream) { Streams::all().queue(stream).drain(); }
+bool backend_has_kernel(Op op, int stream) { return backend_of(stream).has_kernel(op); }
 Backend& backend_of(int stream) { return Streams::all().backend(stream); }
 Stream stream_at(int index) { return Stream(index, backend_of(index).device); }
 

@@ -52,6 +52,18 @@ TEST(Plans, GuardRowsOfDifferentLength) {
   }
 }
 
+TEST(Plans, TellAxesApart) {
+  array x = filled({4, 5}, float32, -1, 1, 6);
+  for (int axis : {1, 0, 1}) EXPECT_TRUE(testing::agrees({sum(exp(x), axis)})) << axis;
+}
+
+TEST(Plans, TellEdgesApart) {
+  array x = filled({20}, float32, -1, 1, 6), y = filled({20}, float32, -1, 1, 7);
+  EXPECT_TRUE(testing::agrees({(x - y) - x}));
+  EXPECT_TRUE(testing::agrees({(x - y) - y}));
+  EXPECT_TRUE(testing::agrees({(y - x) - (y - x) * x}));
+}
+
 TEST(Plans, GuardTwoSweepsThatBecameOne) {
   for (int64_t m : {16, 32, 16}) {
     array x = filled({8, 16}, float32, -1, 1, 4), y = filled({8, m}, float32, -1, 1, 5);

@@ -52,6 +52,15 @@ TEST(Residency, ResultsStayOnTheDeviceUntilTheHostReads) {
   EXPECT_EQ(moves.up(), 0u);
 }
 
+TEST(Residency, APlanBelongsToItsStream) {
+  array x = filled({100}, float32, -1, 1, 8);
+  array here = tanh(x, cpu), there = tanh(x, gpu);
+  here.eval();
+  there.eval();
+  EXPECT_NE(buffer_of(here)->host, nullptr);
+  EXPECT_EQ(buffer_of(there)->host, nullptr);
+}
+
 TEST(Residency, WritingOnTheHostMakesItsCopyTheOnlyOne) {
   array y = add(zeros({8}), array(1.0f), gpu);
   y.eval();

@@ -26,6 +26,4 @@ Kernel find_kernel(Op op) {
   }
 }
 
-bool backend_has_kernel(Op op) { return find_kernel(op) != nullptr; }
-
 }  // namespace lazuli

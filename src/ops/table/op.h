@@ -46,8 +46,9 @@ enum class ScatterMode : uint8_t { replace, add, multiply, maximum, minimum };
 
 const OpInfo& op_info(Op op);
 
-// Whether the backend has a kernel for an op that is not elementwise. Defined by its kernel table.
-bool backend_has_kernel(Op op);
+// Whether the backend of a stream has a kernel for an op that is not elementwise. Defined by the
+// runtime, which knows the streams' devices.
+bool backend_has_kernel(Op op, int stream);
 
 inline bool is_elementwise(Op op) { return op_info(op).form == OpForm::Elementwise; }
 
