@@ -22,6 +22,7 @@ constexpr UnaryRow unary_rows[] = {
     {"degrees", &lazuli::degrees, "Radians as degrees."},
     {"positive", &lazuli::positive, "The same values."},
     {"radians", &lazuli::radians, "Degrees as radians."},
+    {"reciprocal", &lazuli::reciprocal, "1 / x."},
 };
 
 using BinaryFunction = array (*)(const Operand&, const Operand&, StreamOrDevice);
