@@ -11,13 +11,14 @@ HEADERS = Path(__file__).parents[2] / "include" / "lazuli"
 OTHERS = {"slice", "slice_update"}
 
 
-@pytest.mark.parametrize("header, place", [
-    ("ops.h", ""), ("elementwise.h", ""), ("transforms.h", ""), ("memory.h", ""), ("device.h", ""),
-    ("io.h", ""), ("fast.h", "fast"), ("random.h", "random"), ("linalg.h", "linalg"),
-    ("fft.h", "fft")])
+PLACES = [(name, "") for name in ("ops.h", "elementwise.h", "transforms.h", "memory.h", "device.h",
+                                  "io.h")]
+PLACES += [(f"{name}.h", name) for name in ("fast", "random", "linalg", "fft")
+           if (HEADERS / f"{name}.h").exists()]
+
+
+@pytest.mark.parametrize("header, place", PLACES)
 def test_every_function_of_the_header(oracle, header, place):
-    if not (HEADERS / header).exists():
-        pytest.skip(f"there is no {header}")
     declared = set(re.findall(r"^[\w:<>, ]*?\b(\w+)\(", (HEADERS / header).read_text(), re.M))
     declared |= set(re.findall(r"\b(?:LAZULI_[A-Z]+)\((\w+)\)", (HEADERS / header).read_text()))
     known = oracle.run(f"result = dir(mx.{place})" if place else "result = dir(mx)")

@@ -10,8 +10,8 @@ rng = np.random.default_rng(5)
 result = []
 for name in NAMES:
     dtype = getattr(mx, name)
-    for shape in [(), (1,), (6,), (7,), (2, 3), (9, 2), (2, 8), (1, 1, 3), (3, 0), (0, 3), (2, 7, 9),
-                  (8, 2, 2), (1, 2, 1, 8)]:
+    for shape in [(), (1,), (6,), (7,), (2, 3), (9, 2), (2, 8), (1, 1, 3), (3, 0), (0, 3),
+                  (2, 7, 9), (8, 2, 2), (1, 2, 1, 8)]:
         count = int(np.prod(shape))
         if name in ("float32", "complex64"):
             words = rng.integers(0, 2**32, (2, count), dtype=np.uint32).view(np.float32)
