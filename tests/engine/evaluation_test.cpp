@@ -3,9 +3,9 @@
 
 #include <thread>
 
-#include "base/interrupt.h"
 #include "compiler/plan.h"
 #include "core/node.h"
+#include "lazuli/interrupt.h"
 #include "support/against_reference.h"
 
 namespace lazuli {
