@@ -91,6 +91,8 @@ struct Part {
 
 class Program : public CompiledStep {
  public:
+  std::string text() const override;
+
   std::vector<Instruction> instructions;
   std::vector<SlotInfo> slots;
   struct Phase {
