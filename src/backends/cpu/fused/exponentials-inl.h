@@ -24,8 +24,8 @@ using D = hn::ScalableTag<float>;
 using DI = hn::ScalableTag<int32_t>;
 using V = hn::Vec<D>;
 
-// The functions are written for one vector (V) or four at once (Quad), whose instructions alternate, so that
-// none waits for the one before it.
+// The functions are written for one vector (V) or four at once (Quad), whose instructions
+// alternate, so that none waits for the one before it.
 struct Quad {
   V a, b, c, d;
 };
