@@ -165,6 +165,9 @@ class Builder {
     note("tamed");
     return add_op(sigmoid(x, s), array(0.3, x.dtype()), s);
   }
+  static array above_zero(const array& x, StreamOrDevice s) {
+    return lazuli::add(abs(x, s), array(0.3, x.dtype()), s);
+  }
   static array add_op(const array& a, const array& b, StreamOrDevice s) {
     return lazuli::add(a, b, s);
   }
@@ -192,6 +195,8 @@ class Builder {
     array in = x;
     bool narrow = row.high < 1.5;  // domain inside (-1, 1)
     if (narrow && issubdtype(x.dtype(), inexact)) in = multiply(x, array(0.4, x.dtype()), s);
+    bool from_zero = row.low > -1 && row.high > 1.5;  // ends, or jumps, at zero or soon below
+    if (from_zero && issubdtype(x.dtype(), floating)) in = above_zero(x, s);
     if (row.op == Op::arccosh) in = add_op(abs(x, s), array(1.2, x.dtype()), s);
     if (row.op == Op::erfinv) in = multiply(sigmoid(x, s), array(0.8, x.dtype()), s);
     array y = unary(row.op, in, s);
@@ -208,7 +213,10 @@ class Builder {
     if (!broadcasts(x.shape(), y.shape())) return;
     StreamOrDevice s = where_to_run();
     note(row.name);
-    array z = binary(row.op, x, y, s);
+    bool floats = issubdtype(dtype, floating);
+    array left = floats && row.low > 0 ? above_zero(x, s) : x;
+    array right = floats && row.y_low > 0 ? above_zero(y, s) : y;
+    array z = binary(row.op, left, right, s);
     bool grows = issubdtype(z.dtype(), floating);
     add(grows && random_.chance(50) ? tamed(z, s) : z);
   }
