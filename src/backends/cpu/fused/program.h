@@ -81,6 +81,8 @@ struct Part {
 
 class Program : public CompiledStep {
  public:
+  std::string text() const override;
+
   std::vector<Instruction> instructions;
   std::vector<SlotInfo> slots;
   struct Phase {
