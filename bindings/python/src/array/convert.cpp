@@ -104,7 +104,7 @@ array from_complex(PyObject* number, Dtype dtype) {
   return array(complex64_t(static_cast<float>(value.real), static_cast<float>(value.imag)), dtype);
 }
 
-// The dtype of a number of a kind beside an array: it yields to the array's where that holds its kind.
+// The dtype of a number of a kind beside an array: the array's, where that holds its kind.
 Dtype weak(Kind kind, Dtype beside) {
   if (kind <= kind_of(beside)) return beside;
   switch (kind) {
