@@ -38,6 +38,12 @@ array as_ring(const array& a, int64_t seen, int64_t window) {
 
 }  // namespace
 
+Attended Attended::for_last() const {
+  if (!mask) return {keys, values, "", std::nullopt};
+  int64_t rows = mask->shape(0);
+  return {keys, values, mask_mode, slice(*mask, {rows - 1, 0}, mask->shape())};
+}
+
 Attended KvCache::update(const array& keys, const array& values) {
   if (window_ == 0) return update_full(keys, values);
   return keys.shape(2) == 1 && keys_ ? update_ring(keys, values) : update_window(keys, values);

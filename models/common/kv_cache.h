@@ -16,6 +16,9 @@ struct Attended {
   array keys, values;
   std::string mask_mode;  // as scaled_dot_product_attention takes it
   std::optional<array> mask;
+
+  // The same for the last of the new positions alone.
+  Attended for_last() const;
 };
 
 class KvCache {

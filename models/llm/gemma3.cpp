@@ -32,15 +32,15 @@ Gemma3Config read_config(const gguf::File& file) {
 }
 
 array gelu_tanh(const array& x) {
-  // 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))
-  return 0.5f * x * (1.0f + tanh(0.7978845608f * (x + 0.044715f * x * x * x)));
+  // 0.5 x (1 + tanh(z)) = x sigmoid(2 z) with z = sqrt(2 / pi) (x + 0.044715 x^3)
+  return x * sigmoid(x * (1.5957691216f + 0.0713548163f * square(x)));
 }
 
 // The norms of queries and keys, one row a head, so that both are normed together.
 array head_norms(const array& query, const array& key, const Gemma3Config& c) {
-  array rows = concatenate({broadcast_to(query, {c.heads, 1, c.head_size}),
-                            broadcast_to(key, {c.kv_heads, 1, c.head_size})},
-                           0);
+  array rows = concatenate(
+      {broadcast_to(query, {c.heads, c.head_size}), broadcast_to(key, {c.kv_heads, c.head_size})},
+      0);
   rows.eval();
   return rows;
 }
@@ -71,26 +71,33 @@ Gemma3::Cache Gemma3::make_cache() const {
   return cache;
 }
 
-array Gemma3::attention(const Layer& layer, const array& x, KvCache& cache, bool global) const {
+array Gemma3::attention(const Layer& layer, const array& x, KvCache& cache, bool global,
+                        bool last_alone) const {
   int64_t length = x.shape(1), size = config_.head_size;
   int64_t turned = config_.heads + config_.kv_heads, all = turned + config_.kv_heads;
   array heads = reshape(layer.query_key_value(x), {1, length, all, size});
-  // A single position needs no transposition.
-  heads = length == 1 ? reshape(heads, {1, all, 1, size}) : transpose(heads, {0, 2, 1, 3});
-  auto chosen = [&](const array& y, int64_t first, int64_t last) {
-    return slice(y, {0, first, 0, 0}, {1, last, length, size});
+  array normed = fast::rms_norm(slice(heads, {0, 0, 0, 0}, {1, length, turned, size}), std::nullopt,
+                                config_.epsilon) *
+                 layer.head_norms;
+  // Heads before positions, from position `first` on; a single position needs no transposition.
+  auto chosen = [&](const array& y, int64_t head, int64_t last_head, int64_t first = 0) {
+    return slice(y, {0, head, first, 0}, {1, last_head, length, size});
+  };
+  auto heads_first = [&](const array& y) {
+    return length == 1 ? reshape(y, {1, y.shape(2), 1, size}) : transpose(y, {0, 2, 1, 3});
   };
   float base = global ? config_.rope_base : config_.rope_base_local;
-  int offset = static_cast<int>(cache.length());
-  array normed =
-      fast::rms_norm(chosen(heads, 0, turned), std::nullopt, config_.epsilon) * layer.head_norms;
-  normed = fast::rope(normed, static_cast<int>(size), false, base, 1.0f, offset);
-  Attended past = cache.update(chosen(normed, config_.heads, turned), chosen(heads, turned, all));
-  float scale = 1.0f / std::sqrt(static_cast<float>(size));
+  normed = fast::rope(heads_first(normed), static_cast<int>(size), false, base, 1.0f,
+                      static_cast<int>(cache.length()));
+  Attended past = cache.update(chosen(normed, config_.heads, turned),
+                               chosen(heads_first(heads), turned, all));
+  int64_t first = last_alone ? length - 1 : 0;
+  if (first > 0) past = past.for_last();
   array attended = fast::scaled_dot_product_attention(
-      chosen(normed, 0, config_.heads), past.keys, past.values, scale, past.mask_mode, past.mask);
+      chosen(normed, 0, config_.heads, first), past.keys, past.values,
+      1.0f / std::sqrt(static_cast<float>(size)), past.mask_mode, past.mask);
   if (length > 1) attended = transpose(attended, {0, 2, 1, 3});
-  return layer.output(reshape(attended, {1, length, config_.heads * size}));
+  return layer.output(reshape(attended, {1, length - first, config_.heads * size}));
 }
 
 array Gemma3::feed_forward(const Layer& layer, const array& x) const {
@@ -105,13 +112,15 @@ array Gemma3::operator()(const array& tokens, Cache& cache, bool all) const {
   array x = embedding_.rows(tokens) * std::sqrt(static_cast<float>(config_.hidden));
   for (size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
+    // Behind the keys and values of the last layer only the last position counts.
+    bool last_alone = !all && i + 1 == layers_.size();
     array h = attention(layer, fast::rms_norm(x, layer.attention_norm, config_.epsilon), cache[i],
-                        is_global(i));
+                        is_global(i), last_alone);
+    if (last_alone) x = slice(x, {0, x.shape(1) - 1, 0}, x.shape());
     x = x + fast::rms_norm(h, layer.post_attention_norm, config_.epsilon);
     h = feed_forward(layer, fast::rms_norm(x, layer.ffn_norm, config_.epsilon));
     x = x + fast::rms_norm(h, layer.post_ffn_norm, config_.epsilon);
   }
-  if (!all) x = slice(x, {0, x.shape(1) - 1, 0}, x.shape());
   return embedding_(fast::rms_norm(x, output_norm_, config_.epsilon));
 }
 

@@ -36,11 +36,13 @@ class Gemma3 {
   struct Layer {
     JoinedWeight query_key_value, gate_up;
     Weight output, down;
-    array attention_norm, head_norms;  // of queries and keys [heads + kv_heads, 1, head_size]
+    array attention_norm, head_norms;  // of queries and keys [heads + kv_heads, head_size]
     array post_attention_norm, ffn_norm, post_ffn_norm;
   };
 
-  array attention(const Layer& layer, const array& x, KvCache& cache, bool global) const;
+  // Of all positions of x, or of the last one alone.
+  array attention(const Layer& layer, const array& x, KvCache& cache, bool global,
+                  bool last_alone) const;
   array feed_forward(const Layer& layer, const array& x) const;
   bool is_global(size_t layer) const { return (layer + 1) % config_.global_every == 0; }
 

@@ -98,6 +98,10 @@ struct Case {
 // normal values, and the error of rounding to it is step / sqrt(12): 4.2e-5 in all.
 constexpr double float_tolerance = 8e-5;  // one row of x deviates more than many
 
+// Many rows meet weights of 12 bits for each 128 columns: a step of 1 / 2047 of the largest, which
+// blocks of a few bits exceed by up to a bit, is 2e-4 of normal values.
+double tolerance_for(int64_t m) { return m <= 4 ? float_tolerance : 8e-4; }
+
 class PackedMatmulShapes : public ::testing::TestWithParam<int> {};
 
 TEST_P(PackedMatmulShapes, EveryFormatAndTargetMatchesTheReference) {
@@ -108,7 +112,7 @@ TEST_P(PackedMatmulShapes, EveryFormatAndTargetMatchesTheReference) {
       Case<float, float> c(format, m, k == 768 ? 67 : 33, k);
       test::for_each_target([&](const char* target) {
         cpu::packed_matmul(c.product());
-        EXPECT_LT(c.error(), float_tolerance) << c.name(target);
+        EXPECT_LT(c.error(), tolerance_for(m)) << c.name(target);
       });
     }
   }
@@ -126,7 +130,7 @@ TEST(PackedMatmul, BlocksOf32AllowShortRows) {
           Case<float, float> c(format, m, n, k);
           test::for_each_target([&](const char* target) {
             cpu::packed_matmul(c.product());
-            EXPECT_LT(c.error(), float_tolerance * 4) << c.name(target);
+            EXPECT_LT(c.error(), 4 * tolerance_for(m)) << c.name(target);
           });
         }
       }
@@ -157,15 +161,15 @@ void expect_half(double tolerance) {
       Case<X, T> c(format, m, 37, 512);
       test::for_each_target([&](const char* target) {
         cpu::packed_matmul(c.product());
-        EXPECT_LT(c.error(), tolerance) << c.name(target);
+        EXPECT_LT(c.error(), tolerance + tolerance_for(m)) << c.name(target);
       });
     }
   }
 }
 
 TEST(PackedMatmul, HalfOperandsAndResults) {
-  expect_half<bfloat16_t, float>(float_tolerance);
-  expect_half<float16_t, float>(float_tolerance);
+  expect_half<bfloat16_t, float>(0);
+  expect_half<float16_t, float>(0);
   expect_half<bfloat16_t, bfloat16_t>(3e-3);
   expect_half<float16_t, float16_t>(4e-4);
   expect_half<float, bfloat16_t>(3e-3);
@@ -183,7 +187,7 @@ TEST(PackedMatmul, ManyShareOneOperand) {
       products.back().x = cases.front().x.data();
     }
     cpu::packed_matmul_many(products);
-    for (Case<float, float>& c : cases) EXPECT_LT(c.error(), float_tolerance) << c.name("");
+    for (Case<float, float>& c : cases) EXPECT_LT(c.error(), tolerance_for(m)) << c.name("");
   }
 }
 
@@ -208,7 +212,7 @@ TEST(PackedMatmul, BrokenScalesStayInTheirRows) {
             got = static_cast<float>(c.expected[static_cast<size_t>(i * c.n + row)]);
           }
         }
-        EXPECT_LT(c.error(), float_tolerance) << c.name(target);
+        EXPECT_LT(c.error(), tolerance_for(m)) << c.name(target);
       });
     }
   }
@@ -229,7 +233,7 @@ TEST(PackedMatmul, InfinityAndNanInXFollowFloatArithmetic) {
             << got << " " << want << c.name("");
         c.out[static_cast<size_t>(j)] = static_cast<float>(c.expected[static_cast<size_t>(j)]);
       }
-      EXPECT_LT(c.error(), float_tolerance) << c.name("");
+      EXPECT_LT(c.error(), tolerance_for(m)) << c.name("");
     }
   }
 }

@@ -32,10 +32,6 @@ Names names_of(const StageTable& t) {
                  {t.reduce_min, "reduce min"},
                  {t.divide_by_row[0], "divide by row"},
                  {t.divide_by_row[1], "divide by row, half"}};
-  for (int k = 0; k < 4; ++k) {
-    names.emplace(t.prefetch[k], "prefetch");
-    names.emplace(t.prefetch_far[k], "prefetch far");
-  }
   for (size_t k = 0; k < static_cast<size_t>(Op::count_); ++k) {
     std::string op = op_info(static_cast<Op>(k)).name;
     names.emplace(t.unary[k], op);
@@ -48,6 +44,9 @@ Names names_of(const StageTable& t) {
     names.emplace(t.binary_bf16[k], op + " with bf16");
     names.emplace(t.reversed_bf16[k], op + " reversed with bf16");
     names.emplace(t.compare[k], op);
+  }
+  for (const StageTable::Pair& pair : t.pairs) {
+    names.emplace(pair.both, names[pair.first] + ", " + names[pair.second]);
   }
   names.erase(nullptr);
   return names;

@@ -28,6 +28,7 @@
 #include "hwy/highway.h"
 
 #include "backends/cpu/kernels/attention-inl.h"
+#include "hwy/cache_control.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lazuli::cpu::HWY_NAMESPACE {
@@ -61,10 +62,28 @@ void few_rows_block(const Attention& a, const AttentionPart& part, int64_t row,
                 block.count, a.value_size, part.sums + row * stride, stride);
 }
 
+// Asks for the keys and values of a block, which a decode step finds in memory.
+void prefetch_block(const Attention& a, const AttentionPart& part, int64_t first, int64_t last) {
+  const auto fetch = [&](const AttentionOperand& x, int64_t elements) {
+    const int64_t item = dtype_of(x.dtype).size();
+    const int64_t step = x.strides[2] * item;
+    const char* row = x.data + (part.example * x.strides[0] + part.head * x.strides[1]) * item +
+                      first * step;
+    for (int64_t key = first; key < last; ++key, row += step) {
+      for (int64_t byte = 0; byte < elements * item; byte += 64) hwy::Prefetch(row + byte);
+    }
+  };
+  fetch(a.k, a.size);
+  fetch(a.v, a.value_size);
+}
+
 template <class K, class W>
 void few_rows_part(const Attention& a, const AttentionPart& part, const float* queries) {
+  prefetch_block(a, part, part.key_first, std::min(part.key_first + key_block, part.key_last));
   for (int64_t key = part.key_first; key < part.key_last; key += key_block) {
     const BlockOfKeys block{key, std::min(key_block, part.key_last - key)};
+    const int64_t next = key + block.count;
+    prefetch_block(a, part, next, std::min(next + key_block, part.key_last));
     for (int64_t row = 0; row < part.row_count; row += few_rows) {
       switch (std::min<int64_t>(few_rows, part.row_count - row)) {
         case 1: few_rows_block<1, K, W>(a, part, row, block, queries); break;
@@ -76,10 +95,10 @@ void few_rows_part(const Attention& a, const AttentionPart& part, const float* q
   }
 }
 
-// The first key that none of the part's rows sees.
-int64_t visible_keys(const Attention& a, const AttentionPart& part) {
+// The first key of the part that none of its rows before `row_end` sees.
+int64_t visible_keys(const Attention& a, const AttentionPart& part, int64_t row_end) {
   if (a.kind != Attention::Mask::causal) return part.key_last;
-  const int64_t last_query = (part.row_first + part.row_count - 1) / a.group;
+  const int64_t last_query = (part.row_first + row_end - 1) / a.group;
   return std::clamp<int64_t>(last_query + a.keys - a.queries + 1, part.key_first, part.key_last);
 }
 
@@ -103,17 +122,17 @@ void many_rows_part(const Attention& a, const AttentionPart& part, Scratch& scra
                     queries + tile * tile_rows * step);
   }
   HWY_ALIGN float scores[tile_rows * key_block], factors[16] = {};
-  const int64_t last = visible_keys(a, part);
+  const int64_t last = visible_keys(a, part, part.row_count);
   for (int64_t key = part.key_first; key < last; key += key_block) {
     const BlockOfKeys block{key, std::min(key_block, last - key)};
     const K* from = a.k.at<K>(part.example, part.head, key);
     pack_columns<K>([&](int64_t r) { return from + r * a.k.strides[2]; }, block.count, key_block,
                     a.size, buffer, keys);
     for (int64_t tile = 0; tile < tiles; ++tile) {
-      const int64_t row = tile * tile_rows;
+      const int64_t row = tile * tile_rows, rows = std::min<int64_t>(tile_rows, part.row_count - row);
+      if (key >= visible_keys(a, part, row + rows)) continue;
       score_tile<tile_rows>(queries + row * step, keys, a.size, scores);
-      soften_rows(a, part, row, std::min<int64_t>(tile_rows, part.row_count - row), block, scores,
-                  factors);
+      soften_rows(a, part, row, rows, block, scores, factors);
       add_values<tile_rows>(scores, factors, a.v.at<W>(part.example, part.head, key),
                             a.v.strides[2], block.count, a.value_size, part.sums + row * stride,
                             stride);
@@ -228,7 +247,7 @@ namespace {
 using packed::Scratch;
 
 constexpr int64_t few_rows_max = 8;
-constexpr int64_t keys_per_part_min = 64;
+constexpr int64_t keys_per_part_min = 16;
 constexpr int64_t rows_per_task_max = 96;
 
 int64_t whole_vectors(int64_t count) {

@@ -2,8 +2,8 @@
 //
 // Rows of one position share their sines: for each position the turns offset + t times frequency are
 // formed in double, reduced to [-1/8, 1/8] of a turn and a quadrant, and two polynomials in float32
-// give sine and cosine, a vector of frequencies at a time. A row is widened to float32, rotated and
-// rounded. Any strides. Positions are dealt to the pool.
+// give sine and cosine, a vector of frequencies at a time. A row whose features do not lie in order is
+// widened to float32 and rotated in a buffer. Any strides. Positions are dealt to the pool.
 //
 // Floor: one read and one write of x. One token of Gemma's queries (4 x 256) takes 0.6 us with its
 // sines, most of which the sines are.
@@ -122,20 +122,23 @@ void store_row(const float* from, int64_t count, T* to) {
   for (; i < count; ++i) to[i] = T(from[i]);
 }
 
-void rotate_halves(float* row, int64_t half, const float* sine, const float* cosine) {
+// `to` may be `from`.
+template <class T>
+void rotate_halves(const T* from, int64_t half, const float* sine, const float* cosine, T* to) {
   const Floats d;
   constexpr auto lanes = static_cast<int64_t>(hn::MaxLanes(Floats()));
   int64_t i = 0;
   for (; i + lanes <= half; i += lanes) {
-    const auto a = hn::LoadU(d, row + i), b = hn::LoadU(d, row + half + i);
+    const auto a = packed::HWY_NAMESPACE::load_floats(d, from + i);
+    const auto b = packed::HWY_NAMESPACE::load_floats(d, from + half + i);
     const auto s = hn::LoadU(d, sine + i), c = hn::LoadU(d, cosine + i);
-    hn::StoreU(hn::NegMulAdd(b, s, hn::Mul(a, c)), d, row + i);
-    hn::StoreU(hn::MulAdd(a, s, hn::Mul(b, c)), d, row + half + i);
+    packed::HWY_NAMESPACE::store_floats(d, hn::NegMulAdd(b, s, hn::Mul(a, c)), to + i);
+    packed::HWY_NAMESPACE::store_floats(d, hn::MulAdd(a, s, hn::Mul(b, c)), to + half + i);
   }
   for (; i < half; ++i) {
-    const float a = row[i], b = row[half + i];
-    row[i] = a * cosine[i] - b * sine[i];
-    row[half + i] = a * sine[i] + b * cosine[i];
+    const auto a = static_cast<float>(from[i]), b = static_cast<float>(from[half + i]);
+    to[i] = T(a * cosine[i] - b * sine[i]);
+    to[half + i] = T(a * sine[i] + b * cosine[i]);
   }
 }
 
@@ -167,15 +170,21 @@ void rope_position(const Rope& r, int64_t example, int64_t t, bool fill, float* 
     fill_sines(start + static_cast<double>(t), r.turns, half, sine, cosine);
   }
   for (int64_t h = 0; h < r.heads; ++h) {
-    const int64_t place = r.head_places[example * r.heads + h] + t * r.row_stride;
-    load_row(reinterpret_cast<const T*>(r.x) + place, r.width, r.stride, row);
+    const T* from = reinterpret_cast<const T*>(r.x) + r.head_places[example * r.heads + h] +
+                    t * r.row_stride;
+    T* to = reinterpret_cast<T*>(r.out) + ((example * r.heads + h) * r.length + t) * r.width;
+    if (r.stride == 1 && !r.traditional) {
+      rotate_halves(from, half, sine, cosine, to);
+      std::copy(from + r.dims, from + r.width, to + r.dims);
+      continue;
+    }
+    load_row(from, r.width, r.stride, row);
     if (r.traditional) {
       rotate_neighbours(row, half, sine, cosine);
     } else {
-      rotate_halves(row, half, sine, cosine);
+      rotate_halves(row, half, sine, cosine, row);
     }
-    const int64_t to = ((example * r.heads + h) * r.length + t) * r.width;
-    store_row(row, r.width, reinterpret_cast<T*>(r.out) + to);
+    store_row(row, r.width, to);
   }
 }
 

@@ -92,11 +92,23 @@ bool better(T a, T b) {
   return Largest ? before(a, b) : before(b, a);
 }
 
+// Whether one of 64 neighbours beats the value, or is NaN: a loop without branches, for vectors.
+template <bool Largest, class T>
+bool any_better(T value, const T* x) {
+  bool any = false;
+  for (int j = 0; j < 64; ++j) any |= !(Largest ? x[j] <= value : x[j] >= value);
+  return any;
+}
+
 template <bool Largest, class T>
 int64_t best_in(const T* x, int64_t stride, int64_t first, int64_t last) {
   int64_t best = first;
   T value = x[first * stride];
   for (int64_t i = first + 1; i < last; ++i) {
+    if constexpr (std::is_arithmetic_v<T>) {
+      while (stride == 1 && i + 64 <= last && !any_better<Largest>(value, x + i)) i += 64;
+      if (i == last) break;
+    }
     if (better<Largest>(value, x[i * stride])) {
       best = i;
       value = x[i * stride];

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backends/cpu/kernels/packed/packed_activations.cpp"
@@ -264,6 +265,69 @@ void fill_one_tile(const void* x, Dtype x_dtype, int64_t row_stride, int64_t k, 
   });
 }
 
+// The levels of `count` elements (runs of 32) to [run, row of four, 32]; returns their scale, or NaN if
+// an element is not finite.
+template <class T>
+HWY_INLINE float group_levels(const T* x, int64_t count, int row,
+                              int16_t (&levels)[4][4][activation_run]) {
+  const hn::CappedTag<float, 16> d;
+  const hn::RebindToSigned<decltype(d)> d32;
+  const hn::Rebind<int16_t, decltype(d)> d16;
+  constexpr auto lanes = static_cast<int64_t>(hn::MaxLanes(hn::CappedTag<float, 16>()));
+  auto bits = hn::Zero(d32);
+  for (int64_t i = 0; i < count; i += lanes) {
+    bits = hn::Max(bits, hn::BitCast(d32, hn::Abs(load_floats(d, x + i))));
+  }
+  const int32_t largest_bits = hn::ReduceMax(d32, bits);
+  float largest;
+  std::memcpy(&largest, &largest_bits, sizeof largest);
+  const bool finite = largest_bits < 0x7f800000;
+  const bool counts = finite && largest >= 0x1p-100f;
+  const auto inverse = hn::Set(d, counts ? LevelTiles::level_max / largest : 0.0f);
+  for (int64_t i = 0; i < count; i += lanes) {
+    const auto level = finite ? hn::NearestInt(hn::Mul(load_floats(d, x + i), inverse))
+                              : hn::Zero(d32);
+    hn::StoreU(hn::DemoteTo(d16, level), d16, levels[i / 32][row] + i % 32);
+  }
+  if (!finite) return std::numeric_limits<float>::quiet_NaN();
+  return counts ? largest / LevelTiles::level_max : 0.0f;
+}
+
+// Rows r..r + 3 of tile `index`; those from `rows` on are zeros.
+template <class T>
+void fill_four_level_rows(const T* x, int64_t row_stride, int64_t rows, int64_t index, int64_t r,
+                          const LevelTiles& tiles) {
+  const LevelTiles t = tiles;  // a copy, which the stores below cannot change
+  const T zeros[LevelTiles::group] = {};
+  HWY_ALIGN int16_t levels[4][4][activation_run];
+  bool finite[4] = {true, true, true, true};
+  for (int64_t g = 0; g < t.groups(); ++g) {
+    const int64_t at = g * LevelTiles::group, count = HWY_MIN(LevelTiles::group, t.stride - at);
+    for (int j = 0; j < 4; ++j) {
+      const float scale = group_levels(j < rows ? x + j * row_stride + at : zeros, count, j, levels);
+      finite[j] = finite[j] && scale == scale;
+      t.scales[(index * t.groups() + g) * t.tile + r + j] = scale;
+    }
+    for (int64_t run = 0; run < count / activation_run; ++run) {
+      interleave_runs(levels[run], t.tile,
+                      t.levels + (index * t.stride + at + run * activation_run) * t.tile + 2 * r);
+    }
+  }
+  for (int j = 0; j < 4; ++j) t.finite[index * t.tile + r + j] = finite[j];
+}
+
+void fill_one_level_tile(const void* x, Dtype x_dtype, int64_t row_stride, int64_t index,
+                         const LevelTiles& t) {
+  with_float(x_dtype, [&](auto type) HWY_ATTR {
+    using T = decltype(type);
+    for (int64_t r = 0; r < t.tile; r += 4) {
+      const int64_t row = index * t.tile + r;
+      const T* from = static_cast<const T*>(x) + row * row_stride;
+      fill_four_level_rows(from, row_stride, t.rows - row, index, r, t);
+    }
+  });
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace lazuli::cpu::packed
 HWY_AFTER_NAMESPACE();
@@ -273,6 +337,7 @@ namespace lazuli::cpu::packed {
 
 HWY_EXPORT(fill_rows);
 HWY_EXPORT(fill_one_tile);
+HWY_EXPORT(fill_one_level_tile);
 
 void place_activations(int64_t m, int64_t k, Scratch& scratch, Activations& a) {
   a.rows = m;
@@ -314,6 +379,23 @@ void place_tiles(int64_t m, int64_t k, int64_t tile, Scratch& scratch, Activatio
 void fill_tile(const void* x, Dtype x_dtype, int64_t row_stride, int64_t k, int64_t index,
                const ActivationTiles& tiles) {
   HWY_DYNAMIC_DISPATCH(fill_one_tile)(x, x_dtype, row_stride, k, index, tiles);
+}
+
+void place_level_tiles(int64_t m, int64_t k, int64_t tile, Scratch& scratch, LevelTiles& t) {
+  t.rows = m;
+  t.tile = tile;
+  t.stride = k;
+  int64_t rows = t.tiles() * tile, scales = rows * t.groups();
+  scratch.start(Scratch::bytes<int16_t>(rows * k) + Scratch::bytes<float>(scales) +
+                Scratch::bytes<uint8_t>(rows));
+  t.levels = scratch.take<int16_t>(rows * k);
+  t.scales = scratch.take<float>(scales);
+  t.finite = scratch.take<uint8_t>(rows);
+}
+
+void fill_level_tile(const void* x, Dtype x_dtype, int64_t row_stride, int64_t index,
+                     const LevelTiles& tiles) {
+  HWY_DYNAMIC_DISPATCH(fill_one_level_tile)(x, x_dtype, row_stride, index, tiles);
 }
 
 }  // namespace lazuli::cpu::packed

@@ -3,6 +3,7 @@
 // Included once per SIMD target. Each struct F has
 //   elements, bytes   of one block
 //   group             elements that share a scale: 32 or 16
+//   lowest, highest   level
 //   biased            whether w = scale * level + bias (else w = scale * level)
 //   scale_at          where the block's f16 scale d lies
 //   levels            writes the block's small integers, in element order
@@ -76,6 +77,7 @@ HWY_INLINE void five_bit_levels(const uint8_t* p, const uint8_t* bits, int offse
 
 struct Q4_0 {
   static constexpr PackedFormat format = PackedFormat::q4_0;
+  static constexpr int lowest = -8, highest = 7;
   static constexpr int elements = 32, bytes = 18, group = 32, scale_at = 0, bias_at = 0;
   static constexpr bool biased = false, nested = false;
   static HWY_INLINE void levels(const uint8_t* p, int8_t* out) { nibble_levels(p + 2, 8, out); }
@@ -83,6 +85,7 @@ struct Q4_0 {
 
 struct Q4_1 {
   static constexpr PackedFormat format = PackedFormat::q4_1;
+  static constexpr int lowest = 0, highest = 15;
   static constexpr int elements = 32, bytes = 20, group = 32, scale_at = 0, bias_at = 2;
   static constexpr bool biased = true, nested = false;
   static HWY_INLINE void levels(const uint8_t* p, int8_t* out) { nibble_levels(p + 4, 0, out); }
@@ -90,6 +93,7 @@ struct Q4_1 {
 
 struct Q5_0 {
   static constexpr PackedFormat format = PackedFormat::q5_0;
+  static constexpr int lowest = -16, highest = 15;
   static constexpr int elements = 32, bytes = 22, group = 32, scale_at = 0, bias_at = 0;
   static constexpr bool biased = false, nested = false;
   static HWY_INLINE void levels(const uint8_t* p, int8_t* out) {
@@ -99,6 +103,7 @@ struct Q5_0 {
 
 struct Q5_1 {
   static constexpr PackedFormat format = PackedFormat::q5_1;
+  static constexpr int lowest = 0, highest = 31;
   static constexpr int elements = 32, bytes = 24, group = 32, scale_at = 0, bias_at = 2;
   static constexpr bool biased = true, nested = false;
   static HWY_INLINE void levels(const uint8_t* p, int8_t* out) {
@@ -108,6 +113,7 @@ struct Q5_1 {
 
 struct Q8_0 {
   static constexpr PackedFormat format = PackedFormat::q8_0;
+  static constexpr int lowest = -128, highest = 127;
   static constexpr int elements = 32, bytes = 34, group = 32, scale_at = 0, bias_at = 0;
   static constexpr bool biased = false, nested = false;
   static HWY_INLINE void levels(const uint8_t* p, int8_t* out) { memcpy(out, p + 2, 32); }
@@ -115,6 +121,7 @@ struct Q8_0 {
 
 struct Q2_K {
   static constexpr PackedFormat format = PackedFormat::q2_k;
+  static constexpr int lowest = 0, highest = 3;
   static constexpr int elements = 256, bytes = 84, group = 16, scale_at = 80, bias_at = 82;
   static constexpr bool biased = true, nested = true;
 
@@ -142,6 +149,7 @@ struct Q2_K {
 
 struct Q3_K {
   static constexpr PackedFormat format = PackedFormat::q3_k;
+  static constexpr int lowest = -4, highest = 3;
   static constexpr int elements = 256, bytes = 110, group = 16, scale_at = 108, bias_at = 108;
   static constexpr bool biased = false, nested = true;
 
@@ -184,6 +192,7 @@ HWY_INLINE void six_bit_subscales(const uint8_t* p, int8_t* scales, int8_t* mini
 
 struct Q4_K {
   static constexpr PackedFormat format = PackedFormat::q4_k;
+  static constexpr int lowest = 0, highest = 15;
   static constexpr int elements = 256, bytes = 144, group = 32, scale_at = 0, bias_at = 2;
   static constexpr bool biased = true, nested = true;
 
@@ -205,6 +214,7 @@ struct Q4_K {
 
 struct Q5_K {
   static constexpr PackedFormat format = PackedFormat::q5_k;
+  static constexpr int lowest = 0, highest = 31;
   static constexpr int elements = 256, bytes = 176, group = 32, scale_at = 0, bias_at = 2;
   static constexpr bool biased = true, nested = true;
 
@@ -233,6 +243,7 @@ struct Q5_K {
 
 struct Q6_K {
   static constexpr PackedFormat format = PackedFormat::q6_k;
+  static constexpr int lowest = -32, highest = 31;
   static constexpr int elements = 256, bytes = 210, group = 16, scale_at = 208, bias_at = 208;
   static constexpr bool biased = false, nested = true;
 

@@ -19,7 +19,7 @@ namespace lazuli::cpu {
 namespace {
 
 using packed::Activations;
-using packed::ActivationTiles;
+using packed::LevelTiles;
 using packed::is_packed_float;
 using packed::Scratch;
 
@@ -68,11 +68,6 @@ struct Task {
   int64_t first, last;
   int64_t tile_first, tile_last;
 };
-
-void run_tasks(const std::vector<Task>& tasks, const auto& run) {
-  const Task* all = tasks.data();
-  ThreadPool::instance().run(static_cast<int64_t>(tasks.size()), [&](int64_t i) { run(all[i]); });
-}
 
 // Rows [first, last) of one product's w.
 struct Piece {
@@ -126,12 +121,12 @@ void run_rows(std::span<const PackedMatmul> products, Scratch& scratch) {
 void run_panels(std::span<const PackedMatmul> products, Scratch& scratch,
                 std::vector<Task>& tasks) {
   const PackedMatmul& p = products.front();
-  const ActivationTiles x =
-      packed::convert_tiles(p.x, p.x_dtype, p.x_row_stride, p.m, p.k, scratch);
+  const LevelTiles x =
+      packed::convert_level_tiles(p.x, p.x_dtype, p.x_row_stride, p.m, p.k, scratch);
   const int64_t columns = packed::panel_shape().columns;
   int64_t panels = 0;
   for (const PackedMatmul& product : products) panels += (product.n + columns - 1) / columns;
-  int64_t per_task = packed::tiles_per_task(panels, x);
+  int64_t per_task = packed::tiles_per_task(panels, x.tiles(), x.tile);
   for (const PackedMatmul& product : products) {
     for (int64_t at = 0; at < x.tiles(); at += per_task) {
       for (int64_t first = 0; first < product.n; first += columns) {
@@ -140,7 +135,9 @@ void run_panels(std::span<const PackedMatmul> products, Scratch& scratch,
       }
     }
   }
-  run_tasks(tasks, [&](const Task& task) {
+  const Task* all = tasks.data();
+  packed::run_stretches(static_cast<int64_t>(tasks.size()), [&](int64_t index) {
+    const Task& task = all[index];
     packed::packed_panel(*task.product, x, task.tile_first, task.tile_last, task.first);
     int64_t end = std::min(task.tile_last * x.tile, p.m);
     for (int64_t row = task.tile_first * x.tile; row < end; ++row) {

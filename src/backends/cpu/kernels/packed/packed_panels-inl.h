@@ -1,4 +1,4 @@
-// Products of integer panels, for packed and for quantised weights.
+// Products of integer panels, for quantised weights.
 //
 // Shapes: x in tiles of R rows (packed_activations.h), w in panels of N rows (N = two vectors of
 // int32), 256 columns at a time.
@@ -63,7 +63,8 @@ HWY_INLINE hn::Vec<Ints> load_blocks(const int16_t* row, hn::Vec<Ints> blocks) {
 }
 
 // `lanes` rows of levels, [lanes, depth], to as many columns of the panel from `column` on.
-HWY_INLINE void interleave_rows(const int16_t* rows, int64_t count, int64_t column, Panel& panel) {
+HWY_INLINE void interleave_rows(const int16_t* rows, int64_t count, int64_t column,
+                                int16_t* panel_levels) {
   const Ints d;
   const hn::Repartition<int64_t, Ints> d64;
   for (int64_t pair = 0; pair < count / 2; pair += 4) {
@@ -76,7 +77,7 @@ HWY_INLINE void interleave_rows(const int16_t* rows, int64_t count, int64_t colu
     const auto ab1 = hn::BitCast(d64, hn::InterleaveUpper(d, a, b));
     const auto ce0 = hn::BitCast(d64, hn::InterleaveLower(d, c, e));
     const auto ce1 = hn::BitCast(d64, hn::InterleaveUpper(d, c, e));
-    auto* to = reinterpret_cast<int64_t*>(panel.levels + (pair * panel_columns + column) * 2);
+    auto* to = reinterpret_cast<int64_t*>(panel_levels + (pair * panel_columns + column) * 2);
     hn::Store(hn::InterleaveLower(d64, ab0, ce0), d64, to);
     hn::Store(hn::InterleaveUpper(d64, ab0, ce0), d64, to + panel_columns / 2);
     hn::Store(hn::InterleaveLower(d64, ab1, ce1), d64, to + panel_columns);
@@ -102,7 +103,7 @@ HWY_INLINE void unpack_panel(const W& w, int64_t first, int64_t at, int64_t coun
         std::memset(row, 0, panel_depth * sizeof(int16_t));
       }
     }
-    interleave_rows(levels, count, column, panel);
+    interleave_rows(levels, count, column, panel.levels);
   }
 }
 

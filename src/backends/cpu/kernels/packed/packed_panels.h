@@ -16,7 +16,7 @@ PanelShape panel_shape();
 
 // Computes columns [first, first + panel_shape().columns) of `out`, as far as they exist, for the
 // tiles [tile_first, tile_last) of x, on the calling thread.
-void packed_panel(const PackedMatmul& product, const ActivationTiles& x, int64_t tile_first,
+void packed_panel(const PackedMatmul& product, const LevelTiles& x, int64_t tile_first,
                   int64_t tile_last, int64_t first);
 
 }  // namespace lazuli::cpu::packed

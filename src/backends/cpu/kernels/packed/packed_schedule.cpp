@@ -11,8 +11,8 @@ namespace {
 
 constexpr int64_t piece_bytes_min = 1 << 13;  // of w: less is not worth a call
 constexpr int64_t piece_bytes_max = 1 << 16;
-constexpr int64_t task_rows_max = 512;         // of x
-constexpr int64_t task_x_bytes_max = 1 << 20;  // of x's levels, which stay in L2 from task to task
+// Rows of x in a task: 256 columns of them, and their sums, stay in L2.
+constexpr int64_t task_rows_max = 1024;
 
 }  // namespace
 
@@ -52,23 +52,41 @@ int64_t Stretches::next(int64_t thread) {
   return -1;
 }
 
-int64_t tiles_per_task(int64_t panels, const ActivationTiles& x) {
+int64_t tiles_per_task(int64_t panels, int64_t tiles, int64_t tile_rows) {
   int64_t wanted = 4 * ThreadPool::instance().threads();
-  int64_t pieces = std::max<int64_t>(1, wanted / std::max<int64_t>(1, panels));
-  int64_t rows = std::min(task_rows_max, task_x_bytes_max / (2 * x.stride));
-  int64_t most = std::max<int64_t>(1, rows / x.tile);
-  return std::clamp<int64_t>((x.tiles() + pieces - 1) / pieces, 1, most);
+  int64_t most = std::max<int64_t>(1, task_rows_max / tile_rows);
+  int64_t groups = std::max((wanted + panels - 1) / std::max<int64_t>(1, panels),
+                            (tiles + most - 1) / most);
+  // Groups of about equal size: each unpacks all panels.
+  return std::max<int64_t>(1, (tiles + groups - 1) / std::max<int64_t>(1, groups));
 }
+
+namespace {
+
+// Rows of a tile that suit m, a multiple of four.
+int64_t rows_of_tile(int64_t m) {
+  int64_t most = panel_shape().tile_rows;
+  int64_t count = (m + most - 1) / most;
+  return ((m + count - 1) / count + 3) / 4 * 4;
+}
+
+}  // namespace
 
 ActivationTiles convert_tiles(const void* x, Dtype x_dtype, int64_t row_stride, int64_t m,
                               int64_t k, Scratch& scratch) {
-  int64_t most = panel_shape().tile_rows;
-  int64_t count = (m + most - 1) / most;
-  int64_t rows = ((m + count - 1) / count + 3) / 4 * 4;
   ActivationTiles tiles;
-  place_tiles(m, k, rows, scratch, tiles);
+  place_tiles(m, k, rows_of_tile(m), scratch, tiles);
   ThreadPool::instance().run(
       tiles.tiles(), [&](int64_t index) { fill_tile(x, x_dtype, row_stride, k, index, tiles); });
+  return tiles;
+}
+
+LevelTiles convert_level_tiles(const void* x, Dtype x_dtype, int64_t row_stride, int64_t m,
+                               int64_t k, Scratch& scratch) {
+  LevelTiles tiles;
+  place_level_tiles(m, k, rows_of_tile(m), scratch, tiles);
+  ThreadPool::instance().run(
+      tiles.tiles(), [&](int64_t index) { fill_level_tile(x, x_dtype, row_stride, index, tiles); });
   return tiles;
 }
 

@@ -48,10 +48,12 @@ void run_stretches(int64_t count, const Piece& piece) {
 
 // Tiles of x for one task when the weights have `panels` panels: as many as leave each thread a few
 // tasks, within the cache.
-int64_t tiles_per_task(int64_t panels, const ActivationTiles& x);
+int64_t tiles_per_task(int64_t panels, int64_t tiles, int64_t tile_rows);
 
 // x [m, k] as tiles of a size that suits m, on the pool; they live in `scratch`.
 ActivationTiles convert_tiles(const void* x, Dtype x_dtype, int64_t row_stride, int64_t m,
                               int64_t k, Scratch& scratch);
+LevelTiles convert_level_tiles(const void* x, Dtype x_dtype, int64_t row_stride, int64_t m,
+                               int64_t k, Scratch& scratch);
 
 }  // namespace lazuli::cpu::packed

@@ -73,7 +73,7 @@ void many_rows(const QuantizedMatmul& p, Scratch& scratch) {
       packed::convert_tiles(p.x, p.x_dtype, p.x_row_stride, p.m, p.k(), scratch);
   const int64_t columns = packed::panel_shape().columns;
   const int64_t panels = (p.n() + columns - 1) / columns;
-  const int64_t per_task = packed::tiles_per_task(panels, x);
+  const int64_t per_task = packed::tiles_per_task(panels, x.tiles(), x.tile);
   const int64_t pieces = (x.tiles() + per_task - 1) / per_task;
   ThreadPool::instance().run(pieces * panels, [&](int64_t i) {
     const int64_t tile_first = i / panels * per_task, first = i % panels * columns;
