@@ -4,6 +4,7 @@
 
 #include "backends/reference/interpreter.h"
 #include "core/visit.h"
+#include "ops/table/op.h"
 
 namespace lazuli::reference {
 namespace {
