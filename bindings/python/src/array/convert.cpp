@@ -1,7 +1,5 @@
 #include "array/convert.h"
 
-#include <cstring>
-#include <limits>
 #include <string>
 #include <vector>
 
@@ -106,6 +104,7 @@ array from_complex(PyObject* number, Dtype dtype) {
   return array(complex64_t(static_cast<float>(value.real), static_cast<float>(value.imag)), dtype);
 }
 
+// The dtype of a number of a kind beside an array: the array's, where that holds its kind.
 Dtype weak(Kind kind, Dtype beside) {
   if (kind <= kind_of(beside)) return beside;
   switch (kind) {
@@ -124,10 +123,6 @@ Dtype weak(Kind kind, Dtype beside) {
 }  // namespace
 
 bool is_number(PyObject* object) { return is_python_number(object) || is_numpy_scalar(object); }
-
-Dtype weak_dtype(PyObject* number, Dtype beside) {
-  return weak(kind_of_number(plain(number).ptr()), beside);
-}
 
 array from_number(PyObject* object, std::optional<Dtype> dtype) {
   nb::object number = plain(object);

@@ -7,9 +7,6 @@
 
 namespace lazuli::python {
 
-// The dtype of a Python number beside an array: it yields to the array's where that can hold its
-// kind.
-Dtype weak_dtype(PyObject* number, Dtype beside);
 bool is_number(PyObject* object);  // bool, int, float, complex or one of NumPy's scalars
 
 // A 0-d array of a Python number. Without a dtype: bool, int32 or int64, float32, complex64.

@@ -1,8 +1,5 @@
 #include "array/methods.h"
 
-#include <algorithm>
-#include <cstring>
-
 #include "array/dtypes.h"
 #include "array/evaluate.h"
 #include "lazuli/ops.h"

@@ -1,5 +1,5 @@
 // Nested lists to arrays and back.
-#include <cstring>
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -44,7 +44,6 @@ struct Scan {
     } else if (PyFloat_CheckExact(item)) {
       kind = std::max(kind, Kind::real);
     } else if (is_number(item)) {
-      // A double holds every integer's magnitude well enough to choose its width.
       array number = from_number(item, std::nullopt);
       kind = std::max(kind, kind_of(number.dtype()));
       wide |= number.dtype() == int64;

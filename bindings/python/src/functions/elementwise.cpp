@@ -1,5 +1,5 @@
 // Elementwise functions, bound from the rows of the op tables.
-#include <nanobind/stl/pair.h>
+#include <utility>
 
 #include "array/casters.h"
 #include "array/methods.h"

@@ -1,5 +1,5 @@
 // Functions that change shapes, and that take arrays apart and put them together.
-#include <nanobind/stl/pair.h>
+#include <utility>
 
 #include "array/casters.h"
 #include "array/methods.h"
