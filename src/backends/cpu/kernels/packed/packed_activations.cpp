@@ -309,8 +309,7 @@ void fill_four_level_rows(const T* x, int64_t row_stride, int64_t rows, int64_t 
       t.scales[(index * t.groups() + g) * t.tile + r + j] = scale;
     }
     for (int64_t run = 0; run < count / activation_run; ++run) {
-      interleave_runs(levels[run], t.tile,
-                      t.levels + (index * t.stride + at + run * activation_run) * t.tile + 2 * r);
+      interleave_runs(levels[run], t.tile, t.at(index, at + run * activation_run) + 2 * r);
     }
   }
   for (int j = 0; j < 4; ++j) t.finite[index * t.tile + r + j] = finite[j];

@@ -79,9 +79,19 @@ struct LevelTiles {
   int64_t tile = 0;    // rows of a tile, a multiple of 4
   int64_t stride = 0;  // elements of a row, a multiple of 32
 
-  int16_t* levels = nullptr;  // [tiles, stride / 2, tile, 2]
+  // Pieces of 256 columns, the last may be narrower, each [tiles, columns / 2, tile, 2]: a panel of
+  // weights passes through a piece from its begin to its end.
+  static constexpr int64_t piece = 256;
+  int16_t* levels = nullptr;
   float* scales = nullptr;  // [tiles, groups, tile]
   uint8_t* finite = nullptr;  // [tiles, tile], as in Activations
+
+  // Where the levels of a tile's column (a multiple of 2) begin.
+  int16_t* at(int64_t index, int64_t column) const {
+    const int64_t first = column / piece * piece;
+    const int64_t columns = stride - first < piece ? stride - first : piece;
+    return levels + (first * tiles() + index * columns + column - first) * tile;
+  }
 
   int64_t tiles() const { return (rows + tile - 1) / tile; }
   int64_t groups() const { return (stride + group - 1) / group; }
