@@ -76,7 +76,7 @@ struct LevelTiles {
   static constexpr int64_t group = 128;
   static constexpr int level_max = 8191;
   int64_t rows = 0;
-  int64_t tile = 0;    // rows of a tile, a multiple of 4
+  int64_t tile = 0;  // rows of a tile, a multiple of 4
   int64_t stride = 0;  // elements of a row, a multiple of 32
 
   // Pieces of 256 columns, the last may be narrower, each [tiles, columns / 2, tile, 2]: a panel of
