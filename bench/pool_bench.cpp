@@ -1,5 +1,5 @@
-// What the thread pool adds to a kernel: sequences of 300 jobs of two equal parts, each part counting
-// for a given time, against the same parts without the pool. Microseconds a job.
+// What the thread pool adds to a kernel: sequences of 300 jobs of two equal parts, each part
+// counting for a given time, against the same parts without the pool. Microseconds a job.
 #include "base/thread_pool.h"
 
 #include <fmt/core.h>

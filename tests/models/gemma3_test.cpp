@@ -1,5 +1,5 @@
-// Gemma 3 on the demo's file: its logits against a float32 computation (bench/accuracy recorded it),
-// and what a long decode takes from the planner and the system.
+// Gemma 3 on the demo's file: its logits against a float32 computation (bench/accuracy recorded
+// it), and what a long decode takes from the planner and the system.
 #include <gtest/gtest.h>
 
 #include <cmath>

@@ -1,12 +1,13 @@
 // Rotary positions: x [B, ..., T, D], the first `dims` features of each row rotated in pairs.
 //
-// Rows of one position share their sines: for each position the turns offset + t times frequency are
-// formed in double, reduced to [-1/8, 1/8] of a turn and a quadrant, and two polynomials in float32
-// give sine and cosine, a vector of frequencies at a time. A row whose features do not lie in order is
-// widened to float32 and rotated in a buffer. Any strides. Positions are dealt to the pool.
+// Rows of one position share their sines: for each position the turns offset + t times frequency
+// are formed in double, reduced to [-1/8, 1/8] of a turn and a quadrant, and two polynomials in
+// float32 give sine and cosine, a vector of frequencies at a time. A row whose features do not
+// lie in order is widened to float32 and rotated in a buffer. Any strides. Positions are dealt to
+// the pool.
 //
-// Floor: one read and one write of x. One token of Gemma's queries (4 x 256) takes 0.6 us with its
-// sines, most of which the sines are.
+// Floor: one read and one write of x. One token of Gemma's queries (4 x 256) takes 0.6 us with
+// its sines, most of which the sines are.
 #include <algorithm>
 #include <bit>
 #include <cmath>

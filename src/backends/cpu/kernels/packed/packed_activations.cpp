@@ -265,8 +265,8 @@ void fill_one_tile(const void* x, Dtype x_dtype, int64_t row_stride, int64_t k, 
   });
 }
 
-// The levels of `count` elements (runs of 32) to [run, row of four, 32]; returns their scale, or NaN if
-// an element is not finite.
+// The levels of `count` elements (runs of 32) to [run, row of four, 32]; returns their scale, or
+// NaN if an element is not finite.
 template <class T>
 HWY_INLINE float group_levels(const T* x, int64_t count, int row,
                               int16_t (&levels)[4][4][activation_run]) {

@@ -69,9 +69,9 @@ void place_tiles(int64_t m, int64_t k, int64_t tile, Scratch& scratch, Activatio
 void fill_tile(const void* x, Dtype x_dtype, int64_t row_stride, int64_t k, int64_t index,
                const ActivationTiles& tiles);
 
-// Rows in tiles, as above, for products that sum 128 columns in integers: each group of 128 has one
-// scale, x = scale * level with |level| <= 8191. Groups whose largest element is below 2^-100 count as
-// zeros. The error is at most 6.2e-5 of the group's largest element.
+// Rows in tiles, as above, for products that sum 128 columns in integers: each group of 128 has
+// one scale, x = scale * level with |level| <= 8191. Groups whose largest element is below 2^-100
+// count as zeros. The error is at most 6.2e-5 of the group's largest element.
 struct LevelTiles {
   static constexpr int64_t group = 128;
   static constexpr int level_max = 8191;

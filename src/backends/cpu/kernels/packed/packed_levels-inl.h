@@ -1,15 +1,17 @@
 // Many rows of x times panels of packed weights, summed in integers over 128 columns.
 //
-// Shapes: x in tiles of R rows (LevelTiles), w in panels of N rows (N = two vectors of int32), 256
-// columns at a time. Whatever its format, a row of w becomes int16 levels |w| <= 2047 of one scale for
-// each 128 columns; pairs of columns lie beside each other: [128, N, 2], 16 KiB in L1. A tile product
-// adds R x N products of pairs in int32 registers over 128 columns, then scales them into float sums.
+// Shapes: x in tiles of R rows (LevelTiles), w in panels of N rows (N = two vectors of int32),
+// 256 columns at a time. Whatever its format, a row of w becomes int16 levels |w| <= 2047 of one
+// scale for each 128 columns; pairs of columns lie beside each other: [128, N, 2], 16 KiB in L1.
+// A tile product adds R x N products of pairs in int32 registers over 128 columns, then scales
+// them into float sums.
 //
-// No overflow: 128 * 8191 * 2047 < 2^31. The error is about 3e-4 of the result's typical size, most of
-// it the rounding of w.
+// No overflow: 128 * 8191 * 2047 < 2^31. The error is about 3e-4 of the result's typical size,
+// most of it the rounding of w.
 //
-// Floor: 64 pair products and 3 operations of scaling for each 128 columns and vector, so 95 % of the
-// peak of int16 pair products.
+// Floor: 64 pair products and 3 operations of scaling for each 128 columns and vector, so 95 % of
+// the peak of int16 pair products. Reached on 2 cores of a Zen 4 server: 97 % of that peak within a
+// panel, 85 % (400 of 470 GFLOP/s) with unpacking and storing for 512 rows.
 
 #if defined(LAZULI_PACKED_LEVELS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef LAZULI_PACKED_LEVELS_INL_H_

@@ -1,14 +1,17 @@
-// packed_rows on AVX-512 with VNNI: few rows of x, all weights read once, nothing unpacked to memory.
+// packed_rows on AVX-512 with VNNI: few rows of x, all weights read once, nothing unpacked to
+// memory.
 //
-// Rows of w one after the other, so that each thread reads one stream. 64 levels of a row become one
-// vector of unsigned bytes u = level + offset in registers; two byte dot products, with the high and
-// the low plane of x, give 16 int32 sums of u * x's level, which one multiplication by (scale of w *
-// scale of x) per lane turns into floats. `offset` and biases are settled with the ready sums of x,
-// one vector operation per 16 scales. Nothing is gathered: two byte or word permutes of two loads
-// bring the scattered parts of four blocks together.
+// Rows of w one after the other, so that each thread reads one stream. 64 levels of a row become
+// one vector of unsigned bytes u = level + offset in registers; two byte dot products, with the
+// high and the low plane of x, give 16 int32 sums of u * x's level, which one multiplication by
+// (scale of w * scale of x) per lane turns into floats. `offset` and biases are settled with the
+// ready sums of x, one vector operation per 16 scales. Nothing is gathered: two byte or word
+// permutes of two loads bring the scattered parts of four blocks together.
 //
-// Floor: the bytes of w. 9 to 16 vector operations of half a cycle to a cycle for each 64 to 128
-// weights. Reached, 2 cores of a Zen 4 server, cold memory: see bench/results/packed_rows.txt.
+// Floor: the bytes of w; 14 to 17 cycles of a core for each 128 weights (68 to 136 bytes).
+// Reached on 2 cores of a Zen 4 server, cold: 0.98 of a plain read for 178 MB of Q8_0; 0.9 for 1
+// MB of Q8_0 and Q6_K, 0.8 of Q5_0 and 0.7 of Q4_K, which the operations bound
+// (bench/results/packed_rows.txt).
 
 #if defined(LAZULI_PACKED_ROWS_WIDE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef LAZULI_PACKED_ROWS_WIDE_INL_H_
