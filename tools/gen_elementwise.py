@@ -24,7 +24,7 @@ FORMS = {
 def rows(kind):
     """Name and documentation of each row."""
     text = (TABLE / f"{kind.lower()}.def").read_text()
-    return re.findall(rf'^{kind}\((\w+),.*"([^"]*)"\)$', text, re.MULTILINE)
+    return re.findall(rf'^{kind}\((\w+),.*?"([^"]*)"\)$', text, re.MULTILINE | re.DOTALL)
 
 
 def main():

@@ -1,5 +1,5 @@
-// Elementwise operations and operators: those of the tables (elementwise_ops.h) and what is composed
-// of them.
+// Elementwise operations and operators: those of the tables (elementwise_ops.h) and what is
+// composed of them.
 #pragma once
 
 #include <type_traits>

@@ -2,8 +2,8 @@
 // the same ones. Without a key, each call takes the next of the calling thread's default sequence,
 // which starts from the clock unless `seed` was called.
 //
-// The generator is Threefry-2x32 with 20 rounds (Salmon et al., "Parallel random numbers: as easy as
-// 1, 2, 3", SC 2011).
+// The generator is Threefry-2x32 with 20 rounds (Salmon et al., "Parallel random numbers: as easy
+// as 1, 2, 3", SC 2011).
 #pragma once
 
 #include <cstdint>

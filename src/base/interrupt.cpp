@@ -1,4 +1,4 @@
-#include "base/interrupt.h"
+#include "lazuli/interrupt.h"
 
 #include <atomic>
 

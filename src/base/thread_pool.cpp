@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/signals.h"
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -117,6 +119,7 @@ struct ThreadPool::State {
   }
 
   void start_workers() {
+    SignalsBlocked blocked;  // they go to the program's own threads
     for (int i = 1; i < cores; ++i) std::thread([this] { worker(); }).detach();
   }
 };

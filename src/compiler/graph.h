@@ -35,8 +35,8 @@ struct Graph {
 // Fills `graph` with everything `outputs` still need. The caller holds the graph mutex.
 void collect(std::span<Node* const> outputs, Graph& graph);
 
-// The node that word `word` of the graph's key speaks of; the number of nodes for the words that say
-// which nodes are held.
+// The node that word `word` of the graph's key speaks of; the number of nodes for the words that
+// say which nodes are held.
 uint32_t node_of_key_word(const Graph& graph, size_t word);
 
 }  // namespace lazuli

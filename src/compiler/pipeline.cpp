@@ -26,8 +26,11 @@ class Pipeline {
     show("lifetimes", [&] { return deaths(); });
     give_slots();
     for (Step& step : plan_->steps) {
-      if (step.kind == Step::Kind::fused)
-        step.compiled = backend_of(step.stream).compile(*step.fused);
+      if (step.kind != Step::Kind::fused) continue;
+      step.compiled = backend_of(step.stream).compile(*step.fused);
+      if (debugging(4)) {
+        debug_line("code of " + describe(step, graph_) + "\n" + step.compiled->text());
+      }
     }
     return plan_;
   }

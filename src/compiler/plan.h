@@ -45,6 +45,7 @@ struct FusedStep {
 class CompiledStep {
  public:
   virtual ~CompiledStep() = default;
+  virtual std::string text() const = 0;  // for LAZULI_DEBUG=4
 };
 
 // ---- Steps --------------------------------------------------------------------------------------

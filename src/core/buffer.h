@@ -1,4 +1,4 @@
-// A buffer: one reference-counted value in memory, with a copy on the host, on a device, or on both.
+// A buffer: one reference-counted value in memory, with a copy on the host, on a device, or both.
 #pragma once
 
 #include <atomic>

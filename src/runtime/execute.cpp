@@ -3,8 +3,8 @@
 #include <cstring>
 #include <map>
 
-#include "base/interrupt.h"
 #include "compiler/backend.h"
+#include "lazuli/interrupt.h"
 #include "runtime/residency.h"
 #include "runtime/run.h"
 #include "runtime/views.h"

@@ -1,6 +1,6 @@
 // Where values lie: a buffer has a block on the host, on a device, or on both, and knows which of
-// them is current. A step finds what it reads current on its device; each version moves at most once
-// in each direction, unless an export pins it.
+// them is current. A step finds what it reads current on its device; each version moves at most
+// once in each direction, unless an export pins it.
 #pragma once
 
 #include "compiler/backend.h"

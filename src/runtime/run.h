@@ -23,8 +23,8 @@ class Run {
   void set_plan(std::shared_ptr<const Plan> plan) { plan_ = std::move(plan); }
   const Plan& plan() const { return *plan_; }
 
-  // Held nodes become scheduled and give their inputs to the run, which keeps everything alive until
-  // it has finished. Throws what a failed leaf failed with. The caller holds the graph mutex.
+  // Held nodes become scheduled and give their inputs to the run, which keeps everything alive
+  // until it has finished. Throws what a failed leaf failed with. The caller holds the graph mutex.
   void claim();
 
   // Runs every step of the plan, or those of one of its streams. Failures are kept, not thrown. The
@@ -85,7 +85,8 @@ class Run {
 // Buffers that an output has taken over from an input, since the process started.
 uint64_t take_overs();
 
-// The run a scheduled node waits for, with a reference for the caller; nullptr once it has finished.
+// The run a scheduled node waits for, with a reference for the caller; nullptr once it has
+// finished.
 Run* run_of(const Node* node);
 
 }  // namespace lazuli

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/flags.h"
+#include "base/signals.h"
 #include "core/node.h"
 #include "lazuli/error.h"
 #include "runtime/registry.h"
@@ -27,6 +28,7 @@ class Queue {
     count_.fetch_add(1);
     if (!started_) {
       started_ = true;
+      SignalsBlocked blocked;  // they go to the program's own threads
       std::thread([this] { work(); }).detach();
     }
     wake_.notify_one();

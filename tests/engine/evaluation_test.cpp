@@ -3,8 +3,9 @@
 
 #include <thread>
 
-#include "base/interrupt.h"
 #include "compiler/plan.h"
+#include "core/node.h"
+#include "lazuli/interrupt.h"
 #include "support/against_reference.h"
 
 namespace lazuli {
@@ -100,6 +101,18 @@ TEST(Buffers, AreNotTakenFromHandlesViewsOrForeignMemory) {
   f = array(0.0f);
   g.eval();
   EXPECT_EQ(foreign[0], 1.0f);
+}
+
+TEST(Buffers, AreNotTakenWhileTheyAreExported) {
+  array x = filled({1 << 10}, float32, -1, 1, 7);
+  float first = x.data<float>()[0];
+  Buffer* buffer = x.node()->value->layout.buffer;
+  buffer->pins.fetch_add(1);
+  array y = x * 2;
+  x = array(0.0f);
+  y.eval();
+  EXPECT_NE(y.node()->value->layout.buffer, buffer);
+  EXPECT_EQ(y.data<float>()[0], 2 * first);
 }
 
 TEST(Buffers, ASteadyStateTakesNothingFromTheSystem) {

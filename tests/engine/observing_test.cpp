@@ -74,7 +74,8 @@ TEST(Debug, ShowsEveryPassAtLevelFive) {
   softmax(filled({3, 7}, float32, -1, 1, 8), -1).eval();
   std::string text = ::testing::internal::GetCapturedStderr();
   for (const char* part : {"new plan: no plan is known yet", "after fuse:", "1 row axes",
-                           "after schedule:", "after lifetimes:", "0 ends %0", " GB/s  fused ("}) {
+                           "after schedule:", "after lifetimes:", "0 ends %0", "code of fused (",
+                           "reduce max", "along the row:", " GB/s  fused ("}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << " in\n" << text;
   }
 }

@@ -12,7 +12,7 @@ from console import ROOT, VENV, Failure, elapsed, jobs, say, step
 from results import Totals, of_cases, of_ctest
 
 # Python suites: the folder, and whether it needs the built package `lazuli`.
-PYTHON_SUITES = {"tools": ("tests/tools", False), "python": ("bindings/python/tests", True)}
+PYTHON_SUITES = {"tools": ("tests/tools", False), "python": ("tests/python", True)}
 
 
 def run_ctest(place, names):

@@ -1,5 +1,5 @@
-"""python3 tools/mutation [name...]: removes one guard or check at a time (mutations.toml) in a copy of
-the tree and shows that the engine's tests notice. Ends with 1 if one survives."""
+"""python3 tools/mutation [name...]: removes one guard or check at a time (mutations.toml) in a copy
+of the tree and shows that the engine's tests notice. Ends with 1 if one survives."""
 
 import os
 import shutil

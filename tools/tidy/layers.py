@@ -25,7 +25,7 @@ MAY_INCLUDE = {
     "src/nn": {"src/nn"},
     "models": {"models"},
     "apps": {"apps", "models"},
-    "bindings": {"bindings"},
+    "bindings": {"bindings", "src/ops/table"},  # the rows, to bind them all
     "examples": {"examples", "models"},
 }
 # Single files that may see more than their folder.
@@ -58,7 +58,7 @@ def resolve(tree_paths, path, included):
     """The file of the checkout that an include means, or None for a header from elsewhere."""
     beside = path.rsplit("/", 1)[0] + "/" + included
     for candidate in (f"include/{included}", f"src/{included}", f"models/{included}",
-                      f"apps/lazuli/{included}", beside):
+                      f"apps/lazuli/{included}", f"bindings/python/src/{included}", beside):
         if candidate in tree_paths:
             return candidate
     return None

@@ -66,15 +66,19 @@ RowAccess row_access(const SmallVector<int64_t, 4>& inner, int64_t itemsize) {
 void make_flat_walk(const Shape& space, std::span<const WalkInput> inputs, Walk& walk) {
   walk.length = element_count(space);
   if (walk.length != 1) walk.inner.push_back(walk.length);
-  for (const WalkInput& input : inputs) {
-    bool single = element_count(*input.shape) == 1 && walk.length != 1;
-    OperandAccess access{input.layout->data(),
-                         input.itemsize,
-                         single ? RowAccess::splat : RowAccess::direct,
-                         {},
-                         {}};
+  // The entries of the thread's last walk are written over: a small step is over sooner than they
+  // are made.
+  walk.operands.resize(inputs.size());
+  for (size_t k = 0; k < inputs.size(); ++k) {
+    const WalkInput& input = inputs[k];
+    OperandAccess& access = walk.operands[k];
+    bool single = walk.length != 1 && element_count(*input.shape) == 1;
+    access.base = input.layout->data();
+    access.itemsize = input.itemsize;
+    access.row = single ? RowAccess::splat : RowAccess::direct;
+    access.outer.clear();
+    access.inner.clear();
     if (!walk.inner.empty()) access.inner.push_back(single ? 0 : input.itemsize);
-    walk.operands.push_back(std::move(access));
   }
 }
 
@@ -84,8 +88,8 @@ void make_walk(const Shape& space, size_t row_axes, std::span<const WalkInput> i
   walk.rows = walk.length = 1;
   walk.outer.clear();
   walk.inner.clear();
-  walk.operands.clear();
   if (row_axes == 0 && all_dense(space, inputs)) return make_flat_walk(space, inputs, walk);
+  walk.operands.clear();
   StrideTable strides;
   for (const WalkInput& input : inputs) strides.push_back(aligned_strides(space, input));
   std::vector<SmallVector<int64_t, 4>> outer(inputs.size()), inner(inputs.size());

@@ -1,6 +1,5 @@
 // From the values of a fused step to a chain of stages.
 #include <algorithm>
-#include <bit>
 #include <string>
 
 #include "backends/cpu/fused/program.h"
@@ -85,8 +84,7 @@ class Compiler {
     free_.clear();
     live_.clear();
     expanded_.clear();
-    if (scope == Scope::full) prefetch(phase);
-    size_t start = program_->instructions.size();
+    if (scope == Scope::full) prefetch(phase, result);
     for (at_ = 0; at_ < order_.size(); ++at_) {
       uint16_t v = order_[at_];
       if (value(v).kind == Kind::reduce) {
@@ -97,24 +95,57 @@ class Compiler {
       release_temporaries();
     }
     for (uint16_t v : expanded_) memory_[v] = nowhere;
-    bool empty = start == program_->instructions.size();
-    if (empty) program_->instructions.resize(result.first);
-    else emit(table_.end);
+    bool empty = result.first == program_->instructions.size();
+    if (!empty) {
+      join_pairs(result.first);
+      emit(table_.end);
+      find_slots(result);
+    }
     result.count = static_cast<uint32_t>(program_->instructions.size()) - result.first;
     return result;
   }
 
   // Operands are asked for early: a sweep asks for its own next blocks, one of several sweeps
   // over a row for the next row.
-  void prefetch(uint8_t phase) {
+  void prefetch(uint8_t phase, Part& part) {
     if (phase != step_.phases / 2) return;
     for (uint16_t v = 0; v < step_.values.size(); ++v) {
       if (value(v).kind != Kind::operand || value(v).scope != Scope::full) continue;
-      int64_t bytes = dtype_of(value(v).dtype).size();
-      size_t form = static_cast<size_t>(std::countr_zero(static_cast<uint64_t>(bytes)));
-      emit((step_.phases > 1 ? table_.prefetch_far : table_.prefetch)[form],
-           new_slot(SlotKind::ahead, value(v).dtype, v));
+      uint16_t itemsize = static_cast<uint16_t>(dtype_of(value(v).dtype).size());
+      uint16_t slot = new_slot(SlotKind::ahead, value(v).dtype, v);
+      part.prefetches.push_back({slot, itemsize, step_.phases > 1});
     }
+  }
+
+  void find_slots(Part& part) const {
+    auto add = [&](std::vector<uint16_t>& to, SlotKind kind, uint16_t slot) {
+      if (slot == nowhere || program_->slots[slot].kind != kind) return;
+      if (std::find(to.begin(), to.end(), slot) == to.end()) to.push_back(slot);
+    };
+    for (size_t k = part.first; k < program_->instructions.size(); ++k) {
+      const Instruction& instruction = program_->instructions[k];
+      for (uint16_t slot : {instruction.a, instruction.b, instruction.c}) {
+        add(part.operands, SlotKind::operand, slot);
+      }
+      add(part.outputs, SlotKind::output, instruction.out);
+    }
+  }
+
+  // Replaces neighbours, from instruction `first` on, by stages that do the work of both.
+  void join_pairs(size_t first) {
+    std::vector<Instruction>& code = program_->instructions;
+    size_t to = first;
+    for (size_t from = first; from < code.size(); ++from, ++to) {
+      code[to] = code[from];
+      if (from + 1 == code.size()) continue;
+      for (const StageTable::Pair& pair : table_.pairs) {
+        if (pair.first != code[from].stage || pair.second != code[from + 1].stage) continue;
+        code[to].stage = pair.both;
+        code[to].b = code[++from].a;
+        break;
+      }
+    }
+    code.resize(to);
   }
 
   Instruction& emit(void (*stage)(), uint16_t a = nowhere, uint16_t b = nowhere,
@@ -265,9 +296,10 @@ class Compiler {
     } else {
       if (!read_in_place(x.inputs[1], table_.binary_f16[op])) in_memory(x.inputs[1]);
       into_accumulator(x.inputs[0]);
-      bool by_row = x.op == Op::divide && x.scope == Scope::full &&
-                    value(x.inputs[1]).scope == Scope::row;
-      binary(x.inputs[1], by_row ? table_.divide_by_row[is_half(x.dtype)] : table_.binary[op], table_.binary_f16[op], table_.binary_bf16[op]);
+      bool by_row =
+          x.op == Op::divide && x.scope == Scope::full && value(x.inputs[1]).scope == Scope::row;
+      binary(x.inputs[1], by_row ? table_.divide_by_row[is_half(x.dtype)] : table_.binary[op],
+             table_.binary_f16[op], table_.binary_bf16[op]);
     }
     settle(v);
   }
@@ -288,9 +320,6 @@ class Compiler {
     }
   }
 
-  // The second operand in memory; if it is in the accumulator with the first, that is kept too.
-  uint16_t second_operand(const FusedValue& x) { return in_memory(x.inputs[1]); }
-
   void test(uint16_t v, size_t op) {
     const FusedValue& x = value(v);
     program_->cost += 1;
@@ -299,10 +328,10 @@ class Compiler {
       uint16_t out = boolean_home(v);
       emit(table_.test[op], nowhere, nowhere, out);
     } else {
-      uint16_t other = second_operand(x);
+      uint16_t other = in_memory(x.inputs[1]);
       into_accumulator(x.inputs[0]);
       uint16_t out = boolean_home(v);
-      emit(table_.compare[op], other, 0, out);
+      emit(table_.compare[op], other, nowhere, out);
     }
     if (x.output) keep_output(v);
   }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "compiler/backend.h"
@@ -34,8 +35,15 @@ struct Slot {
 struct Context {
   Slot* slots;
   int64_t i;  // first element of the block, within the row
-  int64_t n;  // elements of the block
+  int64_t n;  // elements of the block that count
   bool nontemporal;  // outputs bypass the caches
+};
+
+// A slot whose block is asked for before it is read: into the first cache or only into the second.
+struct Prefetch {
+  uint16_t slot;
+  uint16_t itemsize;
+  bool far;
 };
 
 // The largest block of any target, in elements; scratch blocks have room for it.
@@ -77,10 +85,14 @@ struct SlotInfo {
 
 struct Part {
   uint32_t first = 0, count = 0;  // instructions; the last is `end`
+  std::vector<Prefetch> prefetches;  // before each block
+  std::vector<uint16_t> operands, outputs;  // slots of Full ones that are read, and written
 };
 
 class Program : public CompiledStep {
  public:
+  std::string text() const override;
+
   std::vector<Instruction> instructions;
   std::vector<SlotInfo> slots;
   struct Phase {
@@ -99,7 +111,6 @@ struct StageTable {
   using Stage = void (*)();
   int64_t block;  // elements
   Stage end, tile;
-  Stage prefetch[4], prefetch_far[4];  // by log2 of the bytes of an element
   Stage load_f32, load_f16, load_bf16, load_bool;
   Stage expand_f16, expand_bf16;
   Stage keep;  // float32 into memory that is read again
@@ -118,7 +129,14 @@ struct StageTable {
   Stage binary_bf16[static_cast<size_t>(Op::count_)];
   Stage reversed_bf16[static_cast<size_t>(Op::count_)];
   Stage compare[static_cast<size_t>(Op::count_)];  // booleans in `out` = f(accumulator, a)
-  void (*run)(const Instruction* first, Context* context, int64_t begin, int64_t end);
+  // Two stages in a row that one stage can replace, which reads slot a of both as a and b.
+  struct Pair {
+    Stage first, second, both;
+  };
+  std::vector<Pair> pairs;
+  // Elements of the last block past `end` are computed too, but never reduced.
+  void (*run)(const Instruction* first, std::span<const Prefetch> prefetches, Context* context,
+              int64_t begin, int64_t end);
   void (*flush)();  // waits for nontemporal stores
   Reducer float_sum, float_prod, float_max, float_min;
 };

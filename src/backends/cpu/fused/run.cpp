@@ -1,4 +1,8 @@
 // Runs a fused step: walks over rows, in parallel, and sends blocks through the chain of stages.
+//
+// A row is swept once for each phase and stays in the second cache meanwhile. Floor: the bytes of
+// operands and outputs. Reached with two cores of a Zen 4 on 4096 x 4096 float32: rms_norm 1.2 to
+// 1.6 times the floor, softmax 1.6 to 2.4 times, most of it for the exponentials.
 #include <algorithm>
 #include <cstring>
 
@@ -11,8 +15,8 @@ namespace lazuli {
 namespace cpu {
 namespace {
 
-constexpr int64_t chunk_elements = 8192;       // of a reduction; fixes the order of summation
-constexpr float serial_cost = 60000;           // cycles below which one thread is faster
+constexpr int64_t chunk_elements = 8192;  // of a reduction; fixes the order of summation
+constexpr float serial_cost = 60000;  // cycles below which one thread is faster
 constexpr int64_t nontemporal_bytes = 24 << 20;
 constexpr int64_t prefetch_elements = 512;  // from a block to the one asked for
 
@@ -145,8 +149,9 @@ class Runner {
   struct Thread {
     Context context;
     SmallVector<Slot, 24> slots;
-    SmallVector<uint16_t, 8> gathers;   // slots filled block by block
-    SmallVector<char*, 8> rows;         // by slot in `gathers`: the row's first element
+    SmallVector<uint16_t, 8> gathers;  // slots filled block by block
+    SmallVector<char*, 8> rows;  // by slot in `gathers`: the row's first element
+    SmallVector<char*, 24> tails;  // by slot: room for a block of a direct one, or nullptr
   };
 
   char* scratch_for(uint16_t s, char*& next, char* row_buffers) const {
@@ -172,6 +177,7 @@ class Runner {
     char* next = arena.reserve(arena_bytes());
     char* shared = shared_rows;
     thread.slots.resize(program_.slots.size(), Slot{nullptr, 0});
+    thread.tails.resize(program_.slots.size(), nullptr);
     thread.context = {thread.slots.data(), 0, 0, nontemporal_};
     int64_t copies = std::min(block_, std::max<int64_t>(walk_.length, 1));
     if (step_.row_axes) copies = block_;
@@ -192,6 +198,10 @@ class Runner {
       }
       if (direct) {
         slot.step = itemsize(info.dtype);
+        if (info.kind != SlotKind::ahead) {
+          thread.tails[s] = next;
+          next += scratch_bytes;
+        }
         continue;
       }
       slot.base = next;
@@ -246,10 +256,16 @@ class Runner {
     return row_address(access, row) + prefetch_elements * access.itemsize;
   }
 
+  void chain(Thread& thread, const Part& part, int64_t begin, int64_t end) const {
+    stage_table().run(program_.instructions.data() + part.first, part.prefetches, &thread.context,
+                      begin, end);
+  }
+
   void sweep(Thread& thread, const Part& part, int64_t begin, int64_t end) const {
-    const Instruction* first = program_.instructions.data() + part.first;
+    int64_t whole = begin + (end - begin) / block_ * block_;
     if (thread.gathers.empty()) {
-      stage_table().run(first, &thread.context, begin, end);
+      chain(thread, part, begin, whole);
+      if (whole < end) sweep_tail(thread, part, whole, end);
       return;
     }
     for (int64_t i = begin; i < end; i += block_) {
@@ -259,7 +275,37 @@ class Runner {
         gather_row(walk_, walk_.operands[operand_of_value_[program_.slots[s].value]],
                    thread.rows[g], i, stop - i, thread.slots[s].base);
       }
-      stage_table().run(first, &thread.context, i, stop);
+      if (i < whole) chain(thread, part, i, stop);
+      else sweep_tail(thread, part, i, stop);
+    }
+  }
+
+  // Stages work on whole blocks, so the elements left over are computed in copies.
+  void sweep_tail(Thread& thread, const Part& part, int64_t i, int64_t end) const {
+    SmallVector<char*, 24> base_of_slot(thread.slots.size());
+    auto into_copy = [&](uint16_t s, bool read) {
+      Slot& slot = thread.slots[s];
+      char* tail = thread.tails[s];
+      if (!tail) return;  // a gathered block is a copy already
+      size_t bytes = static_cast<size_t>((end - i) * slot.step);
+      std::memset(tail + bytes, 0, static_cast<size_t>(block_ * slot.step) - bytes);
+      if (read) std::memcpy(tail, slot.base + i * slot.step, bytes);
+      base_of_slot[s] = slot.base;
+      slot.base = tail - i * slot.step;
+    };
+    for (uint16_t s : part.operands) into_copy(s, true);
+    for (uint16_t s : part.outputs) into_copy(s, false);
+    thread.context.nontemporal = false;
+    chain(thread, part, i, end);
+    thread.context.nontemporal = nontemporal_;
+    for (uint16_t s : part.operands) {
+      if (thread.tails[s]) thread.slots[s].base = base_of_slot[s];
+    }
+    for (uint16_t s : part.outputs) {
+      Slot& slot = thread.slots[s];
+      slot.base = base_of_slot[s];
+      std::memcpy(slot.base + i * slot.step, thread.tails[s],
+                  static_cast<size_t>((end - i) * slot.step));
     }
   }
 
@@ -284,8 +330,7 @@ class Runner {
 
   void once(Thread& thread, const Program::Phase& phase) const {
     if (!phase.once.count) return;
-    const Instruction* first = program_.instructions.data() + phase.once.first;
-    stage_table().run(first, &thread.context, 0, block_);
+    chain(thread, phase.once, 0, block_);
   }
 
   struct Total {

@@ -27,7 +27,7 @@
 #define LAZULI_ACCUMULATOR V v0, V v1, V v2, V v3, V v4, V v5, V v6, V v7
 #define LAZULI_PASS v0, v1, v2, v3, v4, v5, v6, v7
 #define LAZULI_NEXT return reinterpret_cast<Next>(at[1].stage)(at + 1, context, LAZULI_PASS)
-#define LAZULI_SPREAD_BLOCK(b)                                                               \
+#define LAZULI_SPREAD_BLOCK(b) \
   v0 = b.v0, v1 = b.v1, v2 = b.v2, v3 = b.v3, v4 = b.v4, v5 = b.v5, v6 = b.v6, v7 = b.v7
 
 HWY_BEFORE_NAMESPACE();
@@ -129,7 +129,8 @@ struct BF16 {
       hn::Repartition<uint16_t, D> d16;
       auto pair = hn::LoadU(d16, p + k / 2 * 2 * Lanes(D()));
       auto index = hn::ShiftLeft<16>(hn::Iota(DU(), k % 2 * 16));
-      return V{_mm512_castsi512_ps(_mm512_maskz_permutexvar_epi16(0xaaaaaaaa, index.raw, pair.raw))};
+      return V{
+          _mm512_castsi512_ps(_mm512_maskz_permutexvar_epi16(0xaaaaaaaa, index.raw, pair.raw))};
     });
 #else
     return block_of([=](size_t k) HWY_ATTR { return load(p + k * Lanes(D())); });
@@ -171,24 +172,9 @@ struct Bool {
   }
 };
 
-// Loads the block at `p`; past the block's last element, zeros.
 template <class Form>
-HWY_INLINE Block load_block(const Context* context, const char* p) {
-  using T = typename Form::T;
-  if (HWY_LIKELY(whole(context))) return Form::load_block(reinterpret_cast<const T*>(p));
-  HWY_ALIGN T padded[elements_max];
-  std::memset(static_cast<void*>(padded), 0, sizeof padded);
-  std::memcpy(static_cast<void*>(padded), p, static_cast<size_t>(context->n) * sizeof(T));
-  return Form::load_block(padded);
-}
-
-template <class Form>
-HWY_INLINE void store_block(const Context* context, const Block& b, char* p) {
-  using T = typename Form::T;
-  if (HWY_LIKELY(whole(context))) return Form::template store<false>(b, reinterpret_cast<T*>(p));
-  HWY_ALIGN T padded[elements_max];
-  Form::template store<false>(b, padded);
-  std::memcpy(p, static_cast<const void*>(padded), static_cast<size_t>(context->n) * sizeof(T));
+HWY_INLINE Block read_slot(const Context* context, uint16_t slot) {
+  return Form::load_block(reinterpret_cast<const typename Form::T*>(address(context, slot)));
 }
 
 }  // namespace lazuli::cpu::HWY_NAMESPACE

@@ -16,29 +16,13 @@ HWY_INLINE V apply(V x, V y) {
   return Reversed ? F()(Float(y), Float(x)).v : F()(Float(x), Float(y)).v;
 }
 
-#define LAZULI_APPLY_BINARY(o)                                                        \
-  v0 = apply<F, Reversed>(v0, o.v0), v1 = apply<F, Reversed>(v1, o.v1),           \
-  v2 = apply<F, Reversed>(v2, o.v2), v3 = apply<F, Reversed>(v3, o.v3),           \
-  v4 = apply<F, Reversed>(v4, o.v4), v5 = apply<F, Reversed>(v5, o.v5),           \
-  v6 = apply<F, Reversed>(v6, o.v6), v7 = apply<F, Reversed>(v7, o.v7)
-
-// The last block of a row. Apart, so that whole blocks need no stack frame.
-template <class F, bool Reversed, class Form>
-HWY_NOINLINE void partial_binary_stage(const Instruction* at, Context* context,
-                                       LAZULI_ACCUMULATOR) {
-  Block other = load_block<Form>(context, address(context, at->a));
-  LAZULI_APPLY_BINARY(other);
-  LAZULI_NEXT;
-}
-
 template <class F, bool Reversed, class Form>
 void binary_stage(const Instruction* at, Context* context, LAZULI_ACCUMULATOR) {
-  if (HWY_UNLIKELY(!whole(context))) {
-    return partial_binary_stage<F, Reversed, Form>(at, context, LAZULI_PASS);
-  }
-  Block other =
-      Form::load_block(reinterpret_cast<const typename Form::T*>(address(context, at->a)));
-  LAZULI_APPLY_BINARY(other);
+  Block o = read_slot<Form>(context, at->a);
+  v0 = apply<F, Reversed>(v0, o.v0), v1 = apply<F, Reversed>(v1, o.v1);
+  v2 = apply<F, Reversed>(v2, o.v2), v3 = apply<F, Reversed>(v3, o.v3);
+  v4 = apply<F, Reversed>(v4, o.v4), v5 = apply<F, Reversed>(v5, o.v5);
+  v6 = apply<F, Reversed>(v6, o.v6), v7 = apply<F, Reversed>(v7, o.v7);
   LAZULI_NEXT;
 }
 
@@ -59,10 +43,11 @@ void divide_by_row_stage(const Instruction* at, Context* context, LAZULI_ACCUMUL
     V q = hn::Mul(x, r);
     if constexpr (Half) return q;
     V rest = hn::NegMulAdd(q, s, x);
+    // Infinite or NaN where q is infinite: anything finite will do there.
 #if HWY_ARCH_X86
-    rest = hn::Min(rest, hn::Set(D(), 3e38f));  // NaN where q is infinite: anything finite will do
+    rest = hn::Max(hn::Min(rest, hn::Set(D(), 3e38f)), hn::Set(D(), -3e38f));
 #else
-    rest = hn::IfThenZeroElse(hn::IsNaN(rest), rest);
+    rest = hn::IfThenElseZero(hn::IsFinite(rest), rest);
 #endif
     return hn::MulAdd(rest, r, q);
   };
@@ -73,11 +58,10 @@ void divide_by_row_stage(const Instruction* at, Context* context, LAZULI_ACCUMUL
 
 template <class F>
 void compare_stage(const Instruction* at, Context* context, LAZULI_ACCUMULATOR) {
-  Block other = load_block<F32>(context, address(context, at->a));
+  Block other = read_slot<F32>(context, at->a);
   HWY_ALIGN uint8_t bytes[elements_max];
-  auto compare = [&](V x, V y, size_t k) HWY_ATTR {
-    Bool::store(F()(Float(x), Float(y)), bytes + k * Lanes(D()));
-  };
+  auto compare = [&](V x, V y, size_t k)
+                     HWY_ATTR { Bool::store(F()(Float(x), Float(y)), bytes + k * Lanes(D())); };
   compare(v0, other.v0, 0), compare(v1, other.v1, 1), compare(v2, other.v2, 2);
   compare(v3, other.v3, 3), compare(v4, other.v4, 4), compare(v5, other.v5, 5);
   compare(v6, other.v6, 6), compare(v7, other.v7, 7);
@@ -86,18 +70,23 @@ void compare_stage(const Instruction* at, Context* context, LAZULI_ACCUMULATOR) 
 }
 
 #define BINARY(name, accepts, result, xl, xh, yl, yh, forward, ...) \
-  struct name##_form {                                                 \
-    template <class T>                                                 \
-    HWY_INLINE auto operator()(T x, T y) const {                       \
-      return forward;                                                  \
-    }                                                                  \
+  struct name##_form {                                              \
+    template <class T>                                              \
+    HWY_INLINE auto operator()(T x, T y) const {                    \
+      return forward;                                               \
+    }                                                               \
   };
 #include "ops/table/binary.def"
 #undef BINARY
 
-constexpr bool reads_halves(Op op) {
+// The commonest: they read halves as they lie in memory, and neighbours become one stage, since a
+// jump to another stage costs as much as the op.
+constexpr bool is_common(Op op) {
   return op == Op::add || op == Op::subtract || op == Op::multiply || op == Op::divide ||
          op == Op::maximum || op == Op::minimum;
+}
+constexpr bool commutes(Op op) {
+  return op == Op::add || op == Op::multiply || op == Op::maximum || op == Op::minimum;
 }
 
 template <class S>
@@ -113,15 +102,68 @@ void add(StageTable& t) {
   } else if constexpr (result == Result::Boolean) {
     t.compare[k] = erase(compare_stage<F>);
   } else {
+    constexpr bool turned = !commutes(op);
     t.binary[k] = erase(binary_stage<F, false, F32>);
-    t.reversed[k] = erase(binary_stage<F, true, F32>);
-    if constexpr (reads_halves(op)) {
+    t.reversed[k] = erase(binary_stage<F, turned, F32>);
+    if constexpr (is_common(op)) {
       t.binary_f16[k] = erase(binary_stage<F, false, F16>);
-      t.reversed_f16[k] = erase(binary_stage<F, true, F16>);
+      t.reversed_f16[k] = erase(binary_stage<F, turned, F16>);
       t.binary_bf16[k] = erase(binary_stage<F, false, BF16>);
-      t.reversed_bf16[k] = erase(binary_stage<F, true, BF16>);
+      t.reversed_bf16[k] = erase(binary_stage<F, turned, BF16>);
     }
   }
+}
+
+// ---- Pairs ----
+struct Load {
+  static HWY_INLINE V apply(V, V y) { return y; }
+};
+template <class F, bool Reversed>
+struct Apply {
+  static HWY_INLINE V apply(V x, V y) { return HWY_NAMESPACE::apply<F, Reversed>(x, y); }
+};
+
+template <class First, class Second, class Form>
+void pair_stage(const Instruction* at, Context* context, LAZULI_ACCUMULATOR) {
+  Block a = read_slot<Form>(context, at->a), b = read_slot<Form>(context, at->b);
+  auto both = [](V x, V y, V z) HWY_ATTR { return Second::apply(First::apply(x, y), z); };
+  v0 = both(v0, a.v0, b.v0), v1 = both(v1, a.v1, b.v1), v2 = both(v2, a.v2, b.v2);
+  v3 = both(v3, a.v3, b.v3), v4 = both(v4, a.v4, b.v4), v5 = both(v5, a.v5, b.v5);
+  v6 = both(v6, a.v6, b.v6), v7 = both(v7, a.v7, b.v7);
+  LAZULI_NEXT;
+}
+
+template <class... Second>
+struct Seconds {
+  // The stages of Second, one form of them, in the order of the types.
+  template <class First, class Form>
+  static void add(StageTable& t, StageTable::Stage first,
+                  const StageTable::Stage (&second)[sizeof...(Second)]) {
+    size_t k = 0;
+    (t.pairs.push_back({first, second[k++], erase(pair_stage<First, Second, Form>)}), ...);
+  }
+};
+using Add = Apply<add_form, false>;
+using Subtract = Apply<subtract_form, false>;
+using SubtractFrom = Apply<subtract_form, true>;
+using Multiply = Apply<multiply_form, false>;
+using Maximum = Apply<maximum_form, false>;
+
+using Stages = StageTable::Stage[static_cast<size_t>(Op::count_)];
+template <class Form>
+void add_pairs(StageTable& t, StageTable::Stage load, const Stages& binary,
+               const Stages& reversed) {
+  auto of = [](Op op) { return static_cast<size_t>(op); };
+  StageTable::Stage second[] = {binary[of(Op::add)], binary[of(Op::subtract)],
+                                reversed[of(Op::subtract)], binary[of(Op::multiply)],
+                                binary[of(Op::maximum)]};
+  using Others = Seconds<Add, Subtract, SubtractFrom, Multiply, Maximum>;
+  Others::add<Load, Form>(t, load, second);
+  Others::add<Add, Form>(t, second[0], second);
+  Others::add<Subtract, Form>(t, second[1], second);
+  Others::add<SubtractFrom, Form>(t, second[2], second);
+  Others::add<Multiply, Form>(t, second[3], second);
+  Others::add<Maximum, Form>(t, second[4], second);
 }
 
 void add_binary(StageTable& t) {
@@ -131,6 +173,9 @@ void add_binary(StageTable& t) {
   add<Op::name, name##_form, Accepts::accepts, Result::result>(t);
 #include "ops/table/binary.def"
 #undef BINARY
+  add_pairs<F32>(t, t.load_f32, t.binary, t.reversed);
+  add_pairs<F16>(t, t.load_f16, t.binary_f16, t.reversed_f16);
+  add_pairs<BF16>(t, t.load_bf16, t.binary_bf16, t.reversed_bf16);
 }
 
 }  // namespace lazuli::cpu::HWY_NAMESPACE

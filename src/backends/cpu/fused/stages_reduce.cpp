@@ -98,7 +98,8 @@ void finish_state(const void* state, void* total) {
       if constexpr (std::is_same_v<R, Prod>) part[k % 4] *= lanes[k];
     }
     bool sum = std::is_same_v<R, Sum>;
-    result = sum ? (part[0] + part[1]) + (part[2] + part[3]) : part[0] * part[1] * part[2] * part[3];
+    result =
+        sum ? (part[0] + part[1]) + (part[2] + part[3]) : part[0] * part[1] * part[2] * part[3];
   }
 }
 

@@ -43,19 +43,18 @@ void looped_unary_stage(const Instruction* at, Context* context, LAZULI_ACCUMULA
 template <class F>
 void test_stage(const Instruction* at, Context* context, LAZULI_ACCUMULATOR) {
   HWY_ALIGN uint8_t bytes[elements_max];
-  for_each(Block{LAZULI_PASS}, [&](V v, size_t k) HWY_ATTR {
-    Bool::store(F()(Float(v)), bytes + k * Lanes(D()));
-  });
+  for_each(Block{LAZULI_PASS},
+           [&](V v, size_t k) HWY_ATTR { Bool::store(F()(Float(v)), bytes + k * Lanes(D())); });
   std::memcpy(address(context, at->out), bytes, static_cast<size_t>(context->n));
   LAZULI_NEXT;
 }
 
 #define UNARY(name, accepts, result, low, high, forward, ...) \
-  struct name##_form {                                             \
-    template <class T>                                             \
-    HWY_INLINE auto operator()(T x) const {                        \
-      return forward;                                              \
-    }                                                              \
+  struct name##_form {                                        \
+    template <class T>                                        \
+    HWY_INLINE auto operator()(T x) const {                   \
+      return forward;                                         \
+    }                                                         \
   };
 #include "ops/table/unary.def"
 #undef UNARY

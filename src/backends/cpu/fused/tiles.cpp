@@ -58,20 +58,20 @@ void binary_tile(int64_t n, void* out, const void* a, const void* b, const void*
 }
 
 #define UNARY(name, accepted, result, low, high, forward, ...) \
-  struct name##_form {                                              \
-    static constexpr Accepts accepts = Accepts::accepted;           \
-    template <class T>                                              \
-    auto operator()(T x) const {                                    \
-      return forward;                                               \
-    }                                                               \
+  struct name##_form {                                         \
+    static constexpr Accepts accepts = Accepts::accepted;      \
+    template <class T>                                         \
+    auto operator()(T x) const {                               \
+      return forward;                                          \
+    }                                                          \
   };
 #define BINARY(name, accepted, result, xl, xh, yl, yh, forward, ...) \
-  struct name##_form {                                                  \
-    static constexpr Accepts accepts = Accepts::accepted;               \
-    template <class T>                                                  \
-    auto operator()(T x, T y) const {                                   \
-      return forward;                                                   \
-    }                                                                   \
+  struct name##_form {                                               \
+    static constexpr Accepts accepts = Accepts::accepted;            \
+    template <class T>                                               \
+    auto operator()(T x, T y) const {                                \
+      return forward;                                                \
+    }                                                                \
   };
 #include "ops/table/binary.def"
 #include "ops/table/unary.def"

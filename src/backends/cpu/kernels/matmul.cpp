@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "backends/cpu/kernels/move.h"
+#include "base/signals.h"
 #include "base/thread_pool.h"
 #include "compiler/backend.h"
 #include "core/visit.h"
@@ -276,6 +277,9 @@ void multiply_halves(const KernelCall& call) {
 
 // Inputs: a [..., M, K], b [..., K, N], of any strides.
 void kernel_matmul(const KernelCall& call) {
+#if LAZULI_HAVE_ONEDNN
+  SignalsBlocked blocked;  // base/signals.h says why; the pool's threads have none anyway
+#endif
 #if LAZULI_HAVE_OPENBLAS
   static bool single = (openblas_set_num_threads(1), true);
   (void)single;

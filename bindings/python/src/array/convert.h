@@ -1,0 +1,45 @@
+// Python values to arrays and back.
+#pragma once
+
+#include <optional>
+
+#include "array/array_object.h"
+
+namespace lazuli::python {
+
+// The dtype of a Python number beside an array: it yields to the array's where that can hold its
+// kind.
+Dtype weak_dtype(PyObject* number, Dtype beside);
+bool is_number(PyObject* object);  // bool, int, float, complex or one of NumPy's scalars
+
+// A 0-d array of a Python number. Without a dtype: bool, int32 or int64, float32, complex64.
+// ValueError if an integer does not fit 64 bits.
+array from_number(PyObject* number, std::optional<Dtype> dtype);
+// Beside an array. ValueError if an integer does not fit the array's dtype.
+array from_weak_number(PyObject* number, Dtype beside);
+
+// Nested lists and tuples of numbers or arrays.
+array from_sequence(PyObject* sequence, std::optional<Dtype> dtype);
+
+// Objects with the buffer protocol, or with __dlpack__. `copy`: false demands that the memory is
+// shared and ValueError otherwise.
+bool has_buffer(PyObject* object);
+array from_buffer(PyObject* object, std::optional<Dtype> dtype, bool copy = true);
+array from_dlpack(PyObject* object, std::optional<Dtype> dtype, bool copy);
+
+// Everything the constructor takes.
+array from_any(PyObject* object, std::optional<Dtype> dtype);
+// Operands of functions: numbers, arrays and buffers, no lists.
+array from_operand(PyObject* object);
+// Both operands of a binary operation, a number yielding to the dtype of an array.
+std::pair<array, array> from_operands(PyObject* a, PyObject* b);
+
+PyObject* to_number(const array& a);  // of an array of size 1
+PyObject* to_list(const array& a);
+
+// Buffer protocol slots and the NumPy and DLPack methods.
+int get_buffer(PyObject* object, Py_buffer* view, int flags);
+void release_buffer(PyObject* object, Py_buffer* view);
+void register_buffers(nb::module_& module);
+
+}  // namespace lazuli::python

@@ -1,0 +1,15 @@
+// Evaluation with the interpreter lock released, and its interruption by Ctrl-C.
+#pragma once
+
+#include <vector>
+
+#include "array/array_object.h"
+
+namespace lazuli::python {
+
+void evaluate(const array& a);
+void evaluate(std::vector<array> arrays);
+
+void register_evaluation(nb::module_& module);
+
+}  // namespace lazuli::python

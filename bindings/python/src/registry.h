@@ -1,0 +1,20 @@
+// The parts of the module, each filled in by a file of its own.
+#pragma once
+
+#include "array/array_object.h"
+
+namespace lazuli::python {
+
+void register_devices(nb::module_& module);
+void register_elementwise(nb::module_& module);
+void register_shape_ops(nb::module_& module);
+void register_creation(nb::module_& module);
+void register_reductions(nb::module_& module);
+void register_products(nb::module_& module);
+void register_transforms(nb::module_& module);
+void register_compile(nb::module_& module);
+void register_files(nb::module_& module);
+void register_random(nb::module_& module);
+void register_fast(nb::module_& module);
+
+}  // namespace lazuli::python

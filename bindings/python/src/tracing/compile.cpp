@@ -1,0 +1,152 @@
+// compile: a Python function traced once for each structure of its arguments.
+//
+// The key of a trace is the arguments with their arrays replaced by dtype and shape, compared as
+// Python values. Arrays captured through `inputs` are arguments too; those of `outputs` are results
+// that are stored back after each call.
+#include <memory>
+
+#include "array/casters.h"
+#include "registry.h"
+#include "tracing/transforms.h"
+#include "tracing/tree.h"
+
+namespace lazuli::python {
+namespace {
+
+bool is_constant(nb::handle leaf) {
+  return leaf.is_none() || PyLong_Check(leaf.ptr()) || PyFloat_Check(leaf.ptr()) ||
+         PyUnicode_Check(leaf.ptr());
+}
+
+// A value that is equal for equal structures: trees with their classes, arrays as dtype and shape,
+// constants with their type (1, 1.0 and True are equal in Python).
+nb::object key_of(nb::handle tree, bool shapeless) {
+  if (auto value = array_at(tree)) {
+    if (shapeless) return nb::make_tuple("array", nb::cast(value->dtype()), value->ndim());
+    return nb::make_tuple("array", nb::cast(value->dtype()), nb::cast(value->shape()));
+  }
+  if (PyDict_Check(tree.ptr())) {
+    nb::list items;
+    for (auto [key, value] : nb::borrow<nb::dict>(tree)) {
+      items.append(nb::make_tuple(key, key_of(value, shapeless)));
+    }
+    return nb::make_tuple("dict", nb::tuple(items));
+  }
+  if (PyList_Check(tree.ptr()) || PyTuple_Check(tree.ptr())) {
+    nb::list items;
+    for (nb::handle item : tree) items.append(key_of(item, shapeless));
+    return nb::make_tuple(tree.type(), nb::tuple(items));
+  }
+  if (!is_constant(tree)) {
+    throw ArgumentError(std::string("[compile] Arguments are trees of arrays, numbers, strings and "
+                                    "None, not of the type ") +
+                        Py_TYPE(tree.ptr())->tp_name + ".");
+  }
+  return nb::make_tuple(tree.type(), tree);
+}
+
+struct Trace {
+  Function function;
+  Structure arguments, result, stored;
+  std::vector<std::shared_ptr<Function>> rules;
+};
+
+// Gives the arrays of a tree other values for a scope in which a function is traced.
+class Borrowed {
+ public:
+  Borrowed(nb::handle tree, const array* values) {
+    visit_leaves(tree, [&](nb::handle leaf) {
+      auto value = array_at(leaf);
+      if (!value) return;
+      leaves_.push_back(nb::borrow(leaf));
+      originals_.push_back(*value);
+      set_array_at(leaf, *values++);
+    });
+  }
+  ~Borrowed() {
+    for (size_t i = 0; i < leaves_.size(); ++i) set_array_at(leaves_[i], originals_[i]);
+  }
+  Borrowed(const Borrowed&) = delete;
+  Borrowed& operator=(const Borrowed&) = delete;
+
+ private:
+  std::vector<nb::object> leaves_;
+  std::vector<array> originals_;
+};
+
+class Compiled : public Transformed {
+ public:
+  Compiled(nb::object function, nb::object inputs, nb::object outputs, bool shapeless)
+      : Transformed(std::move(function)),
+        inputs_(std::move(inputs)),
+        outputs_(std::move(outputs)),
+        shapeless_(shapeless) {}
+
+  nb::object call(const nb::args& args, const nb::kwargs& kwargs) override {
+    nb::object key = nb::make_tuple(key_of(args, shapeless_), key_of(kwargs, shapeless_),
+                                    inputs_.is_none() ? nb::none() : key_of(inputs_, shapeless_));
+    std::vector<array> arrays;
+    Structure arguments = structure_of(nb::make_tuple(args, kwargs), arrays);
+    std::shared_ptr<Trace> trace = trace_of(key);
+    trace->arguments = std::move(arguments);
+    std::vector<array> captured = arrays_of(inputs_);
+    arrays.insert(arrays.end(), captured.begin(), captured.end());
+    RuleScope scope;
+    std::vector<array> outputs = trace->function(arrays);
+    for (auto& rule : scope.take()) trace->rules.push_back(std::move(rule));
+    const array* stored = outputs.data() + trace->result.count;
+    if (!outputs_.is_none()) update_tree(outputs_, filled(trace->stored, stored));
+    return filled(trace->result, outputs.data());
+  }
+
+  std::vector<nb::object*> held() override { return {&function_, &inputs_, &outputs_, &index_}; }
+
+ private:
+  std::shared_ptr<Trace> trace_of(const nb::object& key) {
+    nb::dict index = nb::borrow<nb::dict>(index_);
+    if (index.contains(key)) return traces_[nb::cast<size_t>(index[key])];
+    auto trace = std::make_shared<Trace>();
+    Trace* place = trace.get();
+    trace->function = compile(
+        Function([this, place](const std::vector<array>& traced) { return run(*place, traced); }),
+        shapeless_);
+    index[key] = traces_.size();
+    traces_.push_back(trace);
+    return trace;
+  }
+
+  // Called by the library to record the function.
+  std::vector<array> run(Trace& trace, const std::vector<array>& traced) {
+    nb::object both = filled(trace.arguments, traced.data());
+    std::vector<array> outputs, stored;
+    Borrowed borrowed(inputs_, traced.data() + trace.arguments.count);
+    nb::object result = function_(*nb::object(both[0]), **nb::object(both[1]));
+    trace.result = structure_of(result, outputs);
+    trace.stored = structure_of(outputs_, stored);
+    outputs.insert(outputs.end(), stored.begin(), stored.end());
+    return outputs;
+  }
+
+  nb::object inputs_, outputs_;
+  bool shapeless_;
+  nb::object index_ = nb::dict();  // from keys to places in `traces_`
+  std::vector<std::shared_ptr<Trace>> traces_;
+};
+
+}  // namespace
+
+void register_compile(nb::module_& m) {
+  m.def(
+      "compile",
+      [](nb::callable fun, nb::object inputs, nb::object outputs, bool shapeless) {
+        return as_object(std::make_unique<Compiled>(std::move(fun), std::move(inputs),
+                                                    std::move(outputs), shapeless));
+      },
+      nb::arg("fun"), nb::arg("inputs") = nb::none(), nb::arg("outputs") = nb::none(),
+      nb::arg("shapeless") = false,
+      "The function, run once for each structure of its arguments and repeated afterwards.");
+  m.def("disable_compile", &disable_compile, "Makes compiled functions run as they are.");
+  m.def("enable_compile", &enable_compile);
+}
+
+}  // namespace lazuli::python

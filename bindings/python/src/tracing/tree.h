@@ -1,0 +1,44 @@
+// Trees of Python values: nested lists, tuples and dictionaries with arrays and other leaves.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "array/array_object.h"
+
+namespace lazuli::python {
+
+// Calls `visit` with each leaf in order. Dictionaries go by the order of their keys' insertion.
+void visit_leaves(nb::handle tree, const std::function<void(nb::handle)>& visit);
+
+// The tree with each leaf replaced by what `map` gives. Tuples keep their class if they are named.
+nb::object map_tree(nb::handle tree, const std::function<nb::object(nb::handle)>& map);
+
+// The arrays among the leaves.
+std::vector<array> arrays_of(nb::handle tree);
+std::vector<array> arrays_of(PyObject* const* trees, Py_ssize_t count);
+
+// All leaves, which must be arrays (ValueError).
+std::vector<array> only_arrays_of(nb::handle tree);
+
+// A tree whose arrays are numbered: what is left of a tree when its arrays are taken out.
+struct Structure {
+  nb::object skeleton;  // a mark in the place of each array
+  size_t count = 0;     // arrays
+};
+Structure structure_of(nb::handle tree, std::vector<array>& arrays);
+nb::object filled(const Structure& structure, const array* arrays);
+
+// A place for a structure whose objects may be let go of while the library holds locks.
+std::shared_ptr<Structure> shared_structure();
+
+// The value of a leaf that is an array or stands for one, and a new value for it.
+std::optional<array> array_at(nb::handle leaf);
+void set_array_at(nb::handle leaf, const array& value);
+
+// Brings `tree` to what `source` is: arrays take new values, lists and dictionaries new items.
+void update_tree(nb::handle tree, nb::handle source);
+
+}  // namespace lazuli::python

@@ -1,0 +1,201 @@
+"""grad, vmap, compile and the others on trees; values follow from the formulas."""
+
+import functools
+import gc
+import inspect
+import weakref
+from collections import namedtuple
+
+import lazuli.core as mx
+import pytest
+
+Pair = namedtuple("Pair", "x y")
+
+
+def one(value=1.0):
+    return mx.array(value)
+
+
+def test_gradients_of_a_tree():
+    tree = {"a": [one(2.0), (one(3.0),)], "b": Pair(one(4.0), one(5.0))}
+    grads = mx.grad(lambda t: t["a"][0] * t["a"][1][0] + t["b"].x * t["b"].y)(tree)
+    assert grads["a"][0].item() == 3 and grads["a"][1][0].item() == 2
+    assert isinstance(grads["b"], Pair) and grads["b"].x.item() == 5
+
+
+def test_value_and_grad_with_more_values():
+    (loss, more), grads = mx.value_and_grad(lambda x, y: (x * y, {"sum": x + y}), (0, 1))(
+        one(2.0), one(3.0))
+    assert loss.item() == 6 and more["sum"].item() == 5
+    assert [g.item() for g in grads] == [3, 2]
+
+
+def test_grad_of_grad():
+    third = mx.grad(mx.grad(mx.grad(lambda x: x * x * x * x)))
+    assert third(one(2.0)).item() == 48
+
+
+def test_evaluation_inside_of_grad():
+    def f(x):
+        y = x * x
+        assert y.item() == 4
+        return y * y
+    assert mx.grad(f)(one(2.0)).item() == 32
+
+
+def test_an_exception_passes_through_and_leaves_all_usable():
+    def wrong(x):
+        raise KeyError("mine")
+    for transform in (mx.grad, mx.vmap, mx.compile, mx.checkpoint):
+        with pytest.raises(KeyError):
+            transform(wrong)(mx.ones(3) if transform is mx.vmap else one())
+    assert mx.grad(lambda x: x * x)(one(3.0)).item() == 6
+
+
+def test_vmap_of_trees_and_axes():
+    d = {"a": mx.arange(6).reshape(2, 3), "b": mx.arange(3)}
+    out = mx.vmap(lambda t, s: {"r": t["a"] * t["b"] + s}, in_axes=({"a": 1, "b": 0}, None),
+                  out_axes=-1)(d, mx.array(1))
+    assert out["r"].tolist() == [[1, 2, 5], [1, 5, 11]]
+    nested = mx.vmap(mx.vmap(lambda x: x.sum()))(mx.ones((2, 3, 4)))
+    assert nested.tolist() == [[4, 4, 4], [4, 4, 4]]
+    per_example = mx.vmap(mx.grad(lambda w, x: (w * x).sum() ** 2), in_axes=(None, 0))(
+        mx.array([1.0, 2.0]), mx.array([[1.0, 0.0], [0.0, 1.0]]))
+    assert per_example.tolist() == [[2, 0], [0, 4]]
+
+
+def test_checkpoint_gives_the_same_gradients():
+    def block(p, x):
+        return mx.tanh(x @ p["w"]) + p["b"]
+    p, x = {"w": mx.ones((2, 2)) * 0.5, "b": mx.ones(2)}, mx.array([[0.5, -1.0]])
+    plain = mx.grad(lambda p: block(p, x).sum())(p)
+    kept = mx.grad(lambda p: mx.checkpoint(block)(p, x).sum())(p)
+    assert kept["w"].tolist() == plain["w"].tolist() and kept["b"].tolist() == plain["b"].tolist()
+
+
+def test_custom_function():
+    shapes = []
+
+    @mx.custom_function
+    def f(x, y):
+        return x * y, x
+
+    @f.vjp
+    def rule(primals, cotangents, outputs):
+        x, y = primals
+        shapes.append((cotangents[1].shape, outputs[0].shape))
+        return cotangents[0] * y * 10, cotangents[0] * x
+
+    assert rule is f
+    grads = mx.grad(lambda x, y: f(x, y)[0], (0, 1))(one(2.0), one(3.0))
+    assert [g.item() for g in grads] == [30, 2]
+    assert shapes == [((), ())]
+    assert mx.compile(mx.grad(lambda x, y: f(x, y)[0]))(one(2.0), one(3.0)).item() == 30
+    assert mx.grad(mx.compile(lambda x, y: f(x, y)[0]))(one(2.0), one(3.0)).item() == 30
+
+
+class Counted:
+    """A function that counts how often it is traced."""
+
+    def __init__(self, function):
+        self.function, self.calls = function, 0
+
+    def __call__(self, *args, **kwargs):
+        self.calls += 1
+        return self.function(*args, **kwargs)
+
+
+def test_compile_traces_once_for_each_structure():
+    f = Counted(lambda x, k=1: x * k)
+    g = mx.compile(f)
+    for arguments, keywords, calls in [
+            ((one(),), {}, 1), ((one(5.0),), {}, 1), ((mx.ones(2),), {}, 2),
+            ((one(),), {"k": 2}, 3), ((one(),), {"k": 2.0}, 4), ((one(),), {"k": 2}, 4),
+            ((mx.array(1),), {}, 5)]:
+        assert g(*arguments, **keywords).tolist() == f.function(*arguments, **keywords).tolist()
+        assert f.calls == calls
+
+
+def test_compile_with_state():
+    state = {"w": one(), "n": [one(2.0)]}
+
+    @functools.partial(mx.compile, inputs=state, outputs=state)
+    def step(x):
+        state["w"] = state["w"] + x
+        state["n"][0] *= 2
+        return state["w"] * 10
+
+    assert [step(one()).item() for _ in range(3)] == [20, 30, 40]
+    assert state["w"].item() == 4 and state["n"][0].item() == 16
+    state["w"] = one(100.0)
+    assert step(one()).item() == 1010
+
+
+def test_compile_adds_new_state():
+    state = {}
+
+    @functools.partial(mx.compile, outputs=state)
+    def f(x):
+        state["seen"] = x + 1
+        return x
+
+    f(one())
+    assert state["seen"].item() == 2
+    state.clear()
+    f(one(5.0))
+    assert state["seen"].item() == 6
+
+
+def test_compile_with_random_state():
+    @functools.partial(mx.compile, inputs=mx.random.state, outputs=mx.random.state)
+    def draw():
+        return mx.random.uniform()
+
+    mx.random.seed(4)
+    compiled = [draw().item() for _ in range(3)]
+    mx.random.seed(4)
+    assert compiled == [mx.random.uniform().item() for _ in range(3)]
+
+
+def test_compile_can_be_switched_off():
+    f = Counted(lambda x: x + 1)
+    g = mx.compile(f)
+    mx.disable_compile()
+    try:
+        assert g(one()).item() == g(one()).item() == 2 and f.calls == 2
+    finally:
+        mx.enable_compile()
+    assert g(one()).item() == g(one()).item() == 2 and f.calls == 3
+
+
+def test_transformed_functions_look_like_functions():
+    def named(x, *, scale):
+        return x
+
+    class Model:
+        @mx.compile
+        def forward(self_number, x):
+            return self_number + x
+
+    for transform in (mx.grad, mx.vmap, mx.compile, mx.checkpoint):
+        assert transform(named).__name__ == "named"
+        assert "scale" in inspect.signature(transform(named)).parameters
+    assert Model.forward(one(), one()).item() == 2
+
+
+@pytest.mark.parametrize("transform", [mx.grad, mx.vmap, mx.compile, mx.checkpoint])
+def test_cycles_through_transformed_functions_are_collected(transform):
+    class Holder:
+        pass
+
+    holder = Holder()
+    holder.step = transform(lambda x: (x, holder)[0])
+    seen = weakref.ref(holder)
+    del holder
+    gc.collect()
+    assert seen() is None
+
+
+def test_a_shared_output_counts_twice():
+    _, products = mx.vjp(lambda x: [x, x], [one()], [one(), one()])
+    assert products[0].item() == 2
