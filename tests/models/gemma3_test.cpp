@@ -138,8 +138,8 @@ TEST(Gemma3, ALongDecodeReusesItsPlansAndItsMemory) {
   for (size_t at = 528; at < 656; ++at) step(at);
   PlanCacheStatistics after = plan_cache_statistics();
   // At most one plan for each of: the first step, which still computes the caches prefill left; a
-  // step; the step that fills the windows, whose slice becomes the whole; the step in which the full
-  // caches grow; and a step with full windows.
+  // step; the step that fills the windows, whose slice becomes the whole; the step in which the
+  // full caches grow; and a step with full windows.
   EXPECT_LE(after.misses - before.misses, 5u);
   EXPECT_EQ(get_active_memory() + get_cache_memory(), held);
 }
