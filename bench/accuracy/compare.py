@@ -2,9 +2,9 @@
 
     compare.py MODEL.gguf TOKENS RECORD NAME=LOGITS...
 
-TOKENS and LOGITS are what logits_bench wrote. Prints one JSON object a comparison. RECORD, unless it
-is '-', gets the reference in a compact form for tests/models/gemma3_test.cpp: each line has a token
-and the ids and log-probabilities of the eight likeliest continuations behind it.
+TOKENS and LOGITS are what logits_bench wrote. Prints one JSON object a comparison. RECORD, unless
+it is '-', gets the reference in a compact form for tests/models/gemma3_test.cpp: each line has a
+token and the ids and log-probabilities of the eight likeliest continuations behind it.
 """
 
 import json

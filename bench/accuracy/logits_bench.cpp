@@ -36,8 +36,7 @@ void run(const std::string& model_path, const std::string& text_path, size_t pos
          const std::string& out_path, size_t together) {
   gguf::File file = gguf::open(model_path);
   models::Gemma3 model(file);
-  std::vector<int32_t> tokens =
-      models::Tokenizer::from_gguf(file).encode(read_text(text_path));
+  std::vector<int32_t> tokens = models::Tokenizer::from_gguf(file).encode(read_text(text_path));
   if (tokens.size() < positions) throw std::runtime_error("The text is too short.");
   std::ofstream out(out_path, std::ios::binary);
   auto cache = model.make_cache();

@@ -73,6 +73,7 @@ def hidden_states(settings, weights, tokens):
         h = normed(x, "ffn_norm")
         gate = torch.nn.functional.gelu(h @ weights[prefix + "ffn_gate.weight"].T,
                                         approximate="tanh")
-        h = (gate * (h @ weights[prefix + "ffn_up.weight"].T)) @ weights[prefix + "ffn_down.weight"].T
+        both = gate * (h @ weights[prefix + "ffn_up.weight"].T)
+        h = both @ weights[prefix + "ffn_down.weight"].T
         x = x + normed(h, "post_ffw_norm")
     return norm(x, weights["output_norm.weight"], epsilon)

@@ -89,8 +89,8 @@ array Gemma3::attention(const Layer& layer, const array& x, KvCache& cache, bool
   float base = global ? config_.rope_base : config_.rope_base_local;
   normed = fast::rope(heads_first(normed), static_cast<int>(size), false, base, 1.0f,
                       static_cast<int>(cache.length()));
-  Attended past = cache.update(chosen(normed, config_.heads, turned),
-                               chosen(heads_first(heads), turned, all));
+  Attended past =
+      cache.update(chosen(normed, config_.heads, turned), chosen(heads_first(heads), turned, all));
   int64_t first = last_alone ? length - 1 : 0;
   if (first > 0) past = past.for_last();
   array attended = fast::scaled_dot_product_attention(

@@ -68,11 +68,13 @@ struct ThreadPool::State {
   void* task = nullptr;
   int64_t count = 0;
   int limit = 1;
-  std::atomic<int64_t> next{0};
-  std::atomic<uint32_t> generation{0};
+  // What waiting workers read, what dealing writes and what leaving writes lie apart, so that none
+  // of them takes the line of another away.
+  alignas(64) std::atomic<uint32_t> generation{0};
   std::atomic<bool> open{false};
-  std::atomic<int> inside{0};
   std::atomic<int> asleep{0};
+  alignas(64) std::atomic<int64_t> next{0};
+  alignas(64) std::atomic<int> inside{0};
   std::atomic<int> joined{0};
   std::mutex error_mutex;
   std::exception_ptr error;

@@ -21,8 +21,8 @@ Composition composition_of(Op op);
 array compose_rope(const Node* node, const std::vector<array>& inputs, const Stream& s);
 array compose_attention(const Node* node, const std::vector<array>& inputs, const Stream& s);
 
-// Whether the op is recorded as a node for a result of this dtype: the backend has a kernel, kernels
-// compute it in float32, and the flag `composed` is not set.
+// Whether the op is recorded as a node for a result of this dtype: the backend has a kernel,
+// kernels compute it in float32, and the flag `composed` is not set.
 bool records_kernel(Op op, Dtype dtype, const Stream& stream);
 
 // How the scores of an attention are masked: its first parameter.

@@ -15,8 +15,8 @@ namespace {
 
 using testing::agrees;
 using testing::filled;
-using testing::laid_out;
 using testing::Laid;
+using testing::laid_out;
 
 array attend(const array& q, const array& k, const array& v, const std::string& mode = "",
              std::optional<array> mask = std::nullopt, std::optional<array> sinks = std::nullopt) {
@@ -59,7 +59,8 @@ TEST(Attention, AgreesForEveryDtypeAndLayout) {
   for (Dtype dtype : {float32, bfloat16, float16}) {
     for (Laid laid : testing::all_layouts) {
       for (const Sizes& s : {Sizes{1, 4, 1, 1, 40, 64, 64}, Sizes{2, 4, 2, 11, 37, 24, 16}}) {
-        array q = laid_out(s.q(), dtype, -1, 1, 1, laid), k = laid_out(s.k(), dtype, -1, 1, 2, laid);
+        array q = laid_out(s.q(), dtype, -1, 1, 1, laid),
+              k = laid_out(s.k(), dtype, -1, 1, 2, laid);
         array v = laid_out(s.v(), dtype, -1, 1, 3, laid);
         EXPECT_TRUE(agrees({attend(q, k, v, "causal")}, 4)) << dtype_name(dtype) << name_of(laid);
       }
@@ -80,7 +81,8 @@ TEST(Attention, ReadsSlicesOfACache) {
   array keys = filled({1, 2, 64, 32}, float32, -1, 1, 1);
   array values = filled({1, 2, 64, 32}, float32, -1, 1, 2);
   eval({keys, values});
-  array k = slice(keys, {0, 0, 3, 0}, {1, 2, 40, 32}), v = slice(values, {0, 0, 3, 0}, {1, 2, 40, 32});
+  array k = slice(keys, {0, 0, 3, 0}, {1, 2, 40, 32}),
+        v = slice(values, {0, 0, 3, 0}, {1, 2, 40, 32});
   EXPECT_TRUE(agrees({attend(filled({1, 4, 1, 32}, float32, -1, 1, 3), k, v)}, 4));
 }
 

@@ -11,8 +11,8 @@ namespace {
 
 using testing::agrees;
 using testing::filled;
-using testing::laid_out;
 using testing::Laid;
+using testing::laid_out;
 
 TEST(Rope, AgreesForEveryDtypeLayoutAndForm) {
   for (Dtype dtype : {float32, bfloat16, float16}) {
@@ -63,7 +63,9 @@ TEST(Rope, FarPositionsKeepTheirPrecision) {
 
 TEST(Rope, TheCompositionAgreesAndCarriesDerivatives) {
   array x = filled({1, 2, 3, 8}, float32, -1, 1, 1);
-  auto fun = [](const array& a) { return sum(square(fast::rope(a, 6, false, 100.0f, 1.0f, 2) + a)); };
+  auto fun = [](const array& a) {
+    return sum(square(fast::rope(a, 6, false, 100.0f, 1.0f, 2) + a));
+  };
   array as_node = fast::rope(x, 6, false, 100.0f, 1.0f, 2), slope = grad(fun)(x);
   flags().composed = 1;
   array composed = fast::rope(x, 6, false, 100.0f, 1.0f, 2), slope_composed = grad(fun)(x);

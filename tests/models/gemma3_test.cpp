@@ -1,5 +1,5 @@
-// Gemma 3 on the demo's file: its logits against a float32 computation (bench/accuracy recorded it),
-// and what a long decode takes from the planner and the system.
+// Gemma 3 on the demo's file: its logits against a float32 computation (bench/accuracy recorded
+// it), and what a long decode takes from the planner and the system.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -137,8 +137,9 @@ TEST(Gemma3, ALongDecodeReusesItsPlansAndItsMemory) {
   size_t held = get_active_memory() + get_cache_memory();
   for (size_t at = 528; at < 656; ++at) step(at);
   PlanCacheStatistics after = plan_cache_statistics();
-  // One for a step, one for the step after prefill, whose caches are still to be computed, one for
-  // the step in which the full caches grow.
+  // At most one plan for each of: the first step, which still computes the caches prefill left; a
+  // step; the step that fills the windows, whose slice becomes the whole; the step in which the
+  // full caches grow; and a step with full windows.
   EXPECT_LE(after.misses - before.misses, 5u);
   EXPECT_EQ(get_active_memory() + get_cache_memory(), held);
 }

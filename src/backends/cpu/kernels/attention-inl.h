@@ -191,8 +191,7 @@ void add_values(const float* weights, const float* factors, const T* values, int
     load_scaled<R>(tile, sums + i, stride, factors);
     const T* v = values + i;
     for (int64_t key = 0; key < count; ++key, v += value_stride) {
-      add_products<R, key_block>(tile, load_floats(d, v), load_floats(d, v + lanes),
-                                 weights + key);
+      add_products<R, key_block>(tile, load_floats(d, v), load_floats(d, v + lanes), weights + key);
     }
     store_tile<R>(tile, sums + i, stride);
   }
@@ -202,8 +201,8 @@ void add_values(const float* weights, const float* factors, const T* values, int
       V sum = hn::Mul(hn::LoadU(d, sums + r * stride + i), hn::Set(d, factors[r]));
       for (int64_t key = 0; key < count; ++key) {
         const T* v = values + key * value_stride + i;
-        const V value = left == static_cast<size_t>(lanes) ? load_floats(d, v)
-                                                            : load_floats(d, v, left);
+        const V value =
+            left == static_cast<size_t>(lanes) ? load_floats(d, v) : load_floats(d, v, left);
         sum = hn::MulAdd(value, hn::Set(d, weights[r * key_block + key]), sum);
       }
       hn::StoreU(sum, d, sums + r * stride + i);
@@ -243,8 +242,7 @@ inline void soften(int64_t rows, float* scores, float* peaks, float* totals, flo
   HWY_ALIGN float bases[16], changes[16] = {};
   for (int64_t r = 0; r < rows; ++r) {
     const float* row = scores + r * key_block;
-    const float here =
-        hn::ReduceMax(d, hn::Max(hn::LoadU(d, row), hn::LoadU(d, row + lanes)));
+    const float here = hn::ReduceMax(d, hn::Max(hn::LoadU(d, row), hn::LoadU(d, row + lanes)));
     const float peak = std::max(peaks[r], here);
     // A row that has seen nothing yet keeps weights of zero.
     bases[r] = peak == minus_infinity ? 0.0f : peak;

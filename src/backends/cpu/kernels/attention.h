@@ -19,8 +19,8 @@ struct AttentionOperand {
 };
 
 // queries [B, N, T, size], keys [B, M, S, size], values [B, M, S, value_size], each with its last
-// axis together in memory. The rows of one head of keys are its queries: row r is query r / group of
-// head r % group of the N / M = group heads that share it.
+// axis together in memory. The rows of one head of keys are its queries: row r is query r / group
+// of head r % group of the N / M = group heads that share it.
 struct Attention {
   AttentionOperand q, k, v, mask;  // mask: boolean or float32, to [B, N, T, S] by strides of 0
   enum class Mask : uint8_t { none, causal, boolean, additive } kind;

@@ -1,12 +1,13 @@
 // Rotary positions: x [B, ..., T, D], the first `dims` features of each row rotated in pairs.
 //
-// Rows of one position share their sines: for each position the turns offset + t times frequency are
-// formed in double, reduced to [-1/8, 1/8] of a turn and a quadrant, and two polynomials in float32
-// give sine and cosine, a vector of frequencies at a time. A row whose features do not lie in order is
-// widened to float32 and rotated in a buffer. Any strides. Positions are dealt to the pool.
+// Rows of one position share their sines: for each position the turns offset + t times frequency
+// are formed in double, reduced to [-1/8, 1/8] of a turn and a quadrant, and two polynomials in
+// float32 give sine and cosine, a vector of frequencies at a time. A row whose features do not
+// lie in order is widened to float32 and rotated in a buffer. Any strides. Positions are dealt to
+// the pool.
 //
-// Floor: one read and one write of x. One token of Gemma's queries (4 x 256) takes 0.6 us with its
-// sines, most of which the sines are.
+// Floor: one read and one write of x. One token of Gemma's queries (4 x 256) takes 0.6 us with
+// its sines, most of which the sines are.
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -32,9 +33,9 @@ struct Rope {
   Dtype::Val dtype;
   int64_t dims, width;
   bool traditional;
-  const double* turns;       // [dims / 2]: frequencies over 2 pi, times the scale of positions
-  const double* offsets;     // [examples]
-  int64_t offset_step;       // 0: one offset for all
+  const double* turns;  // [dims / 2]: frequencies over 2 pi, times the scale of positions
+  const double* offsets;  // [examples]
+  int64_t offset_step;  // 0: one offset for all
   int64_t examples, heads, length;  // x as [examples, heads, length, width]; out is dense
   const int64_t* head_places;  // [examples * heads]: element where each begins
   int64_t row_stride, stride;  // in elements
@@ -75,8 +76,7 @@ HWY_INLINE void sines(hn::Vec<Floats> fraction, hn::Vec<Floats>& sine, hn::Vec<F
   const auto one = hn::Set(di, 1), two = hn::Set(di, 2);
   const auto swap = hn::RebindMask(d, hn::Eq(hn::And(quadrant, one), one));
   const auto minus_sine = hn::RebindMask(d, hn::Eq(hn::And(quadrant, two), two));
-  const auto minus_cosine =
-      hn::RebindMask(d, hn::Eq(hn::And(hn::Add(quadrant, one), two), two));
+  const auto minus_cosine = hn::RebindMask(d, hn::Eq(hn::And(hn::Add(quadrant, one), two), two));
   const auto swapped_sine = hn::IfThenElse(swap, c, s), swapped_cosine = hn::IfThenElse(swap, s, c);
   sine = hn::IfThenElse(minus_sine, hn::Neg(swapped_sine), swapped_sine);
   cosine = hn::IfThenElse(minus_cosine, hn::Neg(swapped_cosine), swapped_cosine);
@@ -106,7 +106,8 @@ void load_row(const T* from, int64_t count, int64_t stride, float* to) {
   constexpr auto lanes = static_cast<int64_t>(hn::MaxLanes(Floats()));
   int64_t i = 0;
   if (stride == 1) {
-    for (; i + lanes <= count; i += lanes) hn::StoreU(packed::HWY_NAMESPACE::load_floats(d, from + i), d, to + i);
+    for (; i + lanes <= count; i += lanes)
+      hn::StoreU(packed::HWY_NAMESPACE::load_floats(d, from + i), d, to + i);
   }
   for (; i < count; ++i) to[i] = static_cast<float>(from[i * stride]);
 }
@@ -170,8 +171,8 @@ void rope_position(const Rope& r, int64_t example, int64_t t, bool fill, float* 
     fill_sines(start + static_cast<double>(t), r.turns, half, sine, cosine);
   }
   for (int64_t h = 0; h < r.heads; ++h) {
-    const T* from = reinterpret_cast<const T*>(r.x) + r.head_places[example * r.heads + h] +
-                    t * r.row_stride;
+    const T* from =
+        reinterpret_cast<const T*>(r.x) + r.head_places[example * r.heads + h] + t * r.row_stride;
     T* to = reinterpret_cast<T*>(r.out) + ((example * r.heads + h) * r.length + t) * r.width;
     if (r.stride == 1 && !r.traditional) {
       rotate_halves(from, half, sine, cosine, to);
@@ -280,19 +281,26 @@ void kernel_rope(const KernelCall& call) {
   const auto& params = call.node->params;
   Strides strides = x.layout->dense ? dense_strides(shape) : x.layout->strides;
   const int64_t dims = params[0];
-  std::vector<double> turns = turns_of(call, dims / 2, std::bit_cast<double>(params[2]),
-                                       std::bit_cast<double>(params[3]));
+  std::vector<double> turns =
+      turns_of(call, dims / 2, std::bit_cast<double>(params[2]), std::bit_cast<double>(params[3]));
   std::vector<double> offsets = offsets_of(call.inputs[1]);
   std::vector<int64_t> places = head_places(shape, strides);
   const int64_t length = shape[shape.size() - 2], width = shape.back();
-  cpu::Rope rope{x.data(),        call.output.data(),
-                 x.dtype,         dims,
-                 width,           params[1] != 0,
-                 turns.data(),    offsets.data(),
+  cpu::Rope rope{x.data(),
+                 call.output.data(),
+                 x.dtype,
+                 dims,
+                 width,
+                 params[1] != 0,
+                 turns.data(),
+                 offsets.data(),
                  offsets.size() > 1 ? 1 : 0,
-                 shape[0],        static_cast<int64_t>(places.size()) / shape[0],
-                 length,          places.data(),
-                 strides[shape.size() - 2], strides.back()};
+                 shape[0],
+                 static_cast<int64_t>(places.size()) / shape[0],
+                 length,
+                 places.data(),
+                 strides[shape.size() - 2],
+                 strides.back()};
   const int64_t per_position = x.size() / length;
   const int64_t step = std::max<int64_t>(1, 16384 / per_position);
   ThreadPool::instance().run((length + step - 1) / step, [&](int64_t piece) {

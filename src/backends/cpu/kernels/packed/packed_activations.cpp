@@ -265,8 +265,8 @@ void fill_one_tile(const void* x, Dtype x_dtype, int64_t row_stride, int64_t k, 
   });
 }
 
-// The levels of `count` elements (runs of 32) to [run, row of four, 32]; returns their scale, or NaN if
-// an element is not finite.
+// The levels of `count` elements (runs of 32) to [run, row of four, 32]; returns their scale, or
+// NaN if an element is not finite.
 template <class T>
 HWY_INLINE float group_levels(const T* x, int64_t count, int row,
                               int16_t (&levels)[4][4][activation_run]) {
@@ -285,8 +285,8 @@ HWY_INLINE float group_levels(const T* x, int64_t count, int row,
   const bool counts = finite && largest >= 0x1p-100f;
   const auto inverse = hn::Set(d, counts ? LevelTiles::level_max / largest : 0.0f);
   for (int64_t i = 0; i < count; i += lanes) {
-    const auto level = finite ? hn::NearestInt(hn::Mul(load_floats(d, x + i), inverse))
-                              : hn::Zero(d32);
+    const auto level =
+        finite ? hn::NearestInt(hn::Mul(load_floats(d, x + i), inverse)) : hn::Zero(d32);
     hn::StoreU(hn::DemoteTo(d16, level), d16, levels[i / 32][row] + i % 32);
   }
   if (!finite) return std::numeric_limits<float>::quiet_NaN();
@@ -304,13 +304,13 @@ void fill_four_level_rows(const T* x, int64_t row_stride, int64_t rows, int64_t 
   for (int64_t g = 0; g < t.groups(); ++g) {
     const int64_t at = g * LevelTiles::group, count = HWY_MIN(LevelTiles::group, t.stride - at);
     for (int j = 0; j < 4; ++j) {
-      const float scale = group_levels(j < rows ? x + j * row_stride + at : zeros, count, j, levels);
+      const float scale =
+          group_levels(j < rows ? x + j * row_stride + at : zeros, count, j, levels);
       finite[j] = finite[j] && scale == scale;
       t.scales[(index * t.groups() + g) * t.tile + r + j] = scale;
     }
     for (int64_t run = 0; run < count / activation_run; ++run) {
-      interleave_runs(levels[run], t.tile,
-                      t.levels + (index * t.stride + at + run * activation_run) * t.tile + 2 * r);
+      interleave_runs(levels[run], t.tile, t.at(index, at + run * activation_run) + 2 * r);
     }
   }
   for (int j = 0; j < 4; ++j) t.finite[index * t.tile + r + j] = finite[j];

@@ -69,19 +69,29 @@ void place_tiles(int64_t m, int64_t k, int64_t tile, Scratch& scratch, Activatio
 void fill_tile(const void* x, Dtype x_dtype, int64_t row_stride, int64_t k, int64_t index,
                const ActivationTiles& tiles);
 
-// Rows in tiles, as above, for products that sum 128 columns in integers: each group of 128 has one
-// scale, x = scale * level with |level| <= 8191. Groups whose largest element is below 2^-100 count as
-// zeros. The error is at most 6.2e-5 of the group's largest element.
+// Rows in tiles, as above, for products that sum 128 columns in integers: each group of 128 has
+// one scale, x = scale * level with |level| <= 8191. Groups whose largest element is below 2^-100
+// count as zeros. The error is at most 6.2e-5 of the group's largest element.
 struct LevelTiles {
   static constexpr int64_t group = 128;
   static constexpr int level_max = 8191;
   int64_t rows = 0;
-  int64_t tile = 0;    // rows of a tile, a multiple of 4
+  int64_t tile = 0;  // rows of a tile, a multiple of 4
   int64_t stride = 0;  // elements of a row, a multiple of 32
 
-  int16_t* levels = nullptr;  // [tiles, stride / 2, tile, 2]
+  // Pieces of 256 columns, the last may be narrower, each [tiles, columns / 2, tile, 2]: a panel of
+  // weights passes through a piece from its begin to its end.
+  static constexpr int64_t piece = 256;
+  int16_t* levels = nullptr;
   float* scales = nullptr;  // [tiles, groups, tile]
   uint8_t* finite = nullptr;  // [tiles, tile], as in Activations
+
+  // Where the levels of a tile's column (a multiple of 2) begin.
+  int16_t* at(int64_t index, int64_t column) const {
+    const int64_t first = column / piece * piece;
+    const int64_t columns = stride - first < piece ? stride - first : piece;
+    return levels + (first * tiles() + index * columns + column - first) * tile;
+  }
 
   int64_t tiles() const { return (rows + tile - 1) / tile; }
   int64_t groups() const { return (stride + group - 1) / group; }

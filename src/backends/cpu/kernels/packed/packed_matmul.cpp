@@ -19,8 +19,8 @@ namespace lazuli::cpu {
 namespace {
 
 using packed::Activations;
-using packed::LevelTiles;
 using packed::is_packed_float;
+using packed::LevelTiles;
 using packed::Scratch;
 
 std::string shape(const PackedMatmul& p) {

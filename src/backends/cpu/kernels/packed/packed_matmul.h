@@ -1,9 +1,10 @@
 // Products with packed (GGUF) weights: out[m, n] = sum over k of x[m, k] * dequantize(w)[n, k].
 //
 // The weights stay as they lie in the file and are read once per call (once per panel of rows for
-// large m). x becomes 15-bit integers (packed_activations.h); the products are integer dot products,
-// scaled and summed in float32. The relative error against float32 arithmetic on the dequantised
-// weights is about 4e-5 of the result's typical size. Both functions run on the thread pool.
+// large m). Up to four rows of x become 15-bit integers for runs of 32 (packed_rows.h); the error
+// against float32 arithmetic on the dequantised weights is about 4e-5 of the result's typical
+// size. More rows become 14-bit integers and weights 12-bit ones for groups of 128
+// (packed_levels-inl.h): the error is about 3e-4. Both functions run on the thread pool.
 //
 // Infinite and NaN scales in w give outputs that are not finite; rows of x with a NaN or an
 // infinity are computed in float32 with dequantised weights.

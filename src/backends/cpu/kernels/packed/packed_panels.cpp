@@ -12,8 +12,8 @@ HWY_BEFORE_NAMESPACE();
 namespace lazuli::cpu::packed {
 namespace HWY_NAMESPACE {
 
-void block_panel(const PackedMatmul& p, const LevelTiles& x, int64_t tile_first,
-                 int64_t tile_last, int64_t first, Scratch& scratch) {
+void block_panel(const PackedMatmul& p, const LevelTiles& x, int64_t tile_first, int64_t tile_last,
+                 int64_t first, Scratch& scratch) {
   const PanelOut out = {p.out, p.out_dtype, p.out_row_stride, p.n};
   const auto* w = reinterpret_cast<const uint8_t*>(p.w);
   with_format(p.format, [&](auto f) HWY_ATTR {

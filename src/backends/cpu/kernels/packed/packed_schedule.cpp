@@ -27,8 +27,8 @@ int64_t rows_per_piece(int64_t bytes, int64_t row_bytes) {
 }
 
 Stretches::Stretches(int64_t count)
-    : threads(std::min<int64_t>({ThreadPool::instance().threads(), threads_max,
-                                 std::max<int64_t>(count, 1)})) {
+    : threads(std::min<int64_t>(
+          {ThreadPool::instance().threads(), threads_max, std::max<int64_t>(count, 1)})) {
   for (int64_t t = 0; t < threads; ++t) {
     auto first = static_cast<uint64_t>(count * t / threads);
     auto last = static_cast<uint64_t>(count * (t + 1) / threads);
@@ -55,8 +55,8 @@ int64_t Stretches::next(int64_t thread) {
 int64_t tiles_per_task(int64_t panels, int64_t tiles, int64_t tile_rows) {
   int64_t wanted = 4 * ThreadPool::instance().threads();
   int64_t most = std::max<int64_t>(1, task_rows_max / tile_rows);
-  int64_t groups = std::max((wanted + panels - 1) / std::max<int64_t>(1, panels),
-                            (tiles + most - 1) / most);
+  int64_t groups =
+      std::max((wanted + panels - 1) / std::max<int64_t>(1, panels), (tiles + most - 1) / most);
   // Groups of about equal size: each unpacks all panels.
   return std::max<int64_t>(1, (tiles + groups - 1) / std::max<int64_t>(1, groups));
 }
