@@ -78,8 +78,6 @@ array sign(const array& a, StreamOrDevice s = {});
 array sin(const array& a, StreamOrDevice s = {});
 // Hyperbolic sine.
 array sinh(const array& a, StreamOrDevice s = {});
-// Soft sign, x / (1 + abs(x)).
-array softsign(const array& a, StreamOrDevice s = {});
 // Square root.
 array sqrt(const array& a, StreamOrDevice s = {});
 // Square.
