@@ -73,18 +73,28 @@ int run_info(const std::string& path, bool json) {
 }
 
 int run_devices(bool json) {
-  bool gpu = is_available(Device(Device::gpu));
   unsigned threads = std::thread::hardware_concurrency();
-  if (json) {
-    nlohmann::json all = {
-        {"devices",
-         {{{"name", "cpu:0"}, {"threads", threads}, {"memory_limit", get_memory_limit()}}}}};
-    std::cout << all.dump(2) << "\n";
-    return 0;
+  nlohmann::json all = nlohmann::json::array();
+  for (auto type : {Device::cpu, Device::gpu}) {
+    for (int index = 0; index < device_count(type); ++index) {
+      Device device(type, index);
+      DeviceInfo info = device_info(device);
+      std::string name = std::get<std::string>(info["device_name"]);
+      size_t bytes = std::get<size_t>(info["memory_size"]);
+      nlohmann::json row = {{"device", to_string(device)}, {"name", name}, {"memory_bytes", bytes}};
+      if (type == Device::cpu) row["threads"] = threads;
+      all.push_back(row);
+      if (json) continue;
+      std::cout << to_string(device) << "  " << name << ", " << bytes / 1000000 << " MB";
+      if (type == Device::cpu) std::cout << ", " << threads << " threads";
+      std::cout << "\n";
+    }
   }
-  std::cout << "cpu:0  " << threads << " threads, " << get_memory_limit() / 1000000
-            << " MB for arrays\n";
-  if (!gpu) std::cout << "gpu    none: this version computes on the CPU alone\n";
+  if (json) {
+    std::cout << nlohmann::json({{"devices", all}}).dump(2) << "\n";
+  } else if (device_count(Device::gpu) == 0) {
+    std::cout << "gpu    none: this version computes on the CPU alone\n";
+  }
   return 0;
 }
 

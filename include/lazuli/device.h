@@ -2,7 +2,9 @@
 // side, and an array made on one stream and used on another orders them by itself.
 #pragma once
 
+#include <cstddef>
 #include <string>
+#include <unordered_map>
 #include <variant>
 
 namespace lazuli {
@@ -40,6 +42,11 @@ const Device& default_device();
 void set_default_device(const Device& device);  // DeviceError if it does not exist
 bool is_available(const Device& device);
 int device_count(Device::DeviceType type);
+
+// Facts about a device: device_name, architecture and memory_size, in bytes. DeviceError if it does
+// not exist.
+using DeviceInfo = std::unordered_map<std::string, std::variant<std::string, size_t>>;
+DeviceInfo device_info(const Device& device = default_device());
 
 Stream default_stream(Device device);
 void set_default_stream(Stream stream);

@@ -56,6 +56,7 @@ class Backend {
   const bool shares_host_memory;  // its memory is the host's: nothing is ever copied
 
   virtual std::string name() const = 0;
+  virtual std::string architecture() const = 0;
   virtual size_t memory_bytes() const = 0;
 
   // A block of exactly `bytes` bytes, 64-byte aligned; nullptr if there is none.

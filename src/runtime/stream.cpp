@@ -169,6 +169,13 @@ int device_count(Device::DeviceType type) {
   return static_cast<int>(std::ranges::count_if(backends(), is_type));
 }
 
+DeviceInfo device_info(const Device& device) {
+  const Backend& backend = existing(device);
+  return {{"device_name", backend.name()},
+          {"architecture", backend.architecture()},
+          {"memory_size", backend.memory_bytes()}};
+}
+
 Stream default_stream(Device device) { return current_stream(existing(device).device); }
 void set_default_stream(Stream stream) {
   existing(stream.device);

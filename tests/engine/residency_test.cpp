@@ -154,6 +154,9 @@ TEST(Devices, StreamsBelongToThem) {
   }
   EXPECT_EQ(default_device().type, flags().gpu ? Device::gpu : Device::cpu);
   EXPECT_THROW(new_stream(Device(Device::gpu, 7)), DeviceError);
+  EXPECT_EQ(std::get<std::string>(device_info(gpu)["device_name"]), "fake device");
+  EXPECT_GT(std::get<size_t>(device_info(cpu)["memory_size"]), size_t{1} << 28);
+  EXPECT_THROW(device_info(Device(Device::gpu, 7)), DeviceError);
 }
 
 }  // namespace

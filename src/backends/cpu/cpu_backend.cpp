@@ -1,6 +1,7 @@
 #include "backends/cpu/cpu_backend.h"
 
 #include <sys/mman.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,7 +20,19 @@ class CpuBackend : public Backend {
  public:
   CpuBackend() : Backend(Device(Device::cpu), true) {}
 
-  std::string name() const override { return "CPU"; }
+  std::string name() const override {
+    std::ifstream file("/proc/cpuinfo");
+    for (std::string line; std::getline(file, line);) {
+      size_t colon = line.find(": ");
+      if (line.starts_with("model name") && colon != std::string::npos)
+        return line.substr(colon + 2);
+    }
+    return "CPU";
+  }
+  std::string architecture() const override {
+    utsname names;
+    return uname(&names) == 0 ? names.machine : "unknown";
+  }
 
   // What the machine has, or the control group allows.
   size_t memory_bytes() const override {

@@ -46,6 +46,7 @@ class FakeBackend : public Backend {
   explicit FakeBackend(Backend& host) : Backend(Device(Device::gpu), false), host_(host) {}
 
   std::string name() const override { return "fake device"; }
+  std::string architecture() const override { return "fake"; }
   size_t memory_bytes() const override { return host_.memory_bytes() / 2; }
 
   // What was never written is garbage, as on a device.

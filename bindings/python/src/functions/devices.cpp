@@ -69,6 +69,18 @@ void register_functions(nb::module_& module) {
   module.def(
       "is_available", [](nb::handle device) { return is_available(load_device(device)); },
       nb::arg("device"));
+  module.def(
+      "device_info",
+      [](nb::handle device) {
+        DeviceInfo info = device_info(device.is_none() ? default_device() : load_device(device));
+        nb::dict result;
+        for (const auto& [name, fact] : info) {
+          std::visit([&](const auto& value) { result[name.c_str()] = value; }, fact);
+        }
+        return result;
+      },
+      nb::arg("d") = nb::none(),
+      "Facts about a device: its name, architecture and memory in bytes.");
   module.def("device_count", &device_count, nb::arg("device_type"));
   module.def(
       "default_stream", [](nb::handle device) { return default_stream(load_device(device)); },
