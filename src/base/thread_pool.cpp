@@ -155,6 +155,8 @@ ThreadPool& ThreadPool::instance() {
 
 int ThreadPool::threads() const { return state_->limit; }
 
+bool ThreadPool::is_awake() const { return state_->asleep.load(std::memory_order_relaxed) == 0; }
+
 void ThreadPool::set_threads(int count) {
   std::lock_guard lock(state_->job_mutex);
   state_->limit = std::clamp(count, 1, state_->cores);

@@ -290,7 +290,7 @@ class Compiler {
     if (!in_accumulator(from)) return tile(v);
     size_t op = static_cast<size_t>(x.op);
     if (x.dtype == Dtype::Val::bool_) return test(v, op);
-    program_->cost += x.input_count == 1 ? 4 : 1;
+    if (x.scope == Scope::full) program_->cost += x.input_count == 1 ? 4 : 1;
     if (x.input_count == 1) {
       into_accumulator(x.inputs[0]);
       bool half = is_half(x.dtype) && table_.unary_half[op];

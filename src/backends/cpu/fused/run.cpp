@@ -14,7 +14,9 @@ namespace cpu {
 namespace {
 
 constexpr int64_t chunk_elements = 8192;  // of a reduction; fixes the order of summation
-constexpr float serial_cost = 60000;  // cycles below which one thread is faster
+constexpr float serial_cost = 24000;  // cycles below which one thread is faster
+constexpr float serial_cost_asleep = 60000;  // the same if the others must be woken
+constexpr float row_cost = 150;  // cycles between two sweeps over a row
 constexpr int64_t nontemporal_bytes = 24 << 20;
 
 thread_local Walk walk_of_thread;
@@ -31,10 +33,14 @@ class Runner {
     bind();
     if (walk_.rows == 0 || (walk_.length == 0 && bound_.step.row_axes == 0)) return;
     bool reduces = bound_.step.row_axes > 0;
-    float cost = (program_.cost + 2) / 8 * static_cast<float>(walk_.rows) *
-                 static_cast<float>(std::max<int64_t>(walk_.length, 8));
-    int threads = ThreadPool::instance().threads();
-    if (cost < serial_cost || threads == 1) {
+    const ThreadPool& pool = ThreadPool::instance();
+    float cost_of_row =
+        (program_.cost + 2) / 8 * static_cast<float>(std::max<int64_t>(walk_.length, 8)) +
+        row_cost * static_cast<float>(program_.phases.size() - 1);
+    float cost = cost_of_row * static_cast<float>(walk_.rows);
+    int threads = pool.threads();
+    bool worth_it = cost >= (pool.is_awake() ? serial_cost : serial_cost_asleep);
+    if (!worth_it || threads == 1) {
       sweep_rows(0, walk_.rows, 0, walk_.length);
     } else if (reduces && walk_.rows < threads * 2 && walk_.length >= 2 * chunk_elements) {
       for (int64_t r = 0; r < walk_.rows; ++r) sweep_one_row_together(r);
