@@ -78,8 +78,6 @@ array sign(const array& a, StreamOrDevice s = {});
 array sin(const array& a, StreamOrDevice s = {});
 // Hyperbolic sine.
 array sinh(const array& a, StreamOrDevice s = {});
-// Soft sign, x / (1 + abs(x)).
-array softsign(const array& a, StreamOrDevice s = {});
 // Square root.
 array sqrt(const array& a, StreamOrDevice s = {});
 // Square.
@@ -133,8 +131,6 @@ array minimum(const array& a, const array& b, StreamOrDevice s = {});
 array multiply(const array& a, const array& b, StreamOrDevice s = {});
 // Whether two values differ.
 array not_equal(const array& a, const array& b, StreamOrDevice s = {});
-// Length of the hypotenuse, sqrt(x^2 + y^2).
-array hypotenuse(const array& a, const array& b, StreamOrDevice s = {});
 // x to the power y.
 array power(const array& a, const array& b, StreamOrDevice s = {});
 // Remainder with the sign of y; 0 where an integer is divided by zero.

@@ -107,7 +107,13 @@ class SmallVector {
   }
 
   friend bool operator==(const SmallVector& a, const SmallVector& b) {
-    return a.size_ == b.size_ && std::equal(a.begin(), a.end(), b.begin());
+    if (a.size_ != b.size_) return false;
+    // Shapes are short: a loop is over before memcmp has been called.
+    const T *x = a.data(), *y = b.data();
+    for (uint32_t i = 0; i < a.size_; ++i) {
+      if (!(x[i] == y[i])) return false;
+    }
+    return true;
   }
 
  private:

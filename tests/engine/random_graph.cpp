@@ -194,11 +194,11 @@ class Builder {
     note(row.name);
     array in = x;
     bool narrow = row.high < 1.5;  // domain inside (-1, 1)
-    if (narrow && issubdtype(x.dtype(), inexact)) in = multiply(x, array(0.4, x.dtype()), s);
+    if (narrow && issubdtype(x.dtype(), floating))
+      in = multiply(tanh(x, s), array(0.85, x.dtype()), s);
     bool from_zero = row.low > -1 && row.high > 1.5;  // ends, or jumps, at zero or soon below
     if (from_zero && issubdtype(x.dtype(), floating)) in = above_zero(x, s);
     if (row.op == Op::arccosh) in = add_op(abs(x, s), array(1.2, x.dtype()), s);
-    if (row.op == Op::erfinv) in = multiply(sigmoid(x, s), array(0.8, x.dtype()), s);
     array y = unary(row.op, in, s);
     add(issubdtype(x.dtype(), floating) && row.result == Result::Same ? tamed(y, s) : y);
   }
