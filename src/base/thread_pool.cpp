@@ -62,36 +62,59 @@ thread_local bool inside_task = false;
 }  // namespace
 
 struct ThreadPool::State {
-  // One job at a time. `ticket` is (generation << 1 | open): workers join while it is open.
+  // The tasks of a thread, of which others take what it has not begun. Threads begin with the same
+  // tasks in one job after another, so that what the last job wrote lies in their own caches.
+  struct alignas(64) Range {
+    std::atomic<int64_t> next{0};
+    int64_t end = 0;
+  };
+
+  explicit State(int threads, int at_most)
+      : limit(at_most), ranges(new Range[static_cast<size_t>(threads)]), cores(threads) {}
+
+  // One job at a time: workers join while it is open.
   std::mutex job_mutex;
   void (*call)(void*, int64_t) = nullptr;
   void* task = nullptr;
-  int64_t count = 0;
-  int limit = 1;
+  int limit;
+  int sharers = 1;  // threads that have a range of the job
+  std::unique_ptr<Range[]> ranges;
   // What waiting workers read, what dealing writes and what leaving writes lie apart, so that none
   // of them takes the line of another away.
   alignas(64) std::atomic<uint32_t> generation{0};
   std::atomic<bool> open{false};
   std::atomic<int> asleep{0};
-  alignas(64) std::atomic<int64_t> next{0};
   alignas(64) std::atomic<int> inside{0};
-  std::atomic<int> joined{0};
   std::mutex error_mutex;
   std::exception_ptr error;
-  int cores = 1;
+  int cores;
 
-  void work() {
+  void deal(int64_t count) {
+    sharers = static_cast<int>(std::min<int64_t>(limit, count));
+    for (int k = 0; k < sharers; ++k) {
+      ranges[k].next.store(count * k / sharers, std::memory_order_relaxed);
+      ranges[k].end = count * (k + 1) / sharers;
+    }
+  }
+
+  void work(int self) {
     inside_task = true;
-    for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;) {
+    for (int k = 0; k < sharers; ++k) work_on(ranges[(self + k) % sharers]);
+    inside_task = false;
+  }
+
+  void work_on(Range& range) {
+    for (int64_t i; (i = range.next.fetch_add(1, std::memory_order_relaxed)) < range.end;) {
       try {
         call(task, i);
       } catch (...) {
         std::lock_guard lock(error_mutex);
         if (!error) error = std::current_exception();
-        next.store(count, std::memory_order_relaxed);
+        for (int k = 0; k < sharers; ++k) {
+          ranges[k].next.store(ranges[k].end, std::memory_order_relaxed);
+        }
       }
     }
-    inside_task = false;
   }
 
   uint32_t wait_for_job(uint32_t seen) {
@@ -108,19 +131,19 @@ struct ThreadPool::State {
     return generation.load(std::memory_order_acquire);
   }
 
-  void worker() {
+  void worker(int self) {
     uint32_t seen = 0;
     for (;;) {
       seen = wait_for_job(seen);
       inside.fetch_add(1);
-      if (open.load() && joined.fetch_add(1) < limit - 1) work();
+      if (open.load() && self < sharers) work(self);
       inside.fetch_sub(1, std::memory_order_release);
     }
   }
 
   void start_workers() {
     SignalsBlocked blocked;  // they go to the program's own threads
-    for (int i = 1; i < cores; ++i) std::thread([this] { worker(); }).detach();
+    for (int i = 1; i < cores; ++i) std::thread([this, i] { worker(i); }).detach();
   }
 };
 
@@ -128,9 +151,9 @@ namespace {
 ThreadPool* forked_pool_to_rebuild = nullptr;
 }
 
-ThreadPool::ThreadPool() : state_(new State) {
-  state_->cores = usable_cores();
-  state_->limit = state_->cores;
+ThreadPool::ThreadPool() {
+  int cores = usable_cores();
+  state_ = new State(cores, cores);
   state_->start_workers();
 }
 
@@ -141,9 +164,7 @@ ThreadPool& ThreadPool::instance() {
     forked_pool_to_rebuild = made;
     pthread_atfork(nullptr, nullptr, [] {
       auto* old = forked_pool_to_rebuild->state_;
-      auto* fresh = new State;
-      fresh->cores = old->cores;
-      fresh->limit = old->limit;
+      auto* fresh = new State(old->cores, old->limit);
       forked_pool_to_rebuild->state_ = fresh;
       inside_task = false;
       fresh->start_workers();
@@ -154,6 +175,8 @@ ThreadPool& ThreadPool::instance() {
 }
 
 int ThreadPool::threads() const { return state_->limit; }
+
+bool ThreadPool::is_awake() const { return state_->asleep.load(std::memory_order_relaxed) == 0; }
 
 void ThreadPool::set_threads(int count) {
   std::lock_guard lock(state_->job_mutex);
@@ -169,14 +192,12 @@ void ThreadPool::run_erased(int64_t count, void (*call)(void*, int64_t), void* t
   }
   s.call = call;
   s.task = task;
-  s.count = count;
   s.error = nullptr;
-  s.joined.store(0);
-  s.next.store(0);
+  s.deal(count);
   s.open.store(true);
   s.generation.fetch_add(1);
   if (s.asleep.load() > 0) s.generation.notify_all();
-  s.work();
+  s.work(0);
   s.open.store(false);
   for (int i = 0; s.inside.load(std::memory_order_acquire) != 0; ++i) {
     relax();

@@ -19,6 +19,9 @@ class ThreadPool {
   // Limits the threads that take part from now on (1 <= count <= usable cores).
   void set_threads(int count);
 
+  // Whether a job finds every thread waiting for it, so that it is handed over in less than 1 us.
+  bool is_awake() const;
+
   // Calls task(i) once for each i in [0, count), on the caller and the workers, and returns when all
   // calls have returned. The first exception thrown by a task is rethrown here. A call from inside
   // a task, or while another thread's job occupies the pool, runs on the calling thread alone.

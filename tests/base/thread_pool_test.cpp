@@ -134,6 +134,18 @@ TEST_F(ThreadPoolTest, UsesTheOtherCores) {
   EXPECT_GE(used.size(), 2u);
 }
 
+TEST_F(ThreadPoolTest, TakesWhatASlowThreadHasNotBegun) {
+  if (pool.threads() < 2) GTEST_SKIP() << "one core only";
+  using Clock = std::chrono::steady_clock;
+  std::atomic<int> others{0};
+  auto deadline = Clock::now() + std::chrono::seconds(20);
+  pool.run(100, [&](int64_t i) {
+    if (i != 0) others.fetch_add(1);
+    while (i == 0 && others.load() < 99 && Clock::now() < deadline) std::this_thread::yield();
+    if (i == 0) EXPECT_EQ(others.load(), 99);
+  });
+}
+
 TEST_F(ThreadPoolTest, WorksAfterTheWorkersFellAsleep) {
   for (int round = 0; round < 5; ++round) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));

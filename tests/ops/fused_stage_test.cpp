@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "base/thread_pool.h"
 #include "lazuli/lazuli.h"
 #include "support/against_reference.h"
 
@@ -159,6 +160,34 @@ TEST(FusedStages, LastElementsOfARowAreComputedWhereTheOperandLay) {
       given = softmax(given, -1);  // nobody else has the operand
       given.eval();
       EXPECT_TRUE(array_equal(given, wanted).item<bool>()) << dtype << length;
+    }
+  }
+}
+
+// Rows in two dimensions that do not merge, with an operand that repeats along the outer one, what
+// one row keeps for each sweep, and the same results whoever computes them.
+TEST(FusedStages, NormsOfRowsThatLieApart) {
+  ThreadPool& pool = ThreadPool::instance();
+  int threads = pool.threads();
+  for (Dtype dtype : {float32, float16, bfloat16}) {
+    for (int64_t length : {1, 100, 128, 256, 640}) {
+      auto make = [&](Dtype as) {
+        array x = testing::filled({70, 6, length}, as, -2, 2, 3);
+        array weight = testing::filled({5, length}, as, -1, 1, 4);
+        x = slice(x, {0, 1, 0}, {70, 6, length});
+        array squares = sum(square(x), -1, true);
+        array scale = rsqrt(squares + array(0.5f, as)) * exp(-squares * array(1e-3f, as));
+        return std::vector<array>{x * scale * weight, squares, sum(x * weight, -1, true)};
+      };
+      EXPECT_TRUE(testing::agrees(make(dtype), 40)) << dtype << length;
+      std::vector<array> shared = make(dtype), alone = make(dtype);
+      eval(shared);
+      pool.set_threads(1);
+      eval(alone);
+      pool.set_threads(threads);
+      for (size_t k = 0; k < shared.size(); ++k) {
+        EXPECT_TRUE(array_equal(shared[k], alone[k]).item<bool>()) << dtype << length << " " << k;
+      }
     }
   }
 }

@@ -10,38 +10,37 @@ namespace {
 constexpr int64_t short_row = 64;
 
 // Byte strides of an input along the dimensions of the space; 0 where it broadcasts.
-SmallVector<int64_t, 8> aligned_strides(const Shape& space, const WalkInput& input) {
-  SmallVector<int64_t, 8> strides(space.size(), 0);
+void align_strides(const Shape& space, const WalkInput& input, SmallVector<int64_t, 8>& strides) {
+  strides.clear();
+  strides.resize(space.size(), 0);
   size_t lead = space.size() - input.shape->size();
-  Strides dense;
-  const Strides* own = &input.layout->strides;
-  if (input.layout->dense) {
-    dense = dense_strides(*input.shape);
-    own = &dense;
+  int64_t dense = input.itemsize;
+  for (size_t i = input.shape->size(); i-- > 0;) {
+    int64_t extent = (*input.shape)[i];
+    int64_t stride = input.layout->dense ? dense : input.layout->strides[i] * input.itemsize;
+    if (extent != 1) strides[lead + i] = stride;
+    dense *= extent;
   }
-  for (size_t i = 0; i < input.shape->size(); ++i) {
-    if ((*input.shape)[i] != 1) strides[lead + i] = (*own)[i] * input.itemsize;
-  }
-  return strides;
 }
 
-using StrideTable = std::vector<SmallVector<int64_t, 8>>;
-
 // Merges dimensions [first, last) of the space wherever every input allows it.
-void merge(const Shape& space, size_t first, size_t last, const StrideTable& strides,
-           SmallVector<int64_t, 4>& extents, std::vector<SmallVector<int64_t, 4>>& merged) {
+void merge(const Shape& space, size_t first, size_t last, Walk& walk, bool inner) {
+  SmallVector<int64_t, 4>& extents = inner ? walk.inner : walk.outer;
+  auto merged = [&](size_t k) -> SmallVector<int64_t, 4>& {
+    return inner ? walk.operands[k].inner : walk.operands[k].outer;
+  };
   for (size_t d = first; d < last; ++d) {
     if (space[d] == 1) continue;
     bool joins = !extents.empty();
-    for (size_t k = 0; joins && k < strides.size(); ++k) {
-      joins = merged[k].back() == strides[k][d] * space[d];
+    for (size_t k = 0; joins && k < walk.operands.size(); ++k) {
+      joins = merged(k).back() == walk.strides[k][d] * space[d];
     }
     if (joins) {
       extents.back() *= space[d];
-      for (size_t k = 0; k < strides.size(); ++k) merged[k].back() = strides[k][d];
+      for (size_t k = 0; k < walk.operands.size(); ++k) merged(k).back() = walk.strides[k][d];
     } else {
       extents.push_back(space[d]);
-      for (size_t k = 0; k < strides.size(); ++k) merged[k].push_back(strides[k][d]);
+      for (size_t k = 0; k < walk.operands.size(); ++k) merged(k).push_back(walk.strides[k][d]);
     }
   }
 }
@@ -66,9 +65,6 @@ RowAccess row_access(const SmallVector<int64_t, 4>& inner, int64_t itemsize) {
 void make_flat_walk(const Shape& space, std::span<const WalkInput> inputs, Walk& walk) {
   walk.length = element_count(space);
   if (walk.length != 1) walk.inner.push_back(walk.length);
-  // The entries of the thread's last walk are written over: a small step is over sooner than they
-  // are made.
-  walk.operands.resize(inputs.size());
   for (size_t k = 0; k < inputs.size(); ++k) {
     const WalkInput& input = inputs[k];
     OperandAccess& access = walk.operands[k];
@@ -76,8 +72,6 @@ void make_flat_walk(const Shape& space, std::span<const WalkInput> inputs, Walk&
     access.base = input.layout->data();
     access.itemsize = input.itemsize;
     access.row = single ? RowAccess::splat : RowAccess::direct;
-    access.outer.clear();
-    access.inner.clear();
     if (!walk.inner.empty()) access.inner.push_back(single ? 0 : input.itemsize);
   }
 }
@@ -88,36 +82,41 @@ void make_walk(const Shape& space, size_t row_axes, std::span<const WalkInput> i
   walk.rows = walk.length = 1;
   walk.outer.clear();
   walk.inner.clear();
+  // The entries of the thread's last walk are written over: a small step is over sooner than they
+  // are made.
+  walk.operands.resize(inputs.size());
+  for (OperandAccess& access : walk.operands) {
+    access.outer.clear();
+    access.inner.clear();
+  }
   if (row_axes == 0 && all_dense(space, inputs)) return make_flat_walk(space, inputs, walk);
-  walk.operands.clear();
-  StrideTable strides;
-  for (const WalkInput& input : inputs) strides.push_back(aligned_strides(space, input));
-  std::vector<SmallVector<int64_t, 4>> outer(inputs.size()), inner(inputs.size());
+  walk.strides.resize(inputs.size());
+  for (size_t k = 0; k < inputs.size(); ++k) align_strides(space, inputs[k], walk.strides[k]);
   if (row_axes) {
-    merge(space, 0, space.size() - row_axes, strides, walk.outer, outer);
-    merge(space, space.size() - row_axes, space.size(), strides, walk.inner, inner);
+    merge(space, 0, space.size() - row_axes, walk, false);
+    merge(space, space.size() - row_axes, space.size(), walk, true);
   } else {
-    merge(space, 0, space.size(), strides, walk.inner, inner);
+    merge(space, 0, space.size(), walk, true);
     // The innermost dimension is the row, unless it is too short: then one row gathers them all.
     if (walk.inner.size() > 1 && walk.inner.back() >= short_row) {
-      walk.outer.assign(walk.inner.begin(), walk.inner.end() - 1);
-      walk.inner.erase(walk.inner.begin(), walk.inner.end() - 1);
-      for (size_t k = 0; k < inputs.size(); ++k) {
-        outer[k].assign(inner[k].begin(), inner[k].end() - 1);
-        inner[k].erase(inner[k].begin(), inner[k].end() - 1);
-      }
+      auto split = [](SmallVector<int64_t, 4>& inner, SmallVector<int64_t, 4>& outer) {
+        outer.assign(inner.begin(), inner.end() - 1);
+        inner.erase(inner.begin(), inner.end() - 1);
+      };
+      split(walk.inner, walk.outer);
+      for (OperandAccess& access : walk.operands) split(access.inner, access.outer);
     }
   }
   for (int64_t extent : walk.outer) walk.rows *= extent;
   for (int64_t extent : walk.inner) walk.length *= extent;
   for (size_t k = 0; k < inputs.size(); ++k) {
-    RowAccess access = row_access(inner[k], inputs[k].itemsize);
+    OperandAccess& access = walk.operands[k];
+    access.base = inputs[k].layout->data();
+    access.itemsize = inputs[k].itemsize;
+    access.row = row_access(access.inner, inputs[k].itemsize);
     // A row of a dense value is one run even where other operands keep its dimensions apart.
     bool dense = inputs[k].layout->dense && !inputs[k].row_scope && *inputs[k].shape == space;
-    if (walk.length == 1) access = RowAccess::direct;
-    walk.operands.push_back({inputs[k].layout->data(), inputs[k].itemsize,
-                             dense ? RowAccess::direct : access, std::move(outer[k]),
-                             std::move(inner[k])});
+    if (dense || walk.length == 1) access.row = RowAccess::direct;
   }
 }
 

@@ -20,6 +20,7 @@ struct OperandAccess {
 struct Walk {
   int64_t rows = 1, length = 1;
   SmallVector<int64_t, 4> outer, inner;   // extents, adjacent dimensions merged where possible
+  std::vector<SmallVector<int64_t, 8>> strides;  // of the operands, before merging
   std::vector<OperandAccess> operands;    // of Full and Row operands, then Full and Row outputs
 };
 

@@ -135,23 +135,27 @@ class Compiler {
   void join_pairs(size_t first) {
     std::vector<Instruction>& code = program_->instructions;
     size_t to = first;
-    for (size_t from = first; from < code.size(); ++from, ++to) {
-      code[to] = code[from];
-      if (from + 1 == code.size()) continue;
-      for (const StageTable::Pair& pair : table_.pairs) {
-        if (pair.first != code[from].stage || pair.second != code[from + 1].stage) continue;
-        code[to].stage = pair.both;
-        code[to].b = code[++from].a;
-        break;
-      }
+    for (size_t from = first + 1; from < code.size(); ++from) {
+      if (join(code[to], code[from])) continue;
+      code[++to] = code[from];
     }
-    code.resize(to);
+    code.resize(to + 1);
+  }
+
+  bool join(Instruction& x, const Instruction& y) const {
+    for (const StageTable::Pair& pair : table_.pairs) {
+      if (pair.first != x.stage || pair.second != y.stage) continue;
+      x.stage = pair.both;
+      x.b = y.a;
+      x.out = y.out;
+      return true;
+    }
+    return false;
   }
 
   Instruction& emit(void (*stage)(), uint16_t a = nowhere, uint16_t b = nowhere,
                     uint16_t out = nowhere) {
-    program_->instructions.push_back({stage, nullptr, a, b, nowhere, out});
-    return program_->instructions.back();
+    return program_->instructions.emplace_back(Instruction{stage, nullptr, a, b, nowhere, out});
   }
   // Unused inputs repeat the first one: a tile is given three addresses that exist.
   void emit_tile(Tile tile, uint16_t out, uint16_t a) { emit_tile(tile, out, a, a, a); }
@@ -286,11 +290,12 @@ class Compiler {
     if (!in_accumulator(from)) return tile(v);
     size_t op = static_cast<size_t>(x.op);
     if (x.dtype == Dtype::Val::bool_) return test(v, op);
-    program_->cost += x.input_count == 1 ? 4 : 1;
+    if (x.scope == Scope::full) program_->cost += x.input_count == 1 ? 4 : 1;
     if (x.input_count == 1) {
       into_accumulator(x.inputs[0]);
       bool half = is_half(x.dtype) && table_.unary_half[op];
-      emit(half ? table_.unary_half[op] : table_.unary[op]);
+      bool row = x.scope == Scope::row;
+      emit(half ? table_.unary_half[op] : (row ? table_.unary_of_row : table_.unary)[op]);
     } else if (accumulator_ == x.inputs[1] && x.inputs[0] != x.inputs[1]) {
       binary(x.inputs[0], table_.reversed[op], table_.reversed_f16[op], table_.reversed_bf16[op]);
     } else {
@@ -336,10 +341,7 @@ class Compiler {
     if (x.output) keep_output(v);
   }
 
-  uint16_t boolean_home(uint16_t v) {
-    memory_[v] = home_for(v);
-    return memory_[v];
-  }
+  uint16_t boolean_home(uint16_t v) { return memory_[v] = home_for(v); }
 
   void select(uint16_t v) {
     const FusedValue& x = value(v);
@@ -410,16 +412,13 @@ class Compiler {
     const Reducer* reducer;
     if (in_accumulator(x.dtype)) {
       into_accumulator(from);
-      bool sum = x.op == Op::sum, prod = x.op == Op::prod, max = x.op == Op::max;
-      emit(sum    ? table_.reduce_sum
-           : prod ? table_.reduce_prod
-           : max  ? table_.reduce_max
-                  : table_.reduce_min,
-           nowhere, nowhere, state);
-      reducer = sum    ? &table_.float_sum
-                : prod ? &table_.float_prod
-                : max  ? &table_.float_max
-                       : &table_.float_min;
+      auto choose = [&](auto& sum, auto& prod, auto& max, auto& min) -> auto& {
+        return x.op == Op::sum ? sum : x.op == Op::prod ? prod : x.op == Op::max ? max : min;
+      };
+      const StageTable& t = table_;
+      emit(choose(t.reduce_sum, t.reduce_prod, t.reduce_max, t.reduce_min), nowhere, nowhere,
+           state);
+      reducer = &choose(t.float_sum, t.float_prod, t.float_max, t.float_min);
     } else {
       reducer = tile_reducer(x.op, x.dtype);
       uint16_t in = in_memory(from);

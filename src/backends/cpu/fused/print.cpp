@@ -35,6 +35,7 @@ Names names_of(const StageTable& t) {
   for (size_t k = 0; k < static_cast<size_t>(Op::count_); ++k) {
     std::string op = op_info(static_cast<Op>(k)).name;
     names.emplace(t.unary[k], op);
+    names.emplace(t.unary_of_row[k], op + " of row");
     names.emplace(t.unary_half[k], op + ", half");
     names.emplace(t.test[k], op);
     names.emplace(t.binary[k], op);

@@ -120,6 +120,7 @@ struct StageTable {
   Stage reduce_sum, reduce_prod, reduce_max, reduce_min;
   Stage unary[static_cast<size_t>(Op::count_)];  // accumulator = f(accumulator)
   Stage unary_half[static_cast<size_t>(Op::count_)];  // cheaper forms for half types, or nullptr
+  Stage unary_of_row[static_cast<size_t>(Op::count_)];  // where all elements are equal
   Stage divide_by_row[2];  // accumulator /= the number that all of a holds; [1] for half types
   Stage test[static_cast<size_t>(Op::count_)];  // booleans in `out` = f(accumulator)
   Stage binary[static_cast<size_t>(Op::count_)];  // accumulator = f(accumulator, a)
@@ -129,7 +130,8 @@ struct StageTable {
   Stage binary_bf16[static_cast<size_t>(Op::count_)];
   Stage reversed_bf16[static_cast<size_t>(Op::count_)];
   Stage compare[static_cast<size_t>(Op::count_)];  // booleans in `out` = f(accumulator, a)
-  // Two stages in a row that one stage can replace, which reads slot a of both as a and b.
+  // Two stages in a row that one stage can replace, which reads slot a of both as a and b and
+  // writes where the second one does.
   struct Pair {
     Stage first, second, both;
   };
@@ -137,6 +139,7 @@ struct StageTable {
   // Elements of the last block past `end` are computed too, but never reduced.
   void (*run)(const Instruction* first, std::span<const Prefetch> prefetches, Context* context,
               int64_t begin, int64_t end);
+  void (*fill)(uint32_t bits, char* to);  // a block of copies
   void (*flush)();  // waits for nontemporal stores
   Reducer float_sum, float_prod, float_max, float_min;
 };

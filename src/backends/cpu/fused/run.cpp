@@ -6,98 +6,41 @@
 #include <algorithm>
 #include <cstring>
 
-#include "backends/cpu/fused/access.h"
-#include "backends/cpu/fused/program.h"
+#include "backends/cpu/fused/rows.h"
 #include "base/thread_pool.h"
-#include "core/visit.h"
 
 namespace lazuli {
 namespace cpu {
 namespace {
 
 constexpr int64_t chunk_elements = 8192;  // of a reduction; fixes the order of summation
-constexpr float serial_cost = 60000;  // cycles below which one thread is faster
+constexpr float serial_cost = 24000;  // cycles below which one thread is faster
+constexpr float serial_cost_asleep = 60000;  // the same if the others must be woken
+constexpr float row_cost = 150;  // cycles between two sweeps over a row
 constexpr int64_t nontemporal_bytes = 24 << 20;
-constexpr int64_t prefetch_elements = 512;  // from a block to the one asked for
 
-// Memory of a thread for scratch blocks, states and row buffers.
-class Arena {
- public:
-  ~Arena() { std::free(memory_); }
-  char* reserve(size_t bytes) {
-    if (bytes > capacity_) {
-      std::free(memory_);
-      capacity_ = std::max<size_t>(bytes, 1 << 16);
-      memory_ = static_cast<char*>(std::aligned_alloc(64, (capacity_ + 63) / 64 * 64));
-      if (!memory_) {
-        capacity_ = 0;
-        throw MemoryError("[eval] No memory for the scratch blocks of a fused step.");
-      }
-    }
-    return memory_;
-  }
-
- private:
-  char* memory_ = nullptr;
-  size_t capacity_ = 0;
-};
-thread_local Arena arena;
 thread_local Walk walk_of_thread;
-
-int64_t itemsize(Dtype::Val d) {
-  static constexpr uint8_t sizes[] = {1, 1, 2, 4, 8, 1, 2, 4, 8, 2, 4, 8, 2, 8};
-  return sizes[static_cast<int>(d)];
-}
-
-// `count` copies of an element.
-void splat(const void* element, int64_t size, int64_t count, char* to) {
-  switch (size) {
-    case 1:
-      std::memset(to, *static_cast<const uint8_t*>(element), static_cast<size_t>(count));
-      break;
-    case 2:
-      std::fill_n(reinterpret_cast<uint16_t*>(to), count, *static_cast<const uint16_t*>(element));
-      break;
-    case 4:
-      std::fill_n(reinterpret_cast<uint32_t*>(to), count, *static_cast<const uint32_t*>(element));
-      break;
-    default:
-      std::fill_n(reinterpret_cast<uint64_t*>(to), count, *static_cast<const uint64_t*>(element));
-  }
-}
-
-float half_to_float(const void* element, Dtype::Val dtype) {
-  if (dtype == Dtype::Val::float16) return *static_cast<const float16_t*>(element);
-  return *static_cast<const bfloat16_t*>(element);
-}
-
-// An element as stages read it: halves as float32.
-void splat_widened(const void* element, Dtype::Val dtype, int64_t count, char* to) {
-  if (dtype == Dtype::Val::float16 || dtype == Dtype::Val::bfloat16) {
-    float wide = half_to_float(element, dtype);
-    splat(&wide, 4, count, to);
-  } else {
-    splat(element, itemsize(dtype), count, to);
-  }
-}
 
 class Runner {
  public:
   Runner(const FusedStep& step, const Program& program, const FusedBinding& binding)
-      : step_(step),
+      : bound_{step, program, binding, stage_table(), walk_of_thread, {}},
         program_(program),
-        binding_(binding),
-        walk_(walk_of_thread),
-        block_(stage_table().block) {}
+        walk_(bound_.walk),
+        block_(bound_.table.block) {}
 
   void run() {
     bind();
-    if (walk_.rows == 0 || (walk_.length == 0 && step_.row_axes == 0)) return;
-    bool reduces = step_.row_axes > 0;
-    float cost = (program_.cost + 2) / 8 * static_cast<float>(walk_.rows) *
-                 static_cast<float>(std::max<int64_t>(walk_.length, 8));
-    int threads = ThreadPool::instance().threads();
-    if (cost < serial_cost || threads == 1) {
+    if (walk_.rows == 0 || (walk_.length == 0 && bound_.step.row_axes == 0)) return;
+    bool reduces = bound_.step.row_axes > 0;
+    const ThreadPool& pool = ThreadPool::instance();
+    float cost_of_row =
+        (program_.cost + 2) / 8 * static_cast<float>(std::max<int64_t>(walk_.length, 8)) +
+        row_cost * static_cast<float>(program_.phases.size() - 1);
+    float cost = cost_of_row * static_cast<float>(walk_.rows);
+    int threads = pool.threads();
+    bool worth_it = cost >= (pool.is_awake() ? serial_cost : serial_cost_asleep);
+    if (!worth_it || threads == 1) {
       sweep_rows(0, walk_.rows, 0, walk_.length);
     } else if (reduces && walk_.rows < threads * 2 && walk_.length >= 2 * chunk_elements) {
       for (int64_t r = 0; r < walk_.rows; ++r) sweep_one_row_together(r);
@@ -107,23 +50,23 @@ class Runner {
   }
 
  private:
-  const Node* node_of(uint16_t v) const { return binding_.graph->nodes[step_.values[v].node]; }
-
   void bind() {
+    const FusedStep& step = bound_.step;
     SmallVector<WalkInput, 8> inputs;
-    operand_of_value_.resize(step_.values.size(), 0);
+    bound_.operand_of_value.resize(step.values.size(), 0);
     int64_t output_bytes = 0;
-    for (uint16_t v = 0; v < step_.values.size(); ++v) {
-      const FusedValue& x = step_.values[v];
+    for (uint16_t v = 0; v < step.values.size(); ++v) {
+      const FusedValue& x = step.values[v];
       if (x.kind != FusedValue::Kind::operand && !x.output) continue;
-      operand_of_value_[v] = static_cast<uint16_t>(inputs.size());
-      const Node* node = node_of(v);
-      inputs.push_back({binding_.value[v], &node->shape, itemsize(x.dtype), x.scope == Scope::row});
+      bound_.operand_of_value[v] = static_cast<uint16_t>(inputs.size());
+      const Node* node = bound_.node_of(v);
+      inputs.push_back(
+          {bound_.binding.value[v], &node->shape, itemsize(x.dtype), x.scope == Scope::row});
       if (x.output) output_bytes += node->size() * itemsize(x.dtype);
     }
-    make_walk(binding_.graph->nodes[step_.space]->shape, step_.row_axes,
+    make_walk(bound_.binding.graph->nodes[step.space]->shape, step.row_axes,
               {inputs.data(), inputs.size()}, walk_);
-    nontemporal_ = output_bytes > nontemporal_bytes;
+    bound_.nontemporal = output_bytes > nontemporal_bytes;
   }
 
   // Rows, or parts of rows where nothing is reduced, dealt to the threads.
@@ -145,120 +88,12 @@ class Runner {
     });
   }
 
-  // ---- Slots of a thread ----
-  struct Thread {
-    Context context;
-    SmallVector<Slot, 24> slots;
-    SmallVector<uint16_t, 8> gathers;  // slots filled block by block
-    SmallVector<char*, 8> rows;  // by slot in `gathers`: the row's first element
-    SmallVector<char*, 24> tails;  // by slot: room for a block of a direct one, or nullptr
-  };
-
-  char* scratch_for(uint16_t s, char*& next, char* row_buffers) const {
-    if (program_.slots[s].kind == SlotKind::row_buffer && row_buffers) return row_buffers;
-    char* at = next;
-    next += scratch_bytes;
-    return at;
-  }
-
-  int64_t row_buffer_bytes() const { return ((walk_.length + block_) * 8 + 63) / 64 * 64; }
-
-  size_t arena_bytes() const {
-    size_t bytes = 0;
-    for (const SlotInfo& s : program_.slots) {
-      bytes += s.kind == SlotKind::row_buffer ? static_cast<size_t>(row_buffer_bytes())
-                                              : static_cast<size_t>(scratch_bytes);
-    }
-    return bytes;
-  }
-
-  // `shared_rows` replaces the thread's own row buffers where threads work on one row together.
-  void prepare(Thread& thread, char* shared_rows) const {
-    char* next = arena.reserve(arena_bytes());
-    char* shared = shared_rows;
-    thread.slots.resize(program_.slots.size(), Slot{nullptr, 0});
-    thread.tails.resize(program_.slots.size(), nullptr);
-    thread.context = {thread.slots.data(), 0, 0, nontemporal_};
-    int64_t copies = std::min(block_, std::max<int64_t>(walk_.length, 1));
-    if (step_.row_axes) copies = block_;
-    for (uint16_t s = 0; s < program_.slots.size(); ++s) {
-      const SlotInfo& info = program_.slots[s];
-      Slot& slot = thread.slots[s];
-      if (info.kind == SlotKind::row_buffer) {
-        slot = {shared ? shared : next, itemsize(info.dtype)};
-        (shared ? shared : next) += row_buffer_bytes();
-        continue;
-      }
-      bool direct = info.kind == SlotKind::output;
-      if (info.kind == SlotKind::operand || info.kind == SlotKind::ahead) {
-        const OperandAccess& access = walk_.operands[operand_of_value_[info.value]];
-        direct = access.row == RowAccess::direct;
-        bool gathered = access.row == RowAccess::gather && info.kind == SlotKind::operand;
-        if (gathered) thread.gathers.push_back(s);
-      }
-      if (direct) {
-        slot.step = itemsize(info.dtype);
-        if (info.kind != SlotKind::ahead) {
-          thread.tails[s] = next;
-          next += scratch_bytes;
-        }
-        continue;
-      }
-      slot.base = next;
-      next += scratch_bytes;
-      if (info.kind == SlotKind::constant) {
-        const Node* node = node_of(info.value);
-        splat_widened(&node->params[0], node->dtype, copies, slot.base);
-      }
-    }
-    thread.rows.resize(thread.gathers.size());
-  }
-
-  char* row_address(const OperandAccess& access, int64_t row) const {
-    char* at = access.base;
-    for (size_t d = walk_.outer.size(); d-- > 0;) {
-      at += row % walk_.outer[d] * access.outer[d];
-      row /= walk_.outer[d];
-    }
-    return at;
-  }
-
-  // Points the slots at a row. Only operands and outputs move.
-  void enter_row(Thread& thread, int64_t row) const {
-    size_t g = 0;
-    for (uint16_t s = 0; s < program_.slots.size(); ++s) {
-      const SlotInfo& info = program_.slots[s];
-      bool operand = info.kind == SlotKind::operand || info.kind == SlotKind::output;
-      bool row_operand = info.kind == SlotKind::row_value;
-      bool ahead = info.kind == SlotKind::ahead;
-      if (!operand && !row_operand && !ahead) continue;
-      const OperandAccess& access = walk_.operands[operand_of_value_[info.value]];
-      if (ahead) {
-        if (access.row == RowAccess::direct) thread.slots[s].base = ahead_of(access, row);
-        continue;
-      }
-      char* at = row_address(access, row);
-      if (row_operand) {
-        splat_widened(at, step_.values[info.value].dtype, block_, thread.slots[s].base);
-      } else if (access.row == RowAccess::direct || info.kind == SlotKind::output) {
-        thread.slots[s].base = at;
-      } else if (access.row == RowAccess::splat) {
-        splat(at, access.itemsize, block_, thread.slots[s].base);
-      } else {
-        thread.rows[g++] = at;
-      }
-    }
-  }
-
-  // What is prefetched while a row is swept: see Compiler::prefetch.
-  char* ahead_of(const OperandAccess& access, int64_t row) const {
-    if (program_.phases.size() > 1) return row_address(access, std::min(row + 1, walk_.rows - 1));
-    return row_address(access, row) + prefetch_elements * access.itemsize;
-  }
-
+  // ---- Blocks of a row ----
   void chain(Thread& thread, const Part& part, int64_t begin, int64_t end) const {
-    stage_table().run(program_.instructions.data() + part.first, part.prefetches, &thread.context,
-                      begin, end);
+    std::span<const Prefetch> prefetches;
+    if (!part.prefetches.empty()) prefetches = {thread.prefetches.begin(), thread.prefetches.end()};
+    bound_.table.run(program_.instructions.data() + part.first, prefetches, &thread.context, begin,
+                     end);
   }
 
   void sweep(Thread& thread, const Part& part, int64_t begin, int64_t end) const {
@@ -272,8 +107,7 @@ class Runner {
       int64_t stop = std::min(i + block_, end);
       for (size_t g = 0; g < thread.gathers.size(); ++g) {
         uint16_t s = thread.gathers[g];
-        gather_row(walk_, walk_.operands[operand_of_value_[program_.slots[s].value]],
-                   thread.rows[g], i, stop - i, thread.slots[s].base);
+        gather_row(walk_, bound_.access_of(s), thread.rows[g], i, stop - i, thread.slots[s].base);
       }
       if (i < whole) chain(thread, part, i, stop);
       else sweep_tail(thread, part, i, stop);
@@ -297,7 +131,7 @@ class Runner {
     for (uint16_t s : part.outputs) into_copy(s, false);
     thread.context.nontemporal = false;
     chain(thread, part, i, end);
-    thread.context.nontemporal = nontemporal_;
+    thread.context.nontemporal = bound_.nontemporal;
     for (uint16_t s : part.operands) {
       if (thread.tails[s]) thread.slots[s].base = base_of_slot[s];
     }
@@ -312,9 +146,9 @@ class Runner {
   // ---- One thread, many rows ----
   void sweep_rows(int64_t first, int64_t last, int64_t begin, int64_t end) const {
     Thread thread;
-    prepare(thread, nullptr);
+    prepare(bound_, thread, nullptr);
     for (int64_t row = first; row < last; ++row) {
-      enter_row(thread, row);
+      enter_row(bound_, thread, row);
       for (const Program::Phase& phase : program_.phases) {
         once(thread, phase);
         if (phase.states.empty()) {
@@ -323,9 +157,9 @@ class Runner {
           reduce_row(thread, phase, begin, end);
         }
       }
-      if (step_.row_axes) leave_row(thread, row);
+      if (bound_.step.row_axes) leave_row(bound_, thread, row);
     }
-    if (nontemporal_) stage_table().flush();
+    if (bound_.nontemporal) bound_.table.flush();
   }
 
   void once(Thread& thread, const Program::Phase& phase) const {
@@ -339,31 +173,27 @@ class Runner {
 
   void reduce_row(Thread& thread, const Program::Phase& phase, int64_t begin, int64_t end) const {
     SmallVector<Total, 4> totals(phase.states.size());
-    init_totals(thread, phase, totals.data());
-    for (int64_t at = begin; at < end; at += chunk_elements) {
-      reduce_chunk(thread, phase, at, std::min(at + chunk_elements, end), totals.data());
+    int64_t stop = std::min(begin + chunk_elements, end);
+    reduce_chunk(thread, phase, begin, stop, totals.data(), true);
+    for (int64_t at = stop; at < end; at = stop) {
+      stop = std::min(at + chunk_elements, end);
+      reduce_chunk(thread, phase, at, stop, totals.data(), false);
     }
     publish(thread, phase, totals.data());
   }
 
-  void init_totals(Thread& thread, const Program::Phase& phase, Total* totals) const {
-    for (size_t k = 0; k < phase.states.size(); ++k) {
-      char* state = thread.slots[phase.states[k]].base;
-      phase.reducers[k]->init(state);
-      phase.reducers[k]->finish(state, totals[k].bytes);
-    }
-  }
-
+  // The first chunk makes the totals, the others add to them.
   void reduce_chunk(Thread& thread, const Program::Phase& phase, int64_t begin, int64_t end,
-                    Total* totals) const {
+                    Total* totals, bool first) const {
     for (size_t k = 0; k < phase.states.size(); ++k) {
       phase.reducers[k]->init(thread.slots[phase.states[k]].base);
     }
     sweep(thread, phase.row, begin, end);
     for (size_t k = 0; k < phase.states.size(); ++k) {
       Total part;
-      phase.reducers[k]->finish(thread.slots[phase.states[k]].base, part.bytes);
-      phase.reducers[k]->combine(totals[k].bytes, part.bytes);
+      phase.reducers[k]->finish(thread.slots[phase.states[k]].base,
+                                first ? totals[k].bytes : part.bytes);
+      if (!first) phase.reducers[k]->combine(totals[k].bytes, part.bytes);
     }
   }
 
@@ -374,7 +204,7 @@ class Runner {
       alignas(16) char value[16];
       phase.reducers[k]->write(totals[k].bytes, value);
       const SlotInfo& info = program_.slots[result];
-      splat(value, itemsize(info.dtype), block_, thread.slots[result].base);
+      splat(bound_.table, value, itemsize(info.dtype), thread.slots[result].base);
       if (info.other != nowhere) keep_reduced(thread, info, value);
     }
   }
@@ -389,16 +219,6 @@ class Runner {
       *reinterpret_cast<bfloat16_t*>(to) = bfloat16_t(*reinterpret_cast<const float*>(value));
     } else {
       std::memcpy(to, value, static_cast<size_t>(itemsize(dtype)));
-    }
-  }
-
-  void leave_row(Thread& thread, int64_t row) const {
-    for (uint16_t s = 0; s < program_.slots.size(); ++s) {
-      const SlotInfo& info = program_.slots[s];
-      if (info.kind != SlotKind::row_output) continue;
-      const OperandAccess& access = walk_.operands[operand_of_value_[info.value]];
-      std::memcpy(row_address(access, row), thread.slots[s].base,
-                  static_cast<size_t>(access.itemsize));
     }
   }
 
@@ -422,12 +242,11 @@ class Runner {
           int64_t begin = c * chunk_elements, end = std::min(begin + chunk_elements, walk_.length);
           if (states == 0) {
             sweep(thread, phase.row, begin, end);
-            if (nontemporal_) stage_table().flush();
+            if (bound_.nontemporal) bound_.table.flush();
             continue;
           }
           Total* own = totals.data() + static_cast<size_t>(c) * states;
-          init_totals(thread, phase, own);
-          reduce_chunk(thread, phase, begin, end, own);
+          reduce_chunk(thread, phase, begin, end, own, true);
         }
       });
       for (size_t c = 1; c < static_cast<size_t>(chunks); ++c) {
@@ -439,13 +258,13 @@ class Runner {
     }
     Thread thread;
     resume(thread, row, program_.phases.size(), published, aligned);
-    leave_row(thread, row);
+    leave_row(bound_, thread, row);
   }
 
   size_t shared_row_bytes() const {
     size_t bytes = 0;
     for (const SlotInfo& s : program_.slots) {
-      if (s.kind == SlotKind::row_buffer) bytes += static_cast<size_t>(row_buffer_bytes());
+      if (s.kind == SlotKind::row_buffer) bytes += static_cast<size_t>(bound_.row_buffer_bytes());
     }
     return bytes;
   }
@@ -453,8 +272,8 @@ class Runner {
   // Brings a thread to the start of a phase of a row that others have worked on.
   void resume(Thread& thread, int64_t row, size_t phase, const std::vector<Total>& published,
               char* shared) const {
-    prepare(thread, shared);
-    enter_row(thread, row);
+    prepare(bound_, thread, shared);
+    enter_row(bound_, thread, row);
     const Total* totals = published.data();
     for (size_t p = 0; p < phase; ++p) {
       once(thread, program_.phases[p]);
@@ -464,13 +283,10 @@ class Runner {
     if (phase < program_.phases.size()) once(thread, program_.phases[phase]);
   }
 
-  const FusedStep& step_;
+  Bound bound_;
   const Program& program_;
-  const FusedBinding& binding_;
   Walk& walk_;
   int64_t block_;
-  SmallVector<uint16_t, 16> operand_of_value_;
-  bool nontemporal_ = false;
 };
 
 }  // namespace

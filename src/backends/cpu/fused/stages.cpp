@@ -147,6 +147,13 @@ void run_chain(const Instruction* first, std::span<const Prefetch> prefetches, C
   }
 }
 
+void fill_block(uint32_t bits, char* to) {
+  auto value = hn::Set(DU(), bits);
+  for (size_t k = 0; k < vectors; ++k) {
+    hn::StoreU(value, DU(), reinterpret_cast<uint32_t*>(to) + k * Lanes(D()));
+  }
+}
+
 template <class S>
 StageTable::Stage erase(S stage) {
   return reinterpret_cast<StageTable::Stage>(stage);
@@ -174,6 +181,7 @@ void add_moving_stages(StageTable& t) {
   t.select_true = erase(select_stage<true>);
   t.select_false = erase(select_stage<false>);
   t.run = run_chain;
+  t.fill = fill_block;
   t.flush = [] { hwy::FlushStream(); };
 }
 

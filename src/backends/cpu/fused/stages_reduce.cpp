@@ -70,6 +70,37 @@ void reduce_stage(const Instruction* at, Context* context, LAZULI_ACCUMULATOR) {
   LAZULI_NEXT;
 }
 
+// ---- Sums of squares, of which norms are made ----
+HWY_INLINE Block squared(const Block& b) {
+  auto square = [](V v) HWY_ATTR { return hn::Mul(v, v); };
+  return {square(b.v0), square(b.v1), square(b.v2), square(b.v3),
+          square(b.v4), square(b.v5), square(b.v6), square(b.v7)};
+}
+
+template <bool Loads>
+void reduce_squares_stage(const Instruction* at, Context* context, LAZULI_ACCUMULATOR) {
+  Block b{LAZULI_PASS};
+  if constexpr (Loads) b = read_slot<F32>(context, at->a);
+  b = squared(b);
+  LAZULI_SPREAD_BLOCK(b);
+  return reduce_stage<Sum>(at, context, LAZULI_PASS);
+}
+
+void load_square_stage(const Instruction* at, Context* context, LAZULI_ACCUMULATOR) {
+  Block b = squared(read_slot<F32>(context, at->a));
+  LAZULI_SPREAD_BLOCK(b);
+  LAZULI_NEXT;
+}
+
+void add_squares(StageTable& t) {
+  auto erase = [](auto stage) { return reinterpret_cast<StageTable::Stage>(stage); };
+  StageTable::Stage square = t.unary[static_cast<size_t>(Op::square)];
+  StageTable::Stage load_square = erase(load_square_stage);
+  t.pairs.push_back({t.load_f32, square, load_square});
+  t.pairs.push_back({load_square, t.reduce_sum, erase(reduce_squares_stage<true>)});
+  t.pairs.push_back({square, t.reduce_sum, erase(reduce_squares_stage<false>)});
+}
+
 template <class R>
 void init_state(void* state) {
   hn::Store(hn::Set(D(), R::identity), D(), static_cast<float*>(state));
@@ -81,25 +112,36 @@ inline float extreme(float a, float b, bool larger) {
   return larger ? std::max(a, b) : std::min(a, b);
 }
 
-// Totals of sums and products are kept in double.
+// Totals of sums and products are kept in double: four, of every fourth lane, then one.
+template <class R>
+HWY_INLINE double total_of_lanes(const float* lanes) {
+  hn::CappedTag<double, 4> wide;
+  hn::Rebind<float, decltype(wide)> narrow;
+  alignas(32) double part[4];
+  for (size_t j = 0; j < 4; j += Lanes(wide)) {
+    auto total = hn::Set(wide, R::identity);
+    for (size_t k = j; k < Lanes(D()); k += 4) {
+      auto x = hn::PromoteTo(wide, hn::LoadU(narrow, lanes + k));
+      if constexpr (std::is_same_v<R, Sum>) total = hn::Add(total, x);
+      else total = hn::Mul(total, x);
+    }
+    hn::StoreU(total, wide, part + j);
+  }
+  if constexpr (std::is_same_v<R, Sum>) return (part[0] + part[1]) + (part[2] + part[3]);
+  else return part[0] * part[1] * part[2] * part[3];
+}
+
 template <class R>
 void finish_state(const void* state, void* total) {
   const float* lanes = static_cast<const float*>(state);
   double& result = *static_cast<double*>(total);
-  V all = hn::Load(D(), lanes);
   if constexpr (R::watches_nan) {
+    V all = hn::Load(D(), lanes);
     bool nan = !hn::AllFalse(D(), hn::IsNaN(all));
     float end = std::is_same_v<R, Max> ? hn::ReduceMax(D(), all) : hn::ReduceMin(D(), all);
     result = nan ? NAN : end;
   } else {
-    double part[4] = {R::identity, R::identity, R::identity, R::identity};
-    for (size_t k = 0; k < Lanes(D()); ++k) {
-      if constexpr (std::is_same_v<R, Sum>) part[k % 4] += lanes[k];
-      if constexpr (std::is_same_v<R, Prod>) part[k % 4] *= lanes[k];
-    }
-    bool sum = std::is_same_v<R, Sum>;
-    result =
-        sum ? (part[0] + part[1]) + (part[2] + part[3]) : part[0] * part[1] * part[2] * part[3];
+    result = total_of_lanes<R>(lanes);
   }
 }
 
@@ -130,6 +172,7 @@ void add_reducing(StageTable& t) {
   add<Prod>(t.reduce_prod, t.float_prod);
   add<Max>(t.reduce_max, t.float_max);
   add<Min>(t.reduce_min, t.float_min);
+  add_squares(t);
 }
 
 }  // namespace lazuli::cpu::HWY_NAMESPACE

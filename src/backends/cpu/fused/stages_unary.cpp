@@ -40,6 +40,13 @@ void looped_unary_stage(const Instruction* at, Context* context, LAZULI_ACCUMULA
   LAZULI_NEXT;
 }
 
+// On a block of copies of one number.
+template <class F>
+void row_unary_stage(const Instruction* at, Context* context, LAZULI_ACCUMULATOR) {
+  v0 = v1 = v2 = v3 = v4 = v5 = v6 = v7 = F()(Float(v0)).v;
+  LAZULI_NEXT;
+}
+
 template <class F>
 void test_stage(const Instruction* at, Context* context, LAZULI_ACCUMULATOR) {
   HWY_ALIGN uint8_t bytes[elements_max];
@@ -85,6 +92,9 @@ constexpr bool is_looped(Op op) {
 template <Op op, class F, Accepts accepts, Result result>
 void add(StageTable& t) {
   size_t k = static_cast<size_t>(op);
+  if constexpr (accepts != Accepts::Integral && result != Result::Boolean) {
+    t.unary_of_row[k] = reinterpret_cast<StageTable::Stage>(row_unary_stage<F>);
+  }
   if constexpr (accepts == Accepts::Integral) {
     return;
   } else if constexpr (result == Result::Boolean) {
