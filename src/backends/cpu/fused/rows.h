@@ -56,8 +56,8 @@ int64_t itemsize(Dtype::Val dtype);
 // `block` copies of an element.
 void splat(const StageTable& table, const void* element, int64_t size, char* to);
 
-// Gives a thread its slots, in memory that lasts until it prepares again. `shared_rows` replaces the
-// thread's own row buffers where threads work on one row together.
+// Gives a thread its slots, in memory that lasts until it prepares again. `shared_rows` replaces
+// the own row buffers of threads that work on one row together.
 void prepare(const Bound& bound, Thread& thread, char* shared_rows);
 
 void enter_row(const Bound& bound, Thread& thread, int64_t row);
