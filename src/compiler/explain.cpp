@@ -7,14 +7,8 @@ namespace lazuli {
 namespace {
 
 std::string node_text(const Graph& graph, uint32_t i) {
-  const Node* node = graph.nodes[i];
-  std::string text = "%" + std::to_string(i) + " " +
-                     (graph.is_leaf(i) ? "leaf" : op_info(node->op).name) + ":" +
-                     dtype_name(node->type()) + "[";
-  for (size_t d = 0; d < node->shape.size(); ++d) {
-    text += (d ? "," : "") + std::to_string(node->shape[d]);
-  }
-  return text + "]";
+  const char* op = graph.is_leaf(i) ? "leaf" : op_info(graph.nodes[i]->op).name;
+  return "%" + std::to_string(i) + " " + op + ":" + type_text(graph.nodes[i]);
 }
 
 // What the first word that differs speaks of: its place among the node's words says which fact.

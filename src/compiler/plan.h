@@ -112,6 +112,9 @@ struct PlanCacheStatistics {
 PlanCacheStatistics plan_cache_statistics();
 void clear_plan_cache();
 
+// "float32[2,3]".
+std::string type_text(const Node* node);
+
 // One line a step.
 std::string describe(const Step& step, const Graph& graph);
 std::string describe(const Plan& plan, const Graph& graph);

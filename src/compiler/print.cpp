@@ -3,15 +3,19 @@
 #include "compiler/plan.h"
 
 namespace lazuli {
-namespace {
 
-std::string value_name(const Graph& graph, uint32_t i) {
-  const Node* node = graph.nodes[i];
-  std::string text = "%" + std::to_string(i) + ":" + dtype_name(node->type()) + "[";
+std::string type_text(const Node* node) {
+  std::string text = std::string(dtype_name(node->type())) + "[";
   for (size_t d = 0; d < node->shape.size(); ++d) {
     text += (d ? "," : "") + std::to_string(node->shape[d]);
   }
   return text + "]";
+}
+
+namespace {
+
+std::string value_name(const Graph& graph, uint32_t i) {
+  return "%" + std::to_string(i) + ":" + type_text(graph.nodes[i]);
 }
 
 std::string list(const Graph& graph, const std::vector<uint32_t>& nodes) {
