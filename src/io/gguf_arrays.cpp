@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "io/array_bytes.h"
-#include "io/message.h"
+#include "base/message.h"
 #include "lazuli/error.h"
 #include "lazuli/io.h"
 #include "lazuli/ops.h"

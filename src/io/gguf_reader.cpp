@@ -6,7 +6,7 @@
 #include <cstring>
 #include <limits>
 
-#include "io/message.h"
+#include "base/message.h"
 #include "lazuli/error.h"
 #include "lazuli/io/gguf.h"
 

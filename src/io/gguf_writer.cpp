@@ -2,8 +2,8 @@
 #include <bit>
 #include <limits>
 
-#include "io/atomic_file.h"
-#include "io/message.h"
+#include "base/atomic_file.h"
+#include "base/message.h"
 #include "lazuli/error.h"
 #include "lazuli/io/gguf.h"
 
@@ -142,7 +142,7 @@ void Writer::save(const std::string& path) const {
   append<uint32_t>(header, 3);
   append<uint64_t>(header, tensors_.size());
   append<uint64_t>(header, metadata_count_);
-  io::AtomicFile file(path);
+  AtomicFile file(path);
   file.write(header);
   file.write(metadata_);
   file.write(tensor_infos_);

@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "io/message.h"
+#include "base/message.h"
 #include "lazuli/error.h"
 
 namespace lazuli::io {

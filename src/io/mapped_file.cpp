@@ -12,7 +12,7 @@
 #include <limits>
 #include <utility>
 
-#include "io/message.h"
+#include "base/message.h"
 #include "lazuli/error.h"
 
 namespace lazuli::io {

@@ -5,7 +5,7 @@
 #include <limits>
 #include <optional>
 
-#include "io/message.h"
+#include "base/message.h"
 #include "lazuli/error.h"
 
 namespace lazuli::npy {

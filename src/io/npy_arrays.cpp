@@ -3,7 +3,7 @@
 #include <string_view>
 
 #include "io/array_bytes.h"
-#include "io/message.h"
+#include "base/message.h"
 #include "io/npy.h"
 #include "lazuli/error.h"
 #include "lazuli/io.h"

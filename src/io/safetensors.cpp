@@ -10,8 +10,8 @@
 #include <tuple>
 #include <utility>
 
-#include "io/atomic_file.h"
-#include "io/message.h"
+#include "base/atomic_file.h"
+#include "base/message.h"
 #include "io/safetensors_header.h"
 #include "lazuli/error.h"
 
@@ -273,7 +273,7 @@ void write(const std::function<void(std::span<const std::byte>)>& sink, std::vec
 
 void save(const std::string& path, std::vector<Source> tensors,
           const std::map<std::string, std::string>& metadata) {
-  io::AtomicFile file(path);
+  AtomicFile file(path);
   write([&](std::span<const std::byte> bytes) { file.write(bytes); }, std::move(tensors), metadata);
   file.commit();
 }

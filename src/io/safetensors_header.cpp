@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "io/message.h"
+#include "base/message.h"
 
 namespace lazuli::safetensors {
 

@@ -5,8 +5,8 @@
 
 #include <thread>
 
-#include "io/atomic_file.h"
-#include "io/message.h"
+#include "base/atomic_file.h"
+#include "base/message.h"
 #include "lazuli/error.h"
 #include "support/temporary_folder.h"
 

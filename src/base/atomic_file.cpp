@@ -1,4 +1,4 @@
-#include "io/atomic_file.h"
+#include "base/atomic_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -10,10 +10,10 @@
 #include <cstdio>
 #include <filesystem>
 
-#include "io/message.h"
+#include "base/message.h"
 #include "lazuli/error.h"
 
-namespace lazuli::io {
+namespace lazuli {
 
 namespace {
 
@@ -80,4 +80,4 @@ void AtomicFile::commit() {
   temporary_.clear();
 }
 
-}  // namespace lazuli::io
+}  // namespace lazuli

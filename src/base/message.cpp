@@ -1,8 +1,8 @@
-#include "io/message.h"
+#include "base/message.h"
 
 #include <system_error>
 
-namespace lazuli::io {
+namespace lazuli {
 
 std::string printable(std::string_view text, size_t length_max) {
   constexpr char digits[] = "0123456789abcdef";
@@ -24,4 +24,4 @@ std::string system_reason(int error_number) {
   return std::error_code(error_number, std::generic_category()).message();
 }
 
-}  // namespace lazuli::io
+}  // namespace lazuli

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace lazuli::io {
+namespace lazuli {
 
 // Writes under a temporary name in the target's folder; `commit` renames it to the target. Without
 // commit the temporary file goes away and the target is untouched. So an array that still reads
@@ -38,4 +38,4 @@ class AtomicFile {
   int descriptor_ = -1;
 };
 
-}  // namespace lazuli::io
+}  // namespace lazuli

@@ -1,0 +1,129 @@
+#include "backends/cuda/gpu.h"
+
+#include <unistd.h>
+
+#include <memory>
+
+#include "lazuli/error.h"
+
+namespace lazuli::cuda {
+namespace {
+
+constexpr int streams_max = 256;
+
+int attribute(CUdevice device, int which) {
+  int value = 0;
+  LAZULI_CUDA(cuDeviceGetAttribute, &value, which, device);
+  return value;
+}
+
+// The name of the architecture with the features of that chip alone, where there are any.
+std::string architecture_of(int major, int minor) {
+  std::string name = "sm_" + std::to_string(major) + std::to_string(minor);
+  return major >= 9 ? name + "a" : name;
+}
+
+Gpu* find_gpu() {
+  auto* gpu = new Gpu;
+  LAZULI_CUDA(cuDeviceGet, &gpu->device, 0);
+  char name[256] = {};
+  LAZULI_CUDA(cuDeviceGetName, name, sizeof name, gpu->device);
+  gpu->name = name;
+  LAZULI_CUDA(cuDeviceTotalMem, &gpu->memory_bytes, gpu->device);
+  int major = attribute(gpu->device, device_major), minor = attribute(gpu->device, device_minor);
+  gpu->capability = major * 10 + minor;
+  gpu->architecture = architecture_of(major, minor);
+  gpu->multiprocessors = attribute(gpu->device, device_multiprocessors);
+  gpu->l2_bytes = attribute(gpu->device, device_l2_bytes);
+  gpu->shared_bytes_max = attribute(gpu->device, device_shared_bytes_max);
+  LAZULI_CUDA(cuDevicePrimaryCtxRetain, &gpu->context, gpu->device);
+  return gpu;
+}
+
+}  // namespace
+
+const Gpu& gpu() {
+  static const Gpu* once = find_gpu();
+  static const pid_t owner = ::getpid();
+  thread_local bool entered = false;
+  if (!entered) {
+    if (::getpid() != owner) {
+      throw DeviceError(
+          "[cuda] The GPU was used before this process was forked; start it anew instead "
+          "(multiprocessing's 'spawn').");
+    }
+    LAZULI_CUDA(cuCtxSetCurrent, once->context);
+    entered = true;
+  }
+  return *once;
+}
+
+Queue::Queue() {
+  LAZULI_CUDA(cuStreamCreate, &stream_, stream_non_blocking);
+  for (CUevent& event : events_) LAZULI_CUDA(cuEventCreate, &event, event_without_timing);
+}
+
+uint64_t Queue::seal() {
+  std::lock_guard lock(mutex_);
+  uint64_t ticket = open_.load(std::memory_order_relaxed);
+  LAZULI_CUDA(cuEventRecord, events_[ticket % kept], stream_);
+  open_.store(ticket + 1, std::memory_order_release);
+  return ticket;
+}
+
+// An event that completes no sooner than the ticket. The caller holds the mutex.
+CUevent Queue::event_of(uint64_t ticket) {
+  uint64_t open = open_.load(std::memory_order_relaxed);
+  if (ticket < open) {
+    uint64_t oldest = open > kept ? open - kept : 1;
+    return events_[std::max(ticket, oldest) % kept];
+  }
+  // Not sealed yet: all that has been submitted so far.
+  LAZULI_CUDA(cuEventRecord, events_[open % kept], stream_);
+  return events_[open % kept];
+}
+
+bool Queue::is_done(uint64_t ticket) {
+  if (ticket <= done_.load(std::memory_order_acquire)) return true;
+  std::lock_guard lock(mutex_);
+  if (ticket >= open_.load(std::memory_order_relaxed)) return false;
+  CUresult state = driver().cuEventQuery(event_of(ticket));
+  if (state == cuda_error_not_ready) return false;
+  check(state, "cuEventQuery");
+  if (ticket > done_.load(std::memory_order_relaxed)) done_.store(ticket);
+  return true;
+}
+
+void Queue::wait_on_host(uint64_t ticket) {
+  if (ticket <= done_.load(std::memory_order_acquire)) return;
+  CUevent event;
+  bool sealed;
+  {
+    std::lock_guard lock(mutex_);
+    sealed = ticket < open_.load(std::memory_order_relaxed);
+    event = event_of(ticket);
+  }
+  LAZULI_CUDA(cuEventSynchronize, event);
+  uint64_t before = done_.load(std::memory_order_relaxed);
+  while (sealed && ticket > before && !done_.compare_exchange_weak(before, ticket)) {
+  }
+}
+
+void Queue::wait_for(Queue& other, uint64_t ticket) {
+  if (ticket <= other.done_.load(std::memory_order_acquire)) return;
+  std::lock_guard lock(other.mutex_);
+  LAZULI_CUDA(cuStreamWaitEvent, stream_, other.event_of(ticket), 0);
+}
+
+Queue& queue_of(int stream) {
+  static std::array<std::atomic<Queue*>, streams_max> queues{};
+  static std::mutex mutex;
+  Queue* queue = queues[stream].load(std::memory_order_acquire);
+  if (queue) return *queue;
+  gpu();
+  std::lock_guard lock(mutex);
+  if (!queues[stream].load()) queues[stream].store(new Queue, std::memory_order_release);
+  return *queues[stream].load();
+}
+
+}  // namespace lazuli::cuda

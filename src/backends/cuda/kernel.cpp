@@ -1,0 +1,78 @@
+#include "backends/cuda/kernel.h"
+
+#include <map>
+#include <memory>
+
+#include "backends/cuda/nvrtc.h"
+#include "lazuli/error.h"
+
+namespace lazuli::cuda {
+namespace {
+
+constexpr const char* device_types[] = {
+#define TYPE(value, name) name,
+#include "backends/cuda/device_types.def"
+#undef TYPE
+};
+constexpr Dtype::Val device_type_values[] = {
+#define TYPE(value, name) Dtype::Val::value,
+#include "backends/cuda/device_types.def"
+#undef TYPE
+};
+
+}  // namespace
+
+const char* device_type(Dtype::Val dtype) {
+  for (size_t k = 0; k < std::size(device_type_values); ++k) {
+    if (device_type_values[k] == dtype) return device_types[k];
+  }
+  throw TypeError("[cuda] There is no such element type on the GPU.");
+}
+
+void Function::allow_shared_bytes(unsigned bytes) const {
+  if (bytes <= shared_allowed_.load(std::memory_order_relaxed)) return;
+  LAZULI_CUDA(cuFuncSetAttribute, handle_, function_shared_bytes_max, static_cast<int>(bytes));
+  shared_allowed_.store(bytes, std::memory_order_relaxed);
+}
+
+int Function::blocks_per_multiprocessor(int threads, unsigned shared_bytes) const {
+  allow_shared_bytes(shared_bytes);
+  int blocks = 0;
+  LAZULI_CUDA(cuOccupancyMaxActiveBlocksPerMultiprocessor, &blocks, handle_, threads, shared_bytes);
+  return blocks;
+}
+
+Function* load_function(const std::string& source, const std::string& instance) {
+  CompiledProgram program = cached_program(source, instance, gpu().architecture);
+  CUmodule module = nullptr;
+  CUfunction handle = nullptr;
+  LAZULI_CUDA(cuModuleLoadData, &module, program.image.data());
+  LAZULI_CUDA(cuModuleGetFunction, &handle, module, program.function.c_str());
+  return new Function(handle);
+}
+
+const Function& fixed_function(const char* file, const std::string& instance) {
+  static std::mutex mutex;
+  static auto* functions = new std::map<std::pair<std::string, std::string>, Function*>;
+  std::lock_guard lock(mutex);
+  Function*& function = (*functions)[{file, instance}];
+  if (!function) function = load_function(std::string(device_source(file)), instance);
+  return *function;
+}
+
+void launch_raw(int stream, const Function& function, const LaunchShape& shape, void** arguments) {
+  if (shape.grid.x == 0 || shape.grid.y == 0 || shape.grid.z == 0) return;
+  gpu();
+  function.allow_shared_bytes(shape.shared_bytes);
+  CUlaunchConfig config{shape.grid.x,  shape.grid.y,  shape.grid.z,
+                        shape.block.x, shape.block.y, shape.block.z,
+                        shape.shared_bytes, queue_of(stream).stream(), nullptr, 0};
+  LAZULI_CUDA(cuLaunchKernelEx, &config, function.handle(), arguments, nullptr);
+}
+
+Scratch::Scratch(int stream, size_t bytes)
+    : stream_(stream), buffer_(allocate_buffer(bytes, backend_of(stream), stream)) {}
+
+Scratch::~Scratch() { release(buffer_); }
+
+}  // namespace lazuli::cuda

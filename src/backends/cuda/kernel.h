@@ -1,0 +1,88 @@
+// Device functions: found by file and instance, compiled at first use, launched with C++ arguments.
+#pragma once
+
+#include <string>
+#include <type_traits>
+
+#include "backends/cuda/gpu.h"
+#include "compiler/backend.h"
+
+namespace lazuli::cuda {
+
+struct Dim3 {
+  unsigned x = 1, y = 1, z = 1;
+};
+
+struct LaunchShape {
+  Dim3 grid, block;
+  unsigned shared_bytes = 0;  // of dynamic shared memory
+};
+
+// A function on the GPU. Lives to the end of the process.
+class Function {
+ public:
+  explicit Function(CUfunction handle) : handle_(handle) {}
+  CUfunction handle() const { return handle_; }
+  // Needed once for each size beyond 48 KiB.
+  void allow_shared_bytes(unsigned bytes) const;
+  // How many blocks of so many threads one multiprocessor runs at a time.
+  int blocks_per_multiprocessor(int threads, unsigned shared_bytes) const;
+
+ private:
+  CUfunction handle_;
+  mutable std::atomic<unsigned> shared_allowed_{48 << 10};
+};
+
+// Compiles (or finds in the disk cache) and loads; `source` and `instance` as in nvrtc.h.
+Function* load_function(const std::string& source, const std::string& instance);
+
+// An instance of a kernel template in kernels/<file>, such as ("reduce.cu", "reduce<float, Sum>").
+// Found in a table once it has been loaded.
+const Function& fixed_function(const char* file, const std::string& instance);
+
+void launch_raw(int stream, const Function& function, const LaunchShape& shape, void** arguments);
+
+// Arguments are passed by value with the types that the kernel declares: pointers, integers,
+// floats and plain structs. The launch is asynchronous.
+template <class... Arguments>
+void launch(int stream, const Function& function, const LaunchShape& shape,
+            const Arguments&... arguments) {
+  static_assert((std::is_trivially_copyable_v<Arguments> && ...));
+  void* places[] = {const_cast<void*>(static_cast<const void*>(&arguments))..., nullptr};
+  launch_raw(stream, function, shape, places);
+}
+
+// Where an operand's first element lies on the GPU.
+template <class T = void>
+T* device_data(const Layout& layout) {
+  return reinterpret_cast<T*>(static_cast<char*>(layout.buffer->device) + layout.offset);
+}
+template <class T = void>
+T* device_data(const Operand& operand) {
+  return device_data<T>(*operand.layout);
+}
+
+// The name of a dtype's element type in device code (device/types.cuh).
+const char* device_type(Dtype::Val dtype);
+
+// Device memory for the length of one call; work submitted later on the same stream may use it
+// again. 256-byte aligned.
+class Scratch {
+ public:
+  Scratch(int stream, size_t bytes);
+  ~Scratch();
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  template <class T = void>
+  T* data() const {
+    return static_cast<T*>(buffer_->device);
+  }
+
+ private:
+  int stream_;
+  Buffer* buffer_;
+};
+
+inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+}  // namespace lazuli::cuda

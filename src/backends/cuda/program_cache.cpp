@@ -1,0 +1,149 @@
+// The disk cache of compiled device code. One file a program, named by a hash of its key; it holds
+// the key, so that a hash never stands for identity, and a checksum of what follows. Files are
+// written beside and renamed, so that other processes see all of a file or none. The folder is the
+// user's own: one that others may write to is not used.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <span>
+
+#include "backends/cuda/nvrtc.h"
+#include "base/atomic_file.h"
+#include "base/flags.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "lazuli/error.h"
+
+namespace lazuli::cuda {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char magic[] = "lazuli cuda program 1\n";
+constexpr uint64_t field_bytes_max = uint64_t{1} << 30;
+
+uint64_t hash_text(std::string_view text, uint64_t seed) {
+  std::vector<uint64_t> words((text.size() + 7) / 8 + 2, 0);
+  std::memcpy(words.data(), text.data(), text.size());
+  words[words.size() - 2] = text.size();
+  words.back() = seed;
+  return hash_words(words.data(), words.size());
+}
+
+// Empty if there is no folder to be trusted.
+std::string cache_folder() {
+  fs::path folder = flags().cuda_cache;
+  if (folder.empty()) {
+    const char* cache = std::getenv("XDG_CACHE_HOME");
+    const char* home = std::getenv("HOME");
+    if (!(cache && *cache) && !(home && *home)) return "";
+    folder = cache && *cache ? fs::path(cache) : fs::path(home) / ".cache";
+    folder = folder / "lazuli" / "cuda";
+  }
+  std::error_code error;
+  fs::create_directories(folder, error);
+  struct stat facts;
+  if (::stat(folder.c_str(), &facts) != 0 || !S_ISDIR(facts.st_mode)) return "";
+  bool own = facts.st_uid == ::geteuid() && !(facts.st_mode & (S_IWGRP | S_IWOTH));
+  if (!own) {
+    debug_line("the folder " + folder.string() +
+               " may be written by others; compiled GPU code is not kept there");
+    return "";
+  }
+  return folder.string();
+}
+
+std::string key_of(const std::string& source, const std::string& instance,
+                   const std::string& architecture) {
+  static const std::string shared = [] {
+    std::string all = compiler_version() + "\n";
+    for (const DeviceSource& part : device_sources()) {
+      if (part.name.ends_with(".cuh")) all += part.text;
+    }
+    return std::to_string(hash_text(all, 1)) + " " + std::to_string(hash_text(all, 2));
+  }();
+  return shared + "\n" + architecture + "\n" + instance + "\n" + source;
+}
+
+std::string file_name(const std::string& key) {
+  char name[40];
+  std::snprintf(name, sizeof name, "%016llx%016llx",
+                static_cast<unsigned long long>(hash_text(key, 3)),
+                static_cast<unsigned long long>(hash_text(key, 4)));
+  return name;
+}
+
+void append(std::string& to, const std::string& field) {
+  uint64_t bytes = field.size();
+  to.append(reinterpret_cast<const char*>(&bytes), sizeof bytes);
+  to += field;
+}
+
+bool take_field(std::string_view& from, std::string& field) {
+  uint64_t bytes = 0;
+  if (from.size() < sizeof bytes) return false;
+  std::memcpy(&bytes, from.data(), sizeof bytes);
+  from.remove_prefix(sizeof bytes);
+  if (bytes > from.size() || bytes > field_bytes_max) return false;
+  field.assign(from.substr(0, bytes));
+  from.remove_prefix(bytes);
+  return true;
+}
+
+// Whether `path` holds the program of this key.
+bool read_program(const std::string& path, const std::string& key, CompiledProgram& program) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return false;
+  std::string all((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  std::string_view rest = all;
+  if (!rest.starts_with(magic)) return false;
+  rest.remove_prefix(sizeof magic - 1);
+  uint64_t checksum = 0;
+  if (rest.size() < sizeof checksum) return false;
+  std::memcpy(&checksum, rest.data(), sizeof checksum);
+  rest.remove_prefix(sizeof checksum);
+  if (checksum != hash_text(rest, 5)) return false;
+  std::string kept_key;
+  return take_field(rest, kept_key) && kept_key == key && take_field(rest, program.function) &&
+         take_field(rest, program.image) && rest.empty();
+}
+
+void write_program(const std::string& path, const std::string& key,
+                   const CompiledProgram& program) {
+  std::string body;
+  append(body, key);
+  append(body, program.function);
+  append(body, program.image);
+  uint64_t checksum = hash_text(body, 5);
+  try {
+    AtomicFile file(path);
+    file.write(std::string_view(magic));
+    file.write(std::string_view(reinterpret_cast<const char*>(&checksum), sizeof checksum));
+    file.write(body);
+    file.commit();
+  } catch (const Error& error) {
+    debug_line(std::string("compiled GPU code is not kept: ") + error.what());
+  }
+}
+
+}  // namespace
+
+CompiledProgram cached_program(const std::string& source, const std::string& instance,
+                               const std::string& architecture) {
+  if (!missing_compiler().empty()) throw DeviceError("[cuda] " + missing_compiler());
+  static const std::string folder = cache_folder();
+  if (folder.empty()) return compile_program(source, instance, architecture);
+  std::string key = key_of(source, instance, architecture);
+  std::string path = folder + "/" + file_name(key);
+  CompiledProgram program;
+  if (read_program(path, key, program)) return program;
+  program = compile_program(source, instance, architecture);
+  write_program(path, key, program);
+  return program;
+}
+
+}  // namespace lazuli::cuda
