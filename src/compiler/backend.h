@@ -16,6 +16,7 @@ struct Operand {
   const Layout* layout;
   const Shape* shape;
   Dtype::Val dtype;
+  bool constant = false;  // a constant's value, which lies on the host whatever the device
 
   char* data() const { return layout->data(); }
   template <class T>
@@ -34,6 +35,7 @@ Dtype dtype_of(Dtype::Val value);
 // One kernel call. The output is allocated and dense; kernels of updating ops find it filled with
 // the values of input 0 (or are given input 0's own buffer, when nobody else needs it).
 struct KernelCall {
+  int stream;
   const Node* node;  // op and parameters
   std::span<const Operand> inputs;
   Operand output;
@@ -42,12 +44,17 @@ struct KernelCall {
 // Where the values of a fused step lie. `value` has an entry for each FusedValue that is an
 // operand or an output; constants are read from their nodes.
 struct FusedBinding {
+  int stream;
   const Graph* graph;
   std::span<const Layout* const> value;
 };
 
 // A device's memory and what runs on it. Buffers that a step reads are current on the device before
 // it is submitted; the runtime sees to that.
+//
+// A device of its own (not the host) only queues what it is given: the work of a stream runs in the
+// order of its submission. A ticket stands for all work of a stream up to a point. Functions that
+// submit or wait report, as DeviceError, what has gone wrong on the device meanwhile.
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -62,9 +69,18 @@ class Backend {
   // A block of exactly `bytes` bytes, 64-byte aligned; nullptr if there is none.
   virtual void* allocate(size_t bytes) = 0;
   virtual void free(void* block, size_t bytes) noexcept = 0;
-  // Between the host's memory and the device's; returns when the bytes have arrived.
-  virtual void upload(void* device, const void* host, size_t bytes) = 0;
-  virtual void download(void* host, const void* device, size_t bytes) = 0;
+  // Copies, for work that the stream is given later. The host's bytes may be changed afterwards.
+  virtual void upload(void* device, const void* host, size_t bytes, int stream) = 0;
+  // Returns when the bytes, written by `work`, have arrived.
+  virtual void download(void* host, const void* device, size_t bytes, Work work) = 0;
+
+  // The ticket of work that the stream is given now, and its end: the next work has a new one.
+  virtual uint64_t open_ticket(int) const { return 0; }
+  virtual void seal(int) {}
+  virtual bool is_done(Work) { return true; }
+  virtual void wait_on_host(Work) {}
+  // Work that `stream` is given later starts when `work`, of another stream, has ended.
+  virtual void wait_on_stream(int, Work) {}
 
   virtual bool has_kernel(Op op) const = 0;
   virtual void run_kernel(const KernelCall& call) = 0;
@@ -88,7 +104,11 @@ class StepCheck {
   virtual std::string difference(std::span<const Layout* const> writes) = 0;
 };
 
-// The backend that runs a stream's steps. Defined by the runtime's registry.
+// The backend that runs a stream's steps. Defined by the runtime's registry, as the next one.
 Backend& backend_of(int stream);
+
+// A fresh buffer on the backend's device alone, for work that the stream is given from now on; its
+// contents are undefined. It stays where it is until `end_use`. MemoryError when there is no more.
+Buffer* allocate_buffer(size_t bytes, Backend& backend, int stream);
 
 }  // namespace lazuli

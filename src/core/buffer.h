@@ -10,6 +10,30 @@ namespace lazuli {
 
 class Backend;
 
+// All work of a stream up to a ticket; of the zero value, no work. Packed, so that it is read and
+// written at once.
+class Work {
+ public:
+  Work() = default;
+  Work(int stream, uint64_t ticket)
+      : packed_(static_cast<uint64_t>(stream + 1) << ticket_bits | ticket) {}
+  // Of streams that are not told apart any more: all that they have been given so far.
+  static Work of_many() {
+    Work work;
+    work.packed_ = ~uint64_t{0};
+    return work;
+  }
+  bool is_none() const { return packed_ == 0; }
+  bool is_of_many() const { return packed_ == ~uint64_t{0}; }
+  int stream() const { return static_cast<int>(packed_ >> ticket_bits) - 1; }
+  uint64_t ticket() const { return packed_ & ((uint64_t{1} << ticket_bits) - 1); }
+  bool is_of(int stream) const { return this->stream() == stream; }
+
+ private:
+  static constexpr int ticket_bits = 48;
+  uint64_t packed_ = 0;
+};
+
 struct Buffer {
   // Which copies hold the value. Steps, exports and host access change it through the functions
   // below and those of runtime/residency.h.
@@ -26,6 +50,13 @@ struct Buffer {
   void* device = nullptr;
   size_t device_capacity = 0;
   Backend* place = nullptr;  // whose memory `device` is
+  // Work on the device that may not have ended: the last that writes the device's copy, and what
+  // has read it since.
+  std::atomic<Work> written{}, read{};
+  // Steps that are being submitted, and exports of the device's copy: it must not be moved away.
+  std::atomic<int32_t> busy{0};
+  std::atomic<uint64_t> touched{0};  // when a step last asked for it: larger is later
+  Buffer *previous = nullptr, *next = nullptr;  // among those with a copy on a device
   std::function<void(void*)> deleter;  // of memory somebody else owns
 
   explicit Buffer(size_t asked) : bytes(asked) {}

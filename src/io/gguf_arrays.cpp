@@ -143,7 +143,7 @@ void add_tensor(const gguf::File& file, const gguf::Tensor& tensor, StreamOrDevi
 
 void add_metadata(gguf::Writer& writer, const std::string& key, const array& value) {
   if (value.ndim() > 1) {
-    throw ArgumentError("[save_gguf] Metadata " + io::printable(key) + " is an array of " +
+    throw ArgumentError("[save_gguf] Metadata " + printable(key) + " is an array of " +
                         std::to_string(value.ndim()) + " dimensions; GGUF has 0 or 1.");
   }
   for (const NumberType& row : number_types) {
@@ -153,7 +153,7 @@ void add_metadata(gguf::Writer& writer, const std::string& key, const array& val
                ? writer.add_number(key, row.type, io::bytes_of(values))
                : writer.add_numbers(key, row.type, values.size(), io::bytes_of(values));
   }
-  throw TypeError("[save_gguf] Metadata " + io::printable(key) + " is of dtype " +
+  throw TypeError("[save_gguf] Metadata " + printable(key) + " is of dtype " +
                   dtype_name(value.dtype()) + ", which GGUF metadata cannot hold.");
 }
 
@@ -168,7 +168,7 @@ void add_metadata(gguf::Writer& writer, const std::string& key, const GGUFMetaDa
 
 gguf::TensorType tensor_type_of(const std::string& name, Dtype dtype) {
   if (std::optional<gguf::TensorType> type = gguf::tensor_type(dtype)) return *type;
-  throw TypeError("[save_gguf] Array " + io::printable(name) + " is of dtype " + dtype_name(dtype) +
+  throw TypeError("[save_gguf] Array " + printable(name) + " is of dtype " + dtype_name(dtype) +
                   ", which GGUF cannot hold; convert it with astype.");
 }
 
@@ -194,8 +194,8 @@ array gguf::tensor_array(const File& file, const Tensor& tensor) {
     return io::array_over(file.storage(), tensor.bytes, tensor.shape, *tensor.type.dtype);
   }
   if (!tensor.type.packed) {
-    throw IoError("gguf file " + io::printable(file.path(), 1000) + ": tensor " +
-                  io::printable(tensor.name) + " is of type " + tensor.type.name +
+    throw IoError("gguf file " + printable(file.path(), 1000) + ": tensor " +
+                  printable(tensor.name) + " is of type " + tensor.type.name +
                   ", which is not supported; convert the file to another type");
   }
   std::vector<int64_t> shape = tensor.shape;

@@ -51,9 +51,9 @@ class Reader {
 
  private:
   [[noreturn]] void fail(const Field& field, uint64_t offset, const std::string& problem) const {
-    std::string message = "gguf file " + io::printable(file_.path(), 1000) + ": " + field.part;
+    std::string message = "gguf file " + printable(file_.path(), 1000) + ": " + field.part;
     if (field.owner != nullptr) {
-      message += std::string(" of ") + field.owner + " " + io::printable(field.name);
+      message += std::string(" of ") + field.owner + " " + printable(field.name);
     }
     throw IoError(message + " at byte " + std::to_string(offset) + ": " + problem);
   }

@@ -35,21 +35,21 @@ uint64_t tensor_bytes(std::string_view name, const TensorType& type,
                       std::span<const int64_t> shape) {
   int64_t elements = 1;
   for (int64_t extent : shape) {
-    if (extent < 0) fail("tensor " + io::printable(name) + " has a negative dimension");
+    if (extent < 0) fail("tensor " + printable(name) + " has a negative dimension");
     if (__builtin_mul_overflow(elements, extent, &elements)) {
-      fail("tensor " + io::printable(name) + " has more than 2^63 elements");
+      fail("tensor " + printable(name) + " has more than 2^63 elements");
     }
   }
   int64_t row = shape.empty() ? 1 : shape.back();
   if (row % type.block_elements != 0) {
-    fail("tensor " + io::printable(name) + " has rows of " + std::to_string(row) +
+    fail("tensor " + printable(name) + " has rows of " + std::to_string(row) +
          " elements, no whole number of " + type.name + " blocks of " +
          std::to_string(type.block_elements));
   }
   uint64_t bytes;
   if (__builtin_mul_overflow(static_cast<uint64_t>(elements / type.block_elements),
                              static_cast<uint64_t>(type.block_bytes), &bytes)) {
-    fail("tensor " + io::printable(name) + " has more than 2^64 bytes");
+    fail("tensor " + printable(name) + " has more than 2^64 bytes");
   }
   return bytes;
 }
@@ -70,7 +70,7 @@ void Writer::begin_value(std::string_view key, ValueType type) {
     fail("a metadata key must have 1 to 65535 bytes, not " + std::to_string(key.size()));
   }
   if (!names_.insert("key " + std::string(key)).second) {
-    fail("metadata key " + io::printable(key) + " is there already");
+    fail("metadata key " + printable(key) + " is there already");
   }
   append_string(metadata_, key);
   append(metadata_, static_cast<uint32_t>(type));
@@ -79,7 +79,7 @@ void Writer::begin_value(std::string_view key, ValueType type) {
 
 void Writer::add_number(std::string_view key, ValueType type, std::span<const std::byte> bytes) {
   if (value_bytes(type) == 0 || bytes.size() != value_bytes(type)) {
-    fail("metadata key " + io::printable(key) + " has " + std::to_string(bytes.size()) +
+    fail("metadata key " + printable(key) + " has " + std::to_string(bytes.size()) +
          " bytes, which are no " + value_type_name(type));
   }
   begin_value(key, type);
@@ -102,7 +102,7 @@ void Writer::add_numbers(std::string_view key, ValueType type, size_t count,
                          std::span<const std::byte> bytes) {
   if (value_bytes(type) == 0 || bytes.size() / value_bytes(type) != count ||
       bytes.size() % value_bytes(type) != 0) {
-    fail("metadata key " + io::printable(key) + " has " + std::to_string(bytes.size()) +
+    fail("metadata key " + printable(key) + " has " + std::to_string(bytes.size()) +
          " bytes, which are no " + std::to_string(count) + " values of " + value_type_name(type));
   }
   begin_value(key, ValueType::array);
@@ -117,16 +117,16 @@ void Writer::add_tensor(std::string_view name, const TensorType& type,
     fail("a tensor name must have 1 to 65535 bytes, not " + std::to_string(name.size()));
   }
   if (shape.size() > 8) {
-    fail("tensor " + io::printable(name) + " has " + std::to_string(shape.size()) +
+    fail("tensor " + printable(name) + " has " + std::to_string(shape.size()) +
          " dimensions, more than the limit of 8");
   }
   uint64_t wanted = tensor_bytes(name, type, shape);
   if (bytes.size() != wanted) {
-    fail("tensor " + io::printable(name) + " has " + std::to_string(bytes.size()) +
+    fail("tensor " + printable(name) + " has " + std::to_string(bytes.size()) +
          " bytes where its type and shape need " + std::to_string(wanted));
   }
   if (!names_.insert("tensor " + std::string(name)).second) {
-    fail("tensor " + io::printable(name) + " is there already");
+    fail("tensor " + printable(name) + " is there already");
   }
   append_string(tensor_infos_, name);
   append(tensor_infos_, static_cast<uint32_t>(shape.size()));

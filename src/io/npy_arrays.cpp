@@ -48,7 +48,7 @@ Layout parse(const std::string& label, std::span<const std::byte> bytes) {
   npy::Prefix prefix = npy::parse_prefix(label, text.substr(0, npy::prefix_bytes_max));
   text.remove_prefix(prefix.prefix_bytes);
   if (text.size() < prefix.text_bytes) {
-    throw IoError("npy file " + io::printable(label, 1000) +
+    throw IoError("npy file " + printable(label, 1000) +
                   ": header length at byte 8: " + std::to_string(prefix.text_bytes) +
                   " bytes are needed and " + std::to_string(text.size()) + " are left in the file");
   }
@@ -72,7 +72,7 @@ array load(std::string file, StreamOrDevice s) {
   bytes = bytes.subspan(layout.data_offset);
   uint64_t needed = npy::data_bytes(layout.header);
   if (bytes.size() < needed) {
-    throw IoError("npy file " + io::printable(file, 1000) + ": data at byte " +
+    throw IoError("npy file " + printable(file, 1000) + ": data at byte " +
                   std::to_string(layout.data_offset) + ": " + std::to_string(needed) +
                   " bytes are needed and " + std::to_string(bytes.size()) +
                   " are left in the file");
@@ -100,7 +100,7 @@ array load(std::shared_ptr<io::Reader> in_stream, StreamOrDevice s) {
   reader.seek(0, std::ios_base::end);
   size_t end = reader.tell();
   if (end < begin || end - begin < needed) {
-    throw IoError("npy file " + io::printable(reader.label(), 1000) + ": data at byte " +
+    throw IoError("npy file " + printable(reader.label(), 1000) + ": data at byte " +
                   std::to_string(begin) + ": " + std::to_string(needed) + " bytes are needed and " +
                   std::to_string(end - std::min(begin, end)) + " are left in the file");
   }

@@ -10,7 +10,7 @@ namespace lazuli::safetensors {
 
 namespace {
 
-using io::printable;
+using printable;
 
 constexpr size_t dimensions_max = 64;
 

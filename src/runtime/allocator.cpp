@@ -10,6 +10,7 @@
 #include "lazuli/error.h"
 #include "lazuli/memory.h"
 #include "runtime/registry.h"
+#include "runtime/residency.h"
 
 namespace lazuli {
 namespace {
@@ -40,34 +41,52 @@ size_t size_of_bin(size_t bin) {
 Allocator::Allocator(Backend& source)
     : source_(source), limit_(source.memory_bytes() / 100 * 95), cache_limit_(limit_) {}
 
-void* Allocator::take(size_t bytes, size_t& capacity) {
+void* Allocator::take(size_t bytes, size_t& capacity, int stream) {
   if (bytes > std::numeric_limits<size_t>::max() / 4) fail(bytes);
   size_t size = rounded_size(bytes);
-  void* block = nullptr;
-  {
-    std::lock_guard lock(mutex_);
-    std::vector<void*>& bin = bins_[bin_of(size)];
-    if (bin.empty()) {
-      block = take_fresh(bytes, size);
-    } else {
-      block = bin.back();
-      bin.pop_back();
-      cached_ -= size;
-    }
+  void* block = take_block(size, stream);
+  while (!block) {
+    if (source_.shares_host_memory || move_away(source_, size) == 0) fail(bytes);
+    block = take_block(size, stream);
   }
   note_active(size);
   capacity = size;
   return block;
 }
 
-void Allocator::give(void* block, size_t capacity) noexcept {
+void* Allocator::take_block(size_t size, int stream) {
+  std::lock_guard lock(mutex_);
+  std::vector<Block>& bin = bins_[bin_of(size)];
+  if (bin.empty()) return take_fresh(size);
+  cached_ -= size;
+  return take_cached(bin, stream);
+}
+
+// The block of the bin that was given back last, among those the stream need not wait for.
+void* Allocator::take_cached(std::vector<Block>& bin, int stream) {
+  size_t chosen = bin.size() - 1;
+  for (size_t k = bin.size(); k-- > 0;) {
+    const Work& work = bin[k].work;
+    if (!work.is_none() && !work.is_of(stream) && !source_.is_done(work)) continue;
+    chosen = k;
+    break;
+  }
+  Block block = bin[chosen];
+  if (!block.work.is_none() && !block.work.is_of(stream)) {
+    source_.wait_on_stream(stream, block.work);
+  }
+  bin.erase(bin.begin() + static_cast<long>(chosen));
+  return block.address;
+}
+
+void Allocator::give(void* block, size_t capacity, Work work) noexcept {
   active_.fetch_sub(capacity, std::memory_order_relaxed);
   std::lock_guard lock(mutex_);
   if (cached_ + capacity > cache_limit_) {
     source_.free(block, capacity);
     system_gives_.fetch_add(1, std::memory_order_relaxed);
   } else {
-    bins_[bin_of(capacity)].push_back(block);
+    bins_[bin_of(capacity)].push_back({block, work});
     cached_ += capacity;
   }
 }
@@ -101,16 +120,16 @@ void Allocator::note_active(size_t size) {
   }
 }
 
-void* Allocator::take_fresh(size_t bytes, size_t size) {
+void* Allocator::take_fresh(size_t size) {
   size_t active = active_.load(std::memory_order_relaxed);
-  if (active + size > limit_) fail(bytes);
+  if (active + size > limit_) return nullptr;
   if (active + cached_ + size > limit_) drop_cached(active + cached_ + size - limit_);
   void* block = source_.allocate(size);
   if (!block) {
     drop_cached(cached_);
     block = source_.allocate(size);
   }
-  if (!block) fail(bytes);
+  if (!block) return nullptr;
   system_takes_.fetch_add(1, std::memory_order_relaxed);
   return block;
 }
@@ -120,7 +139,7 @@ void Allocator::drop_cached(size_t bytes) {
   size_t dropped = 0;
   for (size_t k = bins_count; k-- > 0 && dropped < bytes;) {
     while (!bins_[k].empty() && dropped < bytes) {
-      source_.free(bins_[k].back(), size_of_bin(k));
+      source_.free(bins_[k].back().address, size_of_bin(k));
       bins_[k].pop_back();
       dropped += size_of_bin(k);
       system_gives_.fetch_add(1, std::memory_order_relaxed);
@@ -196,7 +215,7 @@ void free_buffer(Buffer* buffer) noexcept {
   } else if (buffer->capacity) {
     host_allocator().give(buffer->host, buffer->capacity);
   }
-  if (buffer->device) allocator_of(*buffer->place).give(buffer->device, buffer->device_capacity);
+  forget_device_copy(buffer);
   delete buffer;
 }
 

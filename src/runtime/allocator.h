@@ -15,10 +15,12 @@ class Allocator {
  public:
   explicit Allocator(Backend& source);
 
-  // A block of at least `bytes` bytes; its size goes to `capacity`. MemoryError when the budget or
-  // the system has no more.
-  void* take(size_t bytes, size_t& capacity);
-  void give(void* block, size_t capacity) noexcept;
+  // A block of at least `bytes` bytes; its size goes to `capacity`. On a device, for work that
+  // `stream` is given from now on. When the budget or the system has no more, buffers are moved
+  // from the device to the host; MemoryError if that is not enough.
+  void* take(size_t bytes, size_t& capacity, int stream = 0);
+  // `work` may still use the block.
+  void give(void* block, size_t capacity, Work work = {}) noexcept;
 
   size_t active() const { return active_.load(std::memory_order_relaxed); }
   size_t peak() const { return peak_.load(std::memory_order_relaxed); }
@@ -36,14 +38,22 @@ class Allocator {
  private:
   static constexpr size_t bins_count = 8 * 64;
 
-  void* take_fresh(size_t bytes, size_t size);
+  struct Block {
+    void* address;
+    Work work;
+  };
+
+  // nullptr if there is none.
+  void* take_block(size_t size, int stream);
+  void* take_cached(std::vector<Block>& bin, int stream);
+  void* take_fresh(size_t size);
   void drop_cached(size_t bytes);
   void note_active(size_t size);
   [[noreturn]] void fail(size_t bytes) const;
 
   Backend& source_;
   std::mutex mutex_;
-  std::array<std::vector<void*>, bins_count> bins_;
+  std::array<std::vector<Block>, bins_count> bins_;
   size_t cached_ = 0;
   size_t limit_, cache_limit_;
   std::atomic<size_t> active_{0}, peak_{0};

@@ -4,6 +4,8 @@
 #include "compiler/plan.h"
 #include "core/node.h"
 #include "lazuli/explain.h"
+#include "ops/table/op.h"
+#include "runtime/residency.h"
 #include "runtime/run.h"
 #include "runtime/stream.h"
 
@@ -46,7 +48,7 @@ void submit_streams(Run* run) {
 }
 
 // Returns the run with one reference for the caller, or nullptr if there was nothing to do. It has
-// run already if its one stream was idle and the caller is going to wait.
+// run already if its one stream was idle and the caller is going to wait, or need not.
 Run* start(std::span<Node* const> outputs, bool may_run_here) {
   std::unique_lock lock(graph_mutex);
   RunGuard run(Run::make());
@@ -57,9 +59,12 @@ Run* start(std::span<Node* const> outputs, bool may_run_here) {
   if (empty) return nullptr;
   run.get()->claim();
   const Plan& claimed = run.get()->plan();
-  if (may_run_here && claimed.streams.size() == 1) {
+  if (claimed.streams.size() == 1) {
     int stream = claimed.steps[0].stream;
-    if (enter_if_idle(stream)) {
+    // Work for a device is only queued: that need not be left to the stream's thread.
+    bool only_queued = !backend_of(stream).shares_host_memory && !run.get()->waits_for_others();
+    bool may_run = may_run_here || only_queued;
+    if (may_run && enter_if_idle(stream)) {
       lock.unlock();
       run.get()->execute();
       leave(stream);
@@ -76,12 +81,17 @@ void wait_for(const Node* node) {
     release_run(run);
   }
   throw_if_failed(node);
+  wait_until_written(node->value->layout.buffer);
 }
 
 void evaluate(std::span<Node* const> outputs, bool wait) {
   SmallVector<Node*, 8> todo;
   for (Node* node : outputs) {
-    if (!node->ready()) todo.push_back(node);
+    if (!node->ready()) {
+      todo.push_back(node);
+    } else if (wait && node->op != Op::constant) {
+      wait_until_written(node->value->layout.buffer);
+    }
   }
   if (todo.empty()) return;
   if (Run* run = start({todo.data(), todo.size()}, wait)) {
@@ -106,7 +116,6 @@ void eval(std::vector<array> outputs) { evaluate(outputs, true); }
 void async_eval(std::vector<array> outputs) { evaluate(outputs, false); }
 
 void array::eval() const {
-  if (node_->ready()) return;
   Node* nodes[] = {node_};
   evaluate(nodes, true);
 }

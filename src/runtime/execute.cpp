@@ -17,10 +17,47 @@ bool updates_first_input(Op op) {
   return op == Op::slice_update || op == Op::scatter || op == Op::scatter_axis;
 }
 
-Layout dense_layout(const Node* node, Backend& backend) {
+Layout dense_layout(const Node* node, Backend& backend, int stream) {
   size_t bytes = static_cast<size_t>(node->size()) * node->type().size();
-  return Layout(allocate_buffer(bytes, backend), 0, {}, true);
+  return Layout(allocate_buffer(bytes, backend, stream), 0, {}, true);
 }
+
+// Buffers that a step uses: they stay on its device until the step has been submitted.
+class InUse {
+ public:
+  InUse(Backend& backend, int stream) : backend_(backend), stream_(stream) {}
+  ~InUse() {
+    for (Buffer* buffer : buffers_) {
+      end_use(buffer, backend_);
+      release(buffer);
+    }
+  }
+  InUse(const InUse&) = delete;
+  InUse& operator=(const InUse&) = delete;
+
+  void read(Buffer* buffer) {
+    make_current(buffer, backend_, stream_);
+    keep(buffer);
+  }
+  // Of a fresh buffer, which is in use already.
+  void keep(Buffer* buffer) {
+    if (backend_.shares_host_memory) return;
+    retain(buffer);
+    buffers_.push_back(buffer);
+  }
+  // Of a buffer taken over from an operand.
+  void write(Buffer* buffer) {
+    if (backend_.shares_host_memory) return;
+    buffer->busy.fetch_add(1);
+    keep(buffer);
+    prepare_write(buffer, backend_, stream_);
+  }
+
+ private:
+  Backend& backend_;
+  int stream_;
+  SmallVector<Buffer*, 8> buffers_;
+};
 
 // A step that copies values of one dtype and any rank; made once in each thread.
 struct CopyStep {
@@ -45,22 +82,25 @@ const CopyStep& copy_step(Dtype::Val dtype, Backend& backend) {
 }
 
 // Copies any layout into a dense one, on the backend's device.
-void copy_values(const Node* node, const Layout& from, const Layout& to, Backend& backend) {
+void copy_values(const Node* node, const Layout& from, const Layout& to, Backend& backend,
+                 int stream) {
   const CopyStep& copy = copy_step(node->dtype, backend);
   // The step looks shapes up through node 0 of a graph of its own.
   Node* stand_in = make_node(Op::copy, node->type(), node->shape, {}, {}, stream_at(node->stream));
   Graph graph;
   graph.nodes.push_back(stand_in);
   const Layout* values[] = {&from, &to};
-  make_current(from.buffer, backend);
+  InUse in_use(backend, stream);
+  in_use.read(from.buffer);
+  in_use.keep(to.buffer);
   try {
-    backend.run_fused(copy.step, *copy.compiled, {&graph, values});
+    backend.run_fused(copy.step, *copy.compiled, {stream, &graph, values});
   } catch (...) {
     release(stand_in);
     throw;
   }
   release(stand_in);
-  mark_written(to.buffer, backend);
+  mark_written(to.buffer, backend, stream);
 }
 
 }  // namespace
@@ -128,9 +168,10 @@ void Run::bury(const Step& step) {
   }
 }
 
-Layout Run::dense_copy(const Layout& from, const Node* node, Backend& backend) {
-  Layout to = dense_layout(node, backend);
-  copy_values(node, from, to, backend);
+Layout Run::dense_copy(const Layout& from, const Node* node, int stream) {
+  Backend& backend = backend_of(stream);
+  Layout to = dense_layout(node, backend, stream);
+  copy_values(node, from, to, backend, stream);
   return to;
 }
 
@@ -141,7 +182,7 @@ void Run::view_step(const Step& step) {
   const Layout& from = layout_of(step.inputs[0], scratch);
   std::optional<Layout> view = view_layout(node, from, source->shape);
   if (!view) {
-    view = view_layout(node, dense_copy(from, source, backend_of(step.stream)), source->shape);
+    view = view_layout(node, dense_copy(from, source, step.stream), source->shape);
   }
   slot(step.node) = std::move(*view);
   publish(step.node);
@@ -165,19 +206,26 @@ void Run::fused_step(const Step& step) {
   Backend& backend = backend_of(step.stream);
   SmallVector<const Layout*, 16> bound(step.fused->values.size(), nullptr);
   Layout scratch;  // constants are read from their nodes, not bound
+  InUse in_use(backend, step.stream);
   for (const Step::Place& operand : step.operands) {
     bound[operand.value] = &layout_of(operand.node, scratch);
-    make_current(bound[operand.value]->buffer, backend);
+    in_use.read(bound[operand.value]->buffer);
   }
   for (const Step::Place& output : step.outputs) {
     Layout& place = slot(output.node);
     if (!step.dead.empty()) place = taken_operand(step, output, backend);
-    if (!place.buffer) place = dense_layout(graph_.nodes[output.node], backend);
+    if (place.buffer) {
+      in_use.write(place.buffer);
+    } else {
+      place = dense_layout(graph_.nodes[output.node], backend, step.stream);
+      in_use.keep(place.buffer);
+    }
     bound[output.value] = &place;
   }
-  backend.run_fused(*step.fused, *step.compiled, {&graph_, {bound.data(), bound.size()}});
+  backend.run_fused(*step.fused, *step.compiled,
+                    {step.stream, &graph_, {bound.data(), bound.size()}});
   for (const Step::Place& output : step.outputs) {
-    mark_written(slot(output.node).buffer, backend);
+    mark_written(slot(output.node).buffer, backend, step.stream);
     publish(output.node);
   }
 }
@@ -189,7 +237,7 @@ Layout Run::output_for_update(const Step& step, Backend& backend) {
   const Layout& from = layout_of(first, scratch);
   bool ends_here = std::find(step.dead.begin(), step.dead.end(), first) != step.dead.end();
   if (ends_here && may_take(first, backend)) return take_over(from);
-  return dense_copy(from, graph_.nodes[first], backend);
+  return dense_copy(from, graph_.nodes[first], step.stream);
 }
 
 void Run::kernel_step(const Step& step) {
@@ -207,20 +255,28 @@ void Run::kernel_step(const Step& step) {
   std::vector<Operand> operands;
   operands.reserve(count);
   Layout& output = slot(step.node);
-  output = updates ? output_for_update(step, backend) : dense_layout(node, backend);
+  InUse in_use(backend, step.stream);
+  if (updates) {
+    output = output_for_update(step, backend);
+  } else {
+    output = dense_layout(node, backend, step.stream);
+    in_use.keep(output.buffer);
+  }
   for (size_t k = 0; k < count; ++k) {
     uint32_t i = step.inputs[k];
     const Node* source = graph_.nodes[i];
     const Layout* layout = updates && k == 0 ? &output : &layout_of(i, scratch[2 * k]);
     if (dense_only && !layout->dense) {
-      scratch[2 * k + 1] = dense_copy(*layout, source, backend);
+      scratch[2 * k + 1] = dense_copy(*layout, source, step.stream);
       layout = &scratch[2 * k + 1];
     }
-    make_current(layout->buffer, backend);
-    operands.push_back({layout, &source->shape, source->dtype});
+    const bool constant = source->op == Op::constant;
+    if (!constant) in_use.read(layout->buffer);
+    operands.push_back({layout, &source->shape, source->dtype, constant});
   }
-  backend.run_kernel({node, operands, {&output, &node->shape, node->dtype}});
-  mark_written(output.buffer, backend);
+  if (updates) prepare_write(output.buffer, backend, step.stream);
+  backend.run_kernel({step.stream, node, operands, {&output, &node->shape, node->dtype}});
+  mark_written(output.buffer, backend, step.stream);
   publish(step.node);
 }
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "backends/cpu/cpu_backend.h"
+#include "backends/cuda/cuda_backend.h"
 #include "backends/fake/fake_backend.h"
 #include "backends/reference/check.h"
 #include "base/flags.h"
@@ -14,7 +15,14 @@ namespace {
 
 std::vector<Backend*>* make_backends() {
   auto* all = new std::vector<Backend*>{&cpu_backend()};
-  if (flags().fake_device) all->push_back(&fake_backend(cpu_backend()));
+  if (flags().fake_device) {
+    all->push_back(&fake_backend(cpu_backend()));
+  } else if (flags().cuda) {
+    std::string missing;
+    Backend* cuda = cuda_backend(missing);
+    if (cuda) all->push_back(cuda);
+    if (debugging(1) && !cuda) debug_line("no NVIDIA GPU: " + missing);
+  }
   if (debugging(1)) {
     for (const Backend* backend : *all) {
       debug_line("device " + to_string(backend->device) + ": " + backend->name() + ", " +

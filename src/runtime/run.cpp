@@ -72,10 +72,12 @@ Run* run_of(const Node* node) {
 
 void Run::claim() {
   dying_.assign(plan_->slots, 0);
+  waits_for_others_ = false;
   for (uint32_t i : plan_->leaves) {
     const Node* node = graph_.nodes[i];
     NodeState state = node->state.load(std::memory_order_acquire);
     if (state == NodeState::failed) std::rethrow_exception(node->value->error);
+    waits_for_others_ |= state == NodeState::scheduled;
     uint32_t at = plan_->slot_of[i];
     if (at < plan_->slots) dying_[at] = !graph_.is_held(i) && state == NodeState::done;
   }
@@ -127,6 +129,12 @@ void Run::execute_stream(size_t stream) noexcept {
       step_done_[s] = 1;
       step_advanced_.notify_all();
     }
+  }
+  try {
+    int index = plan_->steps[plan_->streams[stream][0]].stream;
+    backend_of(index).seal(index);
+  } catch (...) {
+    fail(std::current_exception());
   }
   if (streams_left_.fetch_sub(1, std::memory_order_acq_rel) == 1) finish();
 }

@@ -27,6 +27,9 @@ class Run {
   // until it has finished. Throws what a failed leaf failed with. The caller holds the graph mutex.
   void claim();
 
+  // Whether a leaf is still to be computed by another run.
+  bool waits_for_others() const { return waits_for_others_; }
+
   // Runs every step of the plan, or those of one of its streams. Failures are kept, not thrown. The
   // last stream finishes the run: nodes that were not reached fail, waiters wake.
   void execute() noexcept;
@@ -54,7 +57,7 @@ class Run {
   Layout& slot(uint32_t node) { return values_[plan_->slot_of[node]]; }
   // The layout of a value; a constant is put into `scratch`.
   const Layout& layout_of(uint32_t node, Layout& scratch);
-  Layout dense_copy(const Layout& from, const Node* node, Backend& backend);
+  Layout dense_copy(const Layout& from, const Node* node, int stream);
   Layout output_for_update(const Step& step, Backend& backend);
   bool may_take(uint32_t node, const Backend& backend);
   // The buffer of an operand that ends with the step, for an output; nothing if none fits.
@@ -69,6 +72,7 @@ class Run {
   std::vector<Node*> kept_;      // inputs of held nodes, whose references the run has taken
   std::vector<uint8_t> dying_;   // by slot: leaves nobody else refers to
   std::vector<Layout> values_;   // by slot
+  bool waits_for_others_ = false;
   bool observed_ = false;        // steps are timed, traced or checked
 
   std::atomic<bool> finished_{false}, failed_{false};

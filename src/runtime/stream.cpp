@@ -190,7 +190,11 @@ Stream to_stream(StreamOrDevice s) {
   return current_stream(default_device());
 }
 
-void synchronize(Stream stream) { drain(stream.index); }
+void synchronize(Stream stream) {
+  drain(stream.index);
+  Backend& backend = backend_of(stream.index);
+  backend.wait_on_host(Work(stream.index, backend.open_ticket(stream.index)));
+}
 void synchronize() { synchronize(default_stream(default_device())); }
 
 StreamContext::StreamContext(StreamOrDevice s)

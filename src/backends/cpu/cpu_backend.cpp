@@ -57,10 +57,10 @@ class CpuBackend : public Backend {
       munmap(block, bytes);
     }
   }
-  void upload(void* device, const void* host, size_t bytes) override {
+  void upload(void* device, const void* host, size_t bytes, int) override {
     std::memcpy(device, host, bytes);
   }
-  void download(void* host, const void* device, size_t bytes) override {
+  void download(void* host, const void* device, size_t bytes, Work) override {
     std::memcpy(host, device, bytes);
   }
 

@@ -48,6 +48,7 @@ constexpr int device_multiprocessors = 16, device_l2_bytes = 38, device_major = 
 constexpr int function_local_bytes = 3, function_registers = 4, function_shared_bytes_max = 8;
 constexpr int launch_attribute_cluster = 4, launch_attribute_early_start = 6;
 constexpr unsigned event_without_timing = 2, stream_non_blocking = 1;
+constexpr unsigned host_portable = 1, host_mapped = 2;
 
 struct Driver {
 #define DRIVER(name, symbol, parameters) CUresult(*name) parameters = nullptr;

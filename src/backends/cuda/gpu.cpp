@@ -2,14 +2,15 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
+#include <new>
 
 #include "lazuli/error.h"
+#include "ops/table/op.h"
 
 namespace lazuli::cuda {
 namespace {
-
-constexpr int streams_max = 256;
 
 int attribute(CUdevice device, int which) {
   int value = 0;
@@ -104,6 +105,7 @@ void Queue::wait_on_host(uint64_t ticket) {
     event = event_of(ticket);
   }
   LAZULI_CUDA(cuEventSynchronize, event);
+  throw_faults();
   uint64_t before = done_.load(std::memory_order_relaxed);
   while (sealed && ticket > before && !done_.compare_exchange_weak(before, ticket)) {
   }
@@ -115,15 +117,39 @@ void Queue::wait_for(Queue& other, uint64_t ticket) {
   LAZULI_CUDA(cuStreamWaitEvent, stream_, other.event_of(ticket), 0);
 }
 
+namespace {
+std::array<std::atomic<Queue*>, streams_max> queues{};
+}
+
+Queue* existing_queue(int stream) {
+  return queues[static_cast<size_t>(stream)].load(std::memory_order_acquire);
+}
+
 Queue& queue_of(int stream) {
-  static std::array<std::atomic<Queue*>, streams_max> queues{};
   static std::mutex mutex;
-  Queue* queue = queues[stream].load(std::memory_order_acquire);
-  if (queue) return *queue;
+  if (Queue* queue = existing_queue(stream)) return *queue;
   gpu();
   std::lock_guard lock(mutex);
-  if (!queues[stream].load()) queues[stream].store(new Queue, std::memory_order_release);
-  return *queues[stream].load();
+  if (!existing_queue(stream)) queues[static_cast<size_t>(stream)].store(new Queue);
+  return *existing_queue(stream);
+}
+
+uint32_t* fault_word() {
+  static uint32_t* word = [] {
+    void* made = nullptr;
+    gpu();
+    LAZULI_CUDA(cuMemHostAlloc, &made, sizeof(uint32_t), host_portable | host_mapped);
+    return new (made) uint32_t(0);
+  }();
+  return word;
+}
+
+void throw_faults() {
+  std::atomic_ref<uint32_t> word(*fault_word());
+  if (word.load(std::memory_order_relaxed) == 0) return;
+  uint32_t fault = word.exchange(0);
+  std::string op = op_info(static_cast<Op>(fault >> 8)).name;
+  throw IndexError("[" + op + "] An index is out of range.");
 }
 
 }  // namespace lazuli::cuda

@@ -48,7 +48,19 @@ struct Gpu {
 // forked child: a context does not survive a fork.
 const Gpu& gpu();
 
+constexpr int streams_max = 256;
+
 // The queue of a stream of the runtime.
 Queue& queue_of(int stream);
+// The queues there are; nullptr where there is none yet.
+Queue* existing_queue(int stream);
+
+// A word on the host that kernels may write to: a kernel that meets what it cannot do (an index out
+// of range) writes `fault_of(op, ...)` there and goes on with something harmless. Whoever waits for
+// the GPU next throws the error.
+uint32_t* fault_word();
+enum class Fault : uint32_t { index_out_of_range = 1 };
+inline uint32_t fault_of(uint32_t op, Fault fault) { return op << 8 | static_cast<uint32_t>(fault); }
+void throw_faults();
 
 }  // namespace lazuli::cuda

@@ -71,7 +71,7 @@ void launch_raw(int stream, const Function& function, const LaunchShape& shape, 
 }
 
 Scratch::Scratch(int stream, size_t bytes)
-    : stream_(stream), buffer_(allocate_buffer(bytes, backend_of(stream), stream)) {}
+    : buffer_(allocate_buffer(bytes, backend_of(stream), stream)) {}
 
 Scratch::~Scratch() { release(buffer_); }
 

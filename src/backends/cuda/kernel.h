@@ -77,9 +77,9 @@ class Scratch {
   T* data() const {
     return static_cast<T*>(buffer_->device);
   }
+  Buffer* buffer() const { return buffer_; }
 
  private:
-  int stream_;
   Buffer* buffer_;
 };
 

@@ -1,23 +1,43 @@
 #include "backends/fake/fake_backend.h"
 
+#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
+#include <memory>
 #include <vector>
+
+#include "backends/fake/fake_queue.h"
 
 namespace lazuli {
 namespace {
 
-// Layouts whose host address is the device's, so that the host's kernels work on its memory.
-class Aliases {
+// A call that is made later: the device addresses of its layouts, as they are now, stand where the
+// host's kernels look for them, with copies of the nodes it names.
+class Later {
  public:
-  const Layout* of(const Layout* layout) {
-    if (!layout) return nullptr;
-    Buffer* alias = alias_of(layout->buffer);
-    retain(alias);
-    layouts_.emplace_back(alias, layout->offset, layout->strides, layout->dense);
-    return &layouts_.back();
+  ~Later() {
+    layouts_.clear();
+    for (Node* node : nodes_) release(node);
   }
+
+  const Layout* alias(const Layout* layout, bool on_host = false) {
+    if (!layout) return nullptr;
+    if (on_host) return &layouts_.emplace_back(*layout);
+    Buffer* buffer = alias_of(layout->buffer);
+    retain(buffer);
+    return &layouts_.emplace_back(buffer, layout->offset, layout->strides, layout->dense);
+  }
+  // A node with what kernels read: a reference to the original would look like a user of it.
+  Node* keep(const Node* node) {
+    Params params;
+    params.words = node->params;
+    params.structural = node->structural;
+    nodes_.push_back(make_node(node->op, node->type(), node->shape, {}, std::move(params),
+                               stream_at(node->stream)));
+    return nodes_.back();
+  }
+  Shape* keep(const Shape& shape) { return &shapes_.emplace_back(shape); }
 
  private:
   struct Pair {
@@ -39,6 +59,18 @@ class Aliases {
 
   std::deque<Pair> pairs_;  // outlive the layouts
   std::deque<Layout> layouts_;
+  std::deque<Shape> shapes_;
+  std::vector<Node*> nodes_;
+};
+
+// Outlives its plan as long as work with it is queued.
+struct FakeCompiled : CompiledStep {
+  struct Parts {
+    FusedStep step;
+    std::unique_ptr<CompiledStep> host;
+  };
+  std::shared_ptr<const Parts> parts;
+  std::string text() const override { return parts->host->text(); }
 };
 
 class FakeBackend : public Backend {
@@ -56,42 +88,98 @@ class FakeBackend : public Backend {
     return block;
   }
   void free(void* block, size_t bytes) noexcept override {
+    for (auto& queue : queues_) {
+      if (FakeQueue* q = queue.load()) q->wait_for_items(q->items_of(q->open_ticket()));
+    }
     std::memset(block, 0x5a, bytes);
     std::free(block);
   }
-  void upload(void* device, const void* host, size_t bytes) override {
-    std::memcpy(device, host, bytes);
+  void upload(void* device, const void* host, size_t bytes, int stream) override {
+    auto from = static_cast<const char*>(host);
+    auto staged = std::make_shared<std::vector<char>>(from, from + bytes);
+    queue(stream).submit([=] { std::memcpy(device, staged->data(), staged->size()); });
   }
-  void download(void* host, const void* device, size_t bytes) override {
+  void download(void* host, const void* device, size_t bytes, Work work) override {
+    wait_on_host(work);
     std::memcpy(host, device, bytes);
+  }
+
+  uint64_t open_ticket(int stream) const override { return queue(stream).open_ticket(); }
+  void seal(int stream) override { queue(stream).seal(); }
+  bool is_done(Work work) override {
+    if (work.is_none()) return true;
+    return !work.is_of_many() && queue(work.stream()).is_done(work.ticket());
+  }
+  void wait_on_host(Work work) override {
+    each_queue(work, [](FakeQueue& q, uint64_t ticket) { q.wait(ticket); });
+  }
+  void wait_on_stream(int stream, Work work) override {
+    FakeQueue& waiting = queue(stream);
+    each_queue(work, [&](FakeQueue& q, uint64_t ticket) {
+      if (&q == &waiting) return;
+      waiting.submit([&q, count = q.items_of(ticket)] { q.wait_for_items(count); });
+    });
   }
 
   bool has_kernel(Op op) const override { return host_.has_kernel(op); }
   void run_kernel(const KernelCall& call) override {
-    Aliases aliases;
+    auto later = std::make_shared<Later>();
     std::vector<Operand> inputs(call.inputs.begin(), call.inputs.end());
-    for (Operand& input : inputs) input.layout = aliases.of(input.layout);
+    for (Operand& input : inputs) {
+      input.layout = later->alias(input.layout, input.constant);
+      input.shape = later->keep(*input.shape);
+    }
     Operand output = call.output;
-    output.layout = aliases.of(output.layout);
-    host_.run_kernel({call.node, inputs, output});
+    output.layout = later->alias(output.layout);
+    output.shape = later->keep(*output.shape);
+    const Node* node = later->keep(call.node);
+    queue(call.stream).submit([this, later, node, inputs = std::move(inputs), output] {
+      host_.run_kernel({0, node, inputs, output});
+    });
   }
 
   std::unique_ptr<CompiledStep> compile(const FusedStep& step) override {
-    return host_.compile(step);
+    auto compiled = std::make_unique<FakeCompiled>();
+    compiled->parts =
+        std::make_shared<const FakeCompiled::Parts>(FakeCompiled::Parts{step, host_.compile(step)});
+    return compiled;
   }
-  void run_fused(const FusedStep& step, const CompiledStep& compiled,
+  void run_fused(const FusedStep&, const CompiledStep& compiled,
                  const FusedBinding& binding) override {
-    Aliases aliases;
+    auto later = std::make_shared<Later>();
     std::vector<const Layout*> values;
-    for (const Layout* layout : binding.value) values.push_back(aliases.of(layout));
-    host_.run_fused(step, compiled, {binding.graph, values});
+    for (const Layout* layout : binding.value) values.push_back(later->alias(layout));
+    auto graph = std::make_shared<Graph>();
+    for (const Node* node : binding.graph->nodes) graph->nodes.push_back(later->keep(node));
+    auto parts = static_cast<const FakeCompiled&>(compiled).parts;
+    queue(binding.stream).submit([this, parts, later, graph, values] {
+      host_.run_fused(parts->step, *parts->host, {0, graph.get(), values});
+    });
   }
   bool may_take_over(const CompiledStep& compiled, uint16_t in, uint16_t out) const override {
-    return host_.may_take_over(compiled, in, out);
+    return host_.may_take_over(*static_cast<const FakeCompiled&>(compiled).parts->host, in, out);
   }
 
  private:
+  FakeQueue& queue(int stream) const {
+    std::atomic<FakeQueue*>& place = queues_[static_cast<size_t>(stream)];
+    if (FakeQueue* made = place.load()) return *made;
+    std::lock_guard lock(mutex_);
+    if (!place.load()) place.store(new FakeQueue);
+    return *place.load();
+  }
+  template <class F>
+  void each_queue(Work work, F f) {
+    if (work.is_none()) return;
+    if (!work.is_of_many()) return f(queue(work.stream()), work.ticket());
+    for (auto& place : queues_) {
+      if (FakeQueue* q = place.load()) f(*q, q->open_ticket());
+    }
+  }
+
   Backend& host_;
+  mutable std::array<std::atomic<FakeQueue*>, 256> queues_{};
+  mutable std::mutex mutex_;
 };
 
 }  // namespace

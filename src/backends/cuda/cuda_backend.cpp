@@ -1,0 +1,151 @@
+#include "backends/cuda/cuda_backend.h"
+
+#include <deque>
+
+#include "backends/cuda/fused/fused.h"
+#include "backends/cuda/kernel.h"
+#include "backends/cuda/kernel_table.h"
+#include "backends/cuda/nvrtc.h"
+#include "backends/cuda/staging.h"
+#include "lazuli/error.h"
+
+namespace lazuli::cuda {
+namespace {
+
+class CudaBackend : public Backend {
+ public:
+  CudaBackend() : Backend(Device(Device::gpu), false) {}
+
+  std::string name() const override { return gpu().name; }
+  std::string architecture() const override { return gpu().architecture; }
+  size_t memory_bytes() const override { return gpu().memory_bytes; }
+
+  void* allocate(size_t bytes) override {
+    gpu();
+    CUdeviceptr address = 0;
+    CUresult result = driver().cuMemAlloc(&address, bytes);
+    if (result == cuda_error_out_of_memory) return nullptr;
+    check(result, "cuMemAlloc");
+    return reinterpret_cast<void*>(address);
+  }
+  // Work that has been queued may still use the block.
+  void free(void* block, size_t) noexcept override {
+    driver().cuCtxSetCurrent(gpu().context);
+    driver().cuCtxSynchronize();
+    driver().cuMemFree(reinterpret_cast<CUdeviceptr>(block));
+  }
+
+  void upload(void* device, const void* host, size_t bytes, int stream) override {
+    gpu();
+    copy_to_gpu(queue_of(stream), device, host, bytes);
+  }
+  void download(void* host, const void* device, size_t bytes, Work work) override {
+    gpu();
+    Queue& copies = copy_queue();
+    each_queue(work, [&](Queue& queue, uint64_t ticket) { copies.wait_for(queue, ticket); });
+    copy_to_host(copies, host, device, bytes);
+  }
+
+  uint64_t open_ticket(int stream) const override { return queue_of(stream).ticket(); }
+  void seal(int stream) override {
+    gpu();
+    queue_of(stream).seal();
+  }
+  bool is_done(Work work) override {
+    if (work.is_none()) return true;
+    gpu();
+    return !work.is_of_many() && queue_of(work.stream()).is_done(work.ticket());
+  }
+  void wait_on_host(Work work) override {
+    gpu();
+    each_queue(work, [](Queue& queue, uint64_t ticket) { queue.wait_on_host(ticket); });
+  }
+  void wait_on_stream(int stream, Work work) override {
+    gpu();
+    Queue& waiting = queue_of(stream);
+    each_queue(work, [&](Queue& queue, uint64_t ticket) {
+      if (&queue != &waiting) waiting.wait_for(queue, ticket);
+    });
+  }
+
+  bool has_kernel(Op op) const override { return find_kernel(op) != nullptr; }
+  void run_kernel(const KernelCall& call) override {
+    KernelFunction kernel = find_kernel(call.node->op);
+    if (!kernel) {
+      throw RuntimeError("[" + std::string(op_info(call.node->op).name) +
+                         "] The GPU has no kernel.");
+    }
+    if (call.output.size() == 0) return;
+    gpu();
+    Constants constants(call);
+    kernel({call.stream, call.node, constants.inputs(), call.output});
+  }
+
+  std::unique_ptr<CompiledStep> compile(const FusedStep& step) override {
+    return compile_fused(step);
+  }
+  void run_fused(const FusedStep& step, const CompiledStep& compiled,
+                 const FusedBinding& binding) override {
+    gpu();
+    cuda::run_fused(step, compiled, binding);
+  }
+  bool may_take_over(const CompiledStep& compiled, uint16_t in, uint16_t out) const override {
+    return cuda::may_take_over(compiled, in, out);
+  }
+
+ private:
+  // The inputs of a call with its constants on the GPU too.
+  class Constants {
+   public:
+    explicit Constants(const KernelCall& call) : inputs_(call.inputs.begin(), call.inputs.end()) {
+      for (Operand& input : inputs_) {
+        if (!input.constant) continue;
+        scratch_.emplace_back(call.stream, sizeof(int64_t));
+        Layout& place = layouts_.emplace_back();
+        place.buffer = scratch_.back().buffer();
+        retain(place.buffer);
+        copy_to_gpu(queue_of(call.stream), place.buffer->device, input.data(), sizeof(int64_t));
+        input.layout = &place;
+      }
+    }
+    std::span<const Operand> inputs() const { return inputs_; }
+
+   private:
+    std::vector<Operand> inputs_;
+    std::deque<Scratch> scratch_;
+    std::deque<Layout> layouts_;
+  };
+
+  // Downloads have a queue of their own: they do not wait for work queued after what they fetch.
+  static Queue& copy_queue() {
+    static Queue* queue = new Queue;
+    return *queue;
+  }
+
+  template <class F>
+  static void each_queue(Work work, F f) {
+    if (work.is_none()) return;
+    if (!work.is_of_many()) return f(queue_of(work.stream()), work.ticket());
+    for (int stream = 0; stream < streams_max; ++stream) {
+      if (Queue* queue = existing_queue(stream)) f(*queue, queue->ticket());
+    }
+  }
+};
+
+}  // namespace
+}  // namespace lazuli::cuda
+
+namespace lazuli {
+
+Backend* cuda_backend(std::string& missing) {
+  if (!cuda::find_driver()) {
+    missing = cuda::missing_driver();
+    return nullptr;
+  }
+  missing = cuda::missing_compiler();
+  if (!missing.empty()) return nullptr;
+  static Backend* backend = new cuda::CudaBackend;
+  return backend;
+}
+
+}  // namespace lazuli
