@@ -2,21 +2,25 @@
 
 #include <sys/mman.h>
 
+#include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <thread>
 
 #include "libcuda/errors.h"
 #include "libcuda/facts.h"
 
 namespace emulated {
 
-__thread ThreadState emulated_thread;
+__thread ThreadState emulated_thread __attribute__((tls_model("initial-exec")));
 
 namespace {
 
 constexpr size_t page_bytes = 64 << 10;
 constexpr size_t shared_mapping_bytes = 256 << 10;
-constexpr unsigned idle_rounds_max = 1 << 16;
+// Threads that only wait for memory to change are given up after about two seconds.
+constexpr unsigned idle_rounds_max = 20000, busy_rounds = 100;
+constexpr std::chrono::microseconds idle_pause{100};
 constexpr int poison = 0xA5;
 static_assert(shared_mapping_bytes >= shared_bytes_max);
 
@@ -56,8 +60,10 @@ BlockRunner::BlockRunner() {
 BlockRunner::~BlockRunner() { ::munmap(dynamic_shared_, shared_mapping_bytes + page_bytes); }
 
 BlockRunner& BlockRunner::mine() {
-  thread_local BlockRunner runner;
-  return runner;
+  // A pointer, since thread storage that is reached in one instruction is scarce.
+  thread_local std::unique_ptr<BlockRunner> runner;
+  if (!runner) runner = std::make_unique<BlockRunner>();
+  return *runner;
 }
 
 int BlockRunner::run(const Launch& launch) {
@@ -132,6 +138,7 @@ BlockRunner::Fiber* BlockRunner::next_fiber() {
     return &fiber;
   }
   if (yielded_.empty() || ++idle_rounds_ > idle_rounds_max) return nullptr;
+  if (idle_rounds_ > busy_rounds) std::this_thread::sleep_for(idle_pause);
   for (Fiber* fiber : yielded_) make_ready(*fiber);
   yielded_.clear();
   return next_fiber();
@@ -228,8 +235,7 @@ bool BlockRunner::finish_if_met(Warp& warp, Meeting& meeting) {
   return true;
 }
 
-Exchanged BlockRunner::exchange(unsigned mask, Collective kind, const void* value,
-                                unsigned bytes) {
+Exchanged BlockRunner::exchange(unsigned mask, Collective kind, const void* value, unsigned bytes) {
   Fiber& fiber = *current_;
   unsigned lane = fiber.index % 32;
   release_meeting(fiber);
@@ -310,7 +316,8 @@ std::string BlockRunner::waits() const {
   for (const Fiber& fiber : fibers_) {
     std::string what;
     if (fiber.state == Fiber::State::at_barrier) {
-      what = fiber.barrier == 0 ? "at __syncthreads" : "at barrier " + std::to_string(fiber.barrier);
+      what =
+          fiber.barrier == 0 ? "at __syncthreads" : "at barrier " + std::to_string(fiber.barrier);
     } else if (fiber.state == Fiber::State::at_meeting) {
       what = std::string("in ") + name_of(fiber.meeting->kind) + " of lanes " +
              hexadecimal(fiber.meeting->mask);

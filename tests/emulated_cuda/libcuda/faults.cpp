@@ -51,7 +51,7 @@ void handle(int number, siginfo_t* info, void* machine) {
 }  // namespace
 
 void install_fault_handlers() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_sigaction = handle;
   action.sa_flags = SA_SIGINFO | SA_ONSTACK;
   for (size_t k = 0; k < signals.size(); ++k) ::sigaction(signals[k], &action, &before[k]);

@@ -23,8 +23,7 @@ bool is_set(const char* name) {
 }
 
 char* map_memory(size_t bytes) {
-  void* place =
-      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* place = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   return place == MAP_FAILED ? nullptr : static_cast<char*>(place);
 }
 

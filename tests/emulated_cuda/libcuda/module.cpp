@@ -33,8 +33,7 @@ int find_storage(dl_phdr_info* info, size_t, void* wanted) {
 
 // The loader takes files alone, each under a name of its own: equal names are one library to it.
 void* open_image(const void* bytes, size_t count) {
-  std::string path =
-      (std::filesystem::temp_directory_path() / "lazuli-emulated-XXXXXX").string();
+  std::string path = (std::filesystem::temp_directory_path() / "lazuli-emulated-XXXXXX").string();
   int file = ::mkstemp(path.data());
   if (file < 0) return nullptr;
   const char* from = static_cast<const char*>(bytes);

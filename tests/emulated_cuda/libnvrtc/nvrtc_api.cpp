@@ -104,8 +104,8 @@ EXPORTED int nvrtcCompileProgram(NvrtcProgram program, int option_count,
   Options read;
   for (int k = 0; k < option_count; ++k) {
     if (read_option(options[k], read)) continue;
-    program->compiled.log = "the emulated compiler does not know the option " +
-                            std::string(options[k]);
+    program->compiled.log =
+        "the emulated compiler does not know the option " + std::string(options[k]);
     return invalid_option;
   }
   program->compiled = emulated::compile(program->source, program->headers, program->expressions,
