@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -44,14 +45,16 @@ class DeviceArray {
   size_t count_;
 };
 
-// Compiled anew, without the disk cache.
+// Compiled anew, without the disk cache; lives to the end of the process, as all functions do.
 inline const Function& compiled(const std::string& source, const std::string& instance) {
   CompiledProgram program = compile_program(source, instance, gpu().architecture);
   CUmodule module = nullptr;
   CUfunction function = nullptr;
   LAZULI_CUDA(cuModuleLoadData, &module, program.image.data());
   LAZULI_CUDA(cuModuleGetFunction, &function, module, program.function.c_str());
-  return *new Function(function);  // lives to the end of the process, as all functions do
+  static std::vector<std::unique_ptr<Function>> functions;
+  functions.push_back(std::make_unique<Function>(function));
+  return *functions.back();
 }
 
 // The threads of one block, each of which writes one element.

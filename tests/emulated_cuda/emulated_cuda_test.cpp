@@ -134,6 +134,26 @@ TEST(EmulatedKernel, hasDynamicSharedMemory) {
   for (int i = 0; i < 256; ++i) ASSERT_EQ(values[i], 255 - i);
 }
 
+TEST(EmulatedKernel, takesDynamicSharedMemoryInEveryForm) {
+  const Function& forms = compiled(
+      R"(#include "types.cuh"
+      template <class T> struct Traits { typedef T type; };
+      template <class T> __global__ void forms(T* out) {
+        extern __shared__ __align__(1024) unsigned char bytes[];
+        extern __shared__
+            float4 quads[];
+        extern __shared__ alignas(sizeof(T) * 4) Vector<T, 4> vectors[];
+        extern __shared__ typename Traits<T>::type plain [ ] ;
+        plain[0] = 1, plain[1] = 2, plain[2] = 3, plain[3] = 4;
+        out[0] = quads[0].x + vectors[0][1] + plain[2];
+        out[1] = (unsigned long long)bytes % 1024 + bytes[3];
+      })",
+      "forms<float>");
+  DeviceArray<float> out(2);
+  launch(0, forms, LaunchShape{{1, 1, 1}, {1, 1, 1}, 16}, out.data());
+  EXPECT_EQ(out.values(), (std::vector<float>{6, 0x3f}));
+}
+
 TEST(EmulatedKernel, findsSharedMemoryThatWasNotWritten) {
   const Function& unwritten = compiled(
       R"(__global__ void unwritten(int* out) {
@@ -279,6 +299,25 @@ TEST(EmulatedStream, runsBesideTheHostAndOtherStreams) {
   LAZULI_CUDA(cuEventDestroy, event);
   EXPECT_EQ(driver().cuEventQuery(event), 400);
   LAZULI_CUDA(cuMemFreeHost, pinned);
+}
+
+TEST(EmulatedStream, keepsTheOrderThatEventsGive) {
+  const Function& step = compiled(
+      "__global__ void step(long long* at, int factor, int more) { *at = *at * factor + more; }",
+      "step");
+  DeviceArray<long long> number(std::vector<long long>{1}, 1);
+  CUevent event = nullptr;
+  LAZULI_CUDA(cuEventCreate, &event, event_without_timing);
+  long long expected = 1;
+  for (int round = 0; round < 30; ++round) {
+    int stream = 1 + round % 2, factor = round % 2 ? 1 : 3, more = round % 2 ? round : 0;
+    launch(stream, step, LaunchShape{}, number.data(), factor, more);
+    expected = expected * factor + more;
+    LAZULI_CUDA(cuEventRecord, event, stream_handle(stream));
+    LAZULI_CUDA(cuStreamWaitEvent, stream_handle(3 - stream), event, 0u);
+  }
+  EXPECT_EQ(number.values(1)[0], expected);
+  LAZULI_CUDA(cuEventDestroy, event);
 }
 
 TEST(EmulatedStream, copiesPinnedMemoryWhenItComesToIt) {

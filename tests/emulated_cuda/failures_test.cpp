@@ -26,7 +26,7 @@ class EmulatedFailureDeathTest : public ::testing::Test {
 [[noreturn]] void run_and_expect(const char* source, unsigned threads, int error) {
   const Function& kernel = compiled(source, "kernel");
   DeviceArray<int> memory(32);
-  launch(0, kernel, LaunchShape{{1, 1, 1}, {threads, 1, 1}}, memory.data());
+  launch(0, kernel, LaunchShape{{1, 1, 1}, {threads, 1, 1}, 12}, memory.data());
   int first = driver().cuStreamSynchronize(stream_handle(0));
   CUdeviceptr place = 0;
   int later = driver().cuMemAlloc(&place, 16);
@@ -85,6 +85,26 @@ TEST_F(EmulatedFailureDeathTest, accessBehindAnAllocation) {
   EXPECT_EXIT(run_and_expect(source, 1, 700), ::testing::ExitedWithCode(0),
               "no access to 0x[0-9a-f]+, 256 bytes behind the start of the 128 bytes at 0x");
   ::unsetenv("LAZULI_EMULATED_GUARD");
+}
+
+TEST_F(EmulatedFailureDeathTest, writesBehindDynamicSharedMemory) {
+  const char* source = R"(__global__ void kernel(int* out) {
+        extern __shared__ int tile[];
+        tile[threadIdx.x] = 1;
+      })";
+  EXPECT_EXIT(run_and_expect(source, 4, 700), ::testing::ExitedWithCode(0),
+              "memory was written beyond its 12 bytes of dynamic shared memory");
+}
+
+TEST_F(EmulatedFailureDeathTest, writesBetweenAnAllocationAndItsAlignment) {
+  auto act = [] {
+    const Function& kernel = compiled("__global__ void kernel(char* p) { p[100] = 1; }", "kernel");
+    CUdeviceptr place = 0;
+    LAZULI_CUDA(cuMemAlloc, &place, 100);
+    launch(0, kernel, LaunchShape{}, place);
+    std::_Exit(driver().cuMemFree(place) == 700 ? 0 : 1);
+  };
+  EXPECT_EXIT(act(), ::testing::ExitedWithCode(0), "written beyond the 100 bytes at 0x");
 }
 
 TEST_F(EmulatedFailureDeathTest, divisionByZero) {

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <thread>
 
+#include "libcuda/block.h"
 #include "libcuda/facts.h"
 #include "libcuda/faults.h"
 
@@ -73,6 +74,7 @@ void Stream::synchronize() {
 }
 
 void Stream::run() {
+  BlockRunner::create_mine();
   catch_faults_on_this_thread();
   while (true) {
     std::unique_lock lock(mutex_);
