@@ -1,4 +1,4 @@
-#include "libcuda/block.h"
+#include "emulated_cuda/libcuda/block.h"
 
 #include <sys/mman.h>
 
@@ -7,8 +7,8 @@
 #include <cstring>
 #include <thread>
 
-#include "libcuda/errors.h"
-#include "libcuda/facts.h"
+#include "emulated_cuda/libcuda/errors.h"
+#include "emulated_cuda/libcuda/facts.h"
 
 namespace emulated {
 

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "device/interface.h"
-#include "libcuda/fiber.h"
-#include "libcuda/module.h"
+#include "emulated_cuda/device/interface.h"
+#include "emulated_cuda/libcuda/fiber.h"
+#include "emulated_cuda/libcuda/module.h"
 
 namespace emulated {
 

@@ -1,4 +1,4 @@
-#include "libcuda/faults.h"
+#include "emulated_cuda/libcuda/faults.h"
 
 #include <signal.h>
 #include <sys/mman.h>
@@ -6,9 +6,9 @@
 
 #include <array>
 
-#include "libcuda/block.h"
-#include "libcuda/errors.h"
-#include "libcuda/memory.h"
+#include "emulated_cuda/libcuda/block.h"
+#include "emulated_cuda/libcuda/errors.h"
+#include "emulated_cuda/libcuda/memory.h"
 
 namespace emulated {
 namespace {

@@ -1,4 +1,4 @@
-#include "libcuda/fiber.h"
+#include "emulated_cuda/libcuda/fiber.h"
 
 #include <sys/mman.h>
 

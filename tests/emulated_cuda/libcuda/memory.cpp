@@ -1,4 +1,4 @@
-#include "libcuda/memory.h"
+#include "emulated_cuda/libcuda/memory.h"
 
 #include <sys/mman.h>
 
@@ -6,8 +6,8 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "libcuda/errors.h"
-#include "libcuda/facts.h"
+#include "emulated_cuda/libcuda/errors.h"
+#include "emulated_cuda/libcuda/facts.h"
 
 namespace emulated {
 namespace {

@@ -1,4 +1,4 @@
-#include "libcuda/module.h"
+#include "emulated_cuda/libcuda/module.h"
 
 #include <dlfcn.h>
 #include <link.h>
@@ -9,8 +9,8 @@
 #include <cstring>
 #include <filesystem>
 
-#include "image.h"
-#include "libcuda/facts.h"
+#include "emulated_cuda/image.h"
+#include "emulated_cuda/libcuda/facts.h"
 
 // Of the C library: where the calling thread's copy of a module's thread storage lies.
 extern "C" void* __tls_get_addr(size_t* module_and_offset);

@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <cstring>
 
-#include "libcuda/api.h"
-#include "libcuda/block.h"
-#include "libcuda/facts.h"
-#include "libcuda/module.h"
+#include "emulated_cuda/libcuda/api.h"
+#include "emulated_cuda/libcuda/block.h"
+#include "emulated_cuda/libcuda/facts.h"
+#include "emulated_cuda/libcuda/module.h"
 
 namespace emulated {
 namespace {

@@ -1,11 +1,11 @@
-#include "libcuda/stream.h"
+#include "emulated_cuda/libcuda/stream.h"
 
 #include <atomic>
 #include <thread>
 
-#include "libcuda/block.h"
-#include "libcuda/facts.h"
-#include "libcuda/faults.h"
+#include "emulated_cuda/libcuda/block.h"
+#include "emulated_cuda/libcuda/facts.h"
+#include "emulated_cuda/libcuda/faults.h"
 
 namespace emulated {
 

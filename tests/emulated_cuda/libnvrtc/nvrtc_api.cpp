@@ -1,7 +1,7 @@
-// The functions that the emulated libnvrtc.so.13 exports. Signatures: NVRTC reference, version 13.0.
+// The functions that the emulated libnvrtc.so.13 exports. Signatures: NVRTC reference, 13.0.
 #include <cstring>
 
-#include "libnvrtc/compiler.h"
+#include "emulated_cuda/libnvrtc/compiler.h"
 
 #define EXPORTED extern "C" __attribute__((visibility("default")))
 

@@ -1,4 +1,4 @@
-#include "libnvrtc/rewrite.h"
+#include "emulated_cuda/libnvrtc/rewrite.h"
 
 #include <regex>
 
