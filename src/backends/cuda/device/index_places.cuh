@@ -11,7 +11,8 @@ struct FaultReport {
 };
 
 // Whether `index` is one of `room` positions, once wrapped.
-__device__ __forceinline__ bool wrap_index(int64_t& index, int64_t room, const FaultReport& report) {
+__device__ __forceinline__ bool wrap_index(int64_t& index, int64_t room,
+                                           const FaultReport& report) {
   if (index < 0) index += room;
   if (index >= 0 && index < room) return true;
   report_fault(report.word, report.fault);

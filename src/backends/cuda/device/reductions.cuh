@@ -52,9 +52,10 @@ __device__ __forceinline__ typename Policy::State join_block(typename Policy::St
 // Units [begin, end) of a row by a group of lanes. `base` points at the row's first element. The
 // units of a row that is one `Run` start after `first` elements.
 template <class Policy, int V, bool Run>
-__device__ __forceinline__ typename Policy::State take_units(
-    const typename Policy::Element* base, const ReduceShape& shape, int64_t begin, int64_t end,
-    int lanes, int first) {
+__device__ __forceinline__ typename Policy::State take_units(const typename Policy::Element* base,
+                                                             const ReduceShape& shape,
+                                                             int64_t begin, int64_t end, int lanes,
+                                                             int first) {
   typedef typename Policy::State State;
   typedef typename Policy::Element Element;
   constexpr int reads = Run ? 4 : 2;
@@ -116,12 +117,13 @@ __global__ void __launch_bounds__(reduce_threads)
       if (head > length) head = static_cast<int>(length);
       units = (length - head) / V;
     }
-    const int64_t begin = units * blockIdx.y / gridDim.y, end = units * (blockIdx.y + 1) / gridDim.y;
+    const int64_t begin = units * blockIdx.y / gridDim.y,
+                  end = units * (blockIdx.y + 1) / gridDim.y;
     if (V > 1 && Run && blockIdx.y == 0) {
       for (int i = lane; i < head; i += lanes) Policy::take(state, base[i], i);
     }
-    state = Policy::join(
-        state, take_units<Policy, V, Run>(base, shape, begin + lane, end, lanes, head));
+    state = Policy::join(state,
+                         take_units<Policy, V, Run>(base, shape, begin + lane, end, lanes, head));
     if (V > 1 && Run && blockIdx.y == gridDim.y - 1) {
       for (int64_t i = head + units * V + lane; i < length; i += lanes) {
         Policy::take(state, base[i], i);

@@ -22,9 +22,9 @@ void arg_extreme(const KernelCall& call) {
   }
   static ReductionTable<dtype_count> table("arg_reduce.cu");
   const bool large = dtype_of(call.inputs[0].dtype).size() == 8;
-  run_reduction<dtype_count>(call, {&axis, 1}, table,
-                             {policy<Largest>, large ? size_t{16} : size_t{8},
-                              static_cast<size_t>(call.inputs[0].dtype)});
+  run_reduction<dtype_count>(
+      call, {&axis, 1}, table,
+      {policy<Largest>, large ? size_t{16} : size_t{8}, static_cast<size_t>(call.inputs[0].dtype)});
 }
 
 }  // namespace

@@ -43,8 +43,8 @@ struct ArgExtreme {
   static __device__ __forceinline__ State join(State a, State b) {
     if (a.position == no_position) return b;
     if (b.position == no_position) return a;
-    const bool b_wins = a.position < b.position ? beats(b.value, a.value)
-                                                : !beats(a.value, b.value);
+    const bool b_wins =
+        a.position < b.position ? beats(b.value, a.value) : !beats(a.value, b.value);
     return b_wins ? b : a;
   }
   static __device__ __forceinline__ uint32_t finish(State state) { return state.position; }

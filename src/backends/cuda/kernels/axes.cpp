@@ -34,15 +34,16 @@ Axis divided_axis(int64_t extent, int64_t from, int64_t to) {
     const uint64_t divisor = static_cast<uint64_t>(extent);
     const int shift = std::bit_width(divisor - 1);
     axis.shift = static_cast<uint32_t>(shift);
-    axis.multiplier = static_cast<uint32_t>(
-        (((uint64_t{1} << shift) - divisor) << 32) / divisor + 1);
+    axis.multiplier =
+        static_cast<uint32_t>((((uint64_t{1} << shift) - divisor) << 32) / divisor + 1);
   }
   return axis;
 }
 
 void throw_too_many_axes(const KernelCall& call, int most) {
-  std::string text = "[" + std::string(op_info(call.node->op).name) + "] The GPU walks over at most " +
-                     std::to_string(most) + " axes that are not one in memory; the output has shape [";
+  std::string text = "[" + std::string(op_info(call.node->op).name) +
+                     "] The GPU walks over at most " + std::to_string(most) +
+                     " axes that are not one in memory; the output has shape [";
   for (size_t d = 0; d < call.output.shape->size(); ++d) {
     text += (d ? "," : "") + std::to_string((*call.output.shape)[d]);
   }

@@ -9,20 +9,21 @@ namespace lazuli::cuda {
 void kernel_gather(const KernelCall& call) {
   const Operand& x = call.inputs[0];
   const size_t rank = x.shape->size(), lead = call.output.shape->size() - rank;
-  Indexed indexed{&x,
-                  call.inputs.subspan(1),
-                  {call.node->params.data(), call.node->params.size()},
-                  Shape(call.output.shape->begin() + static_cast<long>(lead),
-                        call.output.shape->end()),
-                  {},
-                  {}};
+  Indexed indexed{
+      &x,
+      call.inputs.subspan(1),
+      {call.node->params.data(), call.node->params.size()},
+      Shape(call.output.shape->begin() + static_cast<long>(lead), call.output.shape->end()),
+      {},
+      {}};
   Strides from = strides_of(x), to = dense_strides(indexed.slice);
-  for (size_t d = 0; d < rank; ++d) indexed.slice_axes.push_back({indexed.slice[d], from[d], to[d]});
+  for (size_t d = 0; d < rank; ++d)
+    indexed.slice_axes.push_back({indexed.slice[d], from[d], to[d]});
   IndexedShape shape{};
   const int unit = indexed_shape(call, indexed, device_data<>(call.output), false, shape);
   static FunctionTable<unit_sizes> table("gather.cu");
-  const Function& function = table.at(
-      unit_slot(unit), [&] { return "gather<" + std::string(unit_type(unit)) + ">"; });
+  const Function& function =
+      table.at(unit_slot(unit), [&] { return "gather<" + std::string(unit_type(unit)) + ">"; });
   launch(call.stream, function, {{static_cast<unsigned>(ceil_div(shape.count, 1024))}, {256}},
          device_data<>(x), device_data<>(call.output), shape, fault_report(call));
 }

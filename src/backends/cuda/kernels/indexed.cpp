@@ -66,8 +66,7 @@ int unit_of(const Indexed& indexed, const AxisList& slice, const Strides& steps,
 }  // namespace
 
 FaultReport fault_report(const KernelCall& call) {
-  return {fault_word(),
-          fault_of(static_cast<uint32_t>(call.node->op), Fault::index_out_of_range)};
+  return {fault_word(), fault_of(static_cast<uint32_t>(call.node->op), Fault::index_out_of_range)};
 }
 
 int indexed_shape(const KernelCall& call, const Indexed& indexed, const void* other,
@@ -117,8 +116,8 @@ AlongShape along_shape(const KernelCall& call, const Shape& dense, const Shape& 
   for (size_t d = axis + 1; d < picks.size(); ++d) inner *= picks[d];
   along.extent = dense[axis];
   along.inner = inner;
-  along.walk = packed_axes<3>(
-      call, {{outer, along.extent * inner, 0}, {picks[axis], 0, 0}, {inner, 1, 0}});
+  along.walk =
+      packed_axes<3>(call, {{outer, along.extent * inner, 0}, {picks[axis], 0, 0}, {inner, 1, 0}});
   return along;
 }
 

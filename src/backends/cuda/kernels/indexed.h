@@ -29,7 +29,6 @@ struct Indexed {
 int indexed_shape(const KernelCall& call, const Indexed& indexed, const void* other,
                   bool by_element, IndexedShape& shape);
 
-AlongShape along_shape(const KernelCall& call, const Shape& dense, const Shape& picks,
-                       size_t axis);
+AlongShape along_shape(const KernelCall& call, const Shape& dense, const Shape& picks, size_t axis);
 
 }  // namespace lazuli::cuda

@@ -44,7 +44,8 @@ int unit_of(std::span<const Copy> copies, int64_t itemsize) {
 AxisList in_units(AxisList axes, int64_t itemsize, int64_t unit) {
   for (size_t d = 0; d < axes.size(); ++d) {
     AxisSteps& axis = axes[d];
-    const bool dense = d + 1 == axes.size() && (axis.extent == 1 || (axis.from == 1 && axis.to == 1));
+    const bool dense =
+        d + 1 == axes.size() && (axis.extent == 1 || (axis.from == 1 && axis.to == 1));
     if (dense) {
       axis = {axis.extent * itemsize / unit, 1, 1};
     } else {

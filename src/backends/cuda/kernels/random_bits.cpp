@@ -15,9 +15,8 @@ void kernel_random_bits(const KernelCall& call) {
   }
   const bool aligned = bytes % 4 == 0;
   static FunctionTable<2> table("random_bits.cu");
-  const Function& function = table.at(aligned, [&] {
-    return std::string(aligned ? "random_bits<true>" : "random_bits<false>");
-  });
+  const Function& function = table.at(
+      aligned, [&] { return std::string(aligned ? "random_bits<true>" : "random_bits<false>"); });
   const int64_t threads = keys * ceil_div(words, 2);
   launch(call.stream, function, {{static_cast<unsigned>(ceil_div(threads, 256))}, {256}},
          device_data<>(call.inputs[0]), device_data<>(call.output), keys, bytes);

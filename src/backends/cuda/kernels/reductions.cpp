@@ -9,8 +9,13 @@ namespace {
 
 constexpr int64_t threads = 256;
 
-enum Variant : size_t { rows_of_runs, rows_of_vectors, rows_of_elements, columns_of_vectors,
-                        columns_of_elements };
+enum Variant : size_t {
+  rows_of_runs,
+  rows_of_vectors,
+  rows_of_elements,
+  columns_of_vectors,
+  columns_of_elements
+};
 
 struct Sides {
   AxisList kept, reduced;
@@ -56,13 +61,16 @@ bool is_aligned(const KernelCall& call, const Sides& sides, const AxisSteps& inn
   return inner.from == 1 && inner.extent % vector == 0 && alignment.bytes() == 16;
 }
 
-int64_t power_of_two_from(int64_t n) { return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(n))); }
+int64_t power_of_two_from(int64_t n) {
+  return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(n)));
+}
 
 void plan_rows(ReductionLaunch& plan, int64_t rows, int64_t units) {
   const int64_t multiprocessors = gpu().multiprocessors;
   const bool whole_block = units >= 1024 || (units >= 256 && rows < multiprocessors * 16);
   const int64_t lanes =
-      whole_block ? threads : std::clamp<int64_t>(power_of_two_from(std::max<int64_t>(units, 1)), 1, 32);
+      whole_block ? threads
+                  : std::clamp<int64_t>(power_of_two_from(std::max<int64_t>(units, 1)), 1, 32);
   plan.shape.lanes = static_cast<int32_t>(lanes);
   if (whole_block && rows <= counters_max) {
     plan.splits = static_cast<int>(
@@ -73,14 +81,16 @@ void plan_rows(ReductionLaunch& plan, int64_t rows, int64_t units) {
 }
 
 void plan_columns(ReductionLaunch& plan, int64_t units, int64_t length) {
-  int64_t others = std::clamp<int64_t>(static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(length / 4))), 1, 8);
+  int64_t others = std::clamp<int64_t>(
+      static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(length / 4))), 1, 8);
   const int64_t lanes = std::min(threads / others, power_of_two_from(units));
   others = threads / lanes;
   plan.shape.lanes = static_cast<int32_t>(lanes);
   const int64_t blocks = ceil_div(units, lanes);
   if (blocks <= counters_max) {
-    plan.splits = static_cast<int>(std::clamp<int64_t>(
-        int64_t{gpu().multiprocessors} * 4 / blocks, 1, std::max<int64_t>(1, length / (others * 8))));
+    plan.splits =
+        static_cast<int>(std::clamp<int64_t>(int64_t{gpu().multiprocessors} * 4 / blocks, 1,
+                                             std::max<int64_t>(1, length / (others * 8))));
   }
   plan.partials = static_cast<size_t>(units * plan.vector * plan.splits);
   plan.launch.grid.x = static_cast<unsigned>(blocks);
@@ -143,8 +153,8 @@ void launch_reduction(const KernelCall& call, const ReductionLaunch& plan, const
     states = partials.emplace(call.stream, plan.partials * state_bytes).data();
     counters = counters_of(call.stream);
   }
-  const char* from = device_data<char>(call.inputs[0]) +
-                     plan.from * dtype_of(call.inputs[0].dtype).size();
+  const char* from =
+      device_data<char>(call.inputs[0]) + plan.from * dtype_of(call.inputs[0].dtype).size();
   char* to = device_data<char>(call.output) + plan.to * dtype_of(call.output.dtype).size();
   launch(call.stream, function, plan.launch, from, to, plan.shape, states, counters);
 }

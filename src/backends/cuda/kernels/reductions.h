@@ -8,7 +8,8 @@ namespace lazuli::cuda {
 
 #include "backends/cuda/device/reduce_shape.cuh"
 
-constexpr size_t reduction_variants = 5;  // rows: runs, vectors, elements; columns: vectors, elements
+constexpr size_t reduction_variants =
+    5;  // rows: runs, vectors, elements; columns: vectors, elements
 
 struct Reduction {
   std::string (*policy)(const KernelCall&);  // the name of the policy, for the first launch
@@ -39,9 +40,9 @@ template <size_t Policies>
 void run_reduction(const KernelCall& call, std::span<const int64_t> axes,
                    ReductionTable<Policies>& table, const Reduction& reduction) {
   const ReductionLaunch plan = plan_reduction(call, axes);
-  const Function& function = table.at(
-      reduction.slot * reduction_variants + plan.variant,
-      [&] { return reduction_instance(plan, reduction.policy(call)); });
+  const Function& function = table.at(reduction.slot * reduction_variants + plan.variant, [&] {
+    return reduction_instance(plan, reduction.policy(call));
+  });
   launch_reduction(call, plan, function, reduction.state_bytes);
 }
 

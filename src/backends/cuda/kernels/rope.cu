@@ -75,7 +75,8 @@ __global__ void __launch_bounds__(128)
   if (slot >= shape.count) return;
   int64_t t = divide(slot, shape.slot, shape.wide);
   const int64_t example = divide(t, shape.row, shape.wide);
-  const int64_t heads = shape.heads.count, first_head = static_cast<int64_t>(blockIdx.y) * shape.group;
+  const int64_t heads = shape.heads.count,
+                first_head = static_cast<int64_t>(blockIdx.y) * shape.group;
   const int64_t last_head = first_head + shape.group < heads ? first_head + shape.group : heads;
   const T* row = x + example * shape.example_step + t * shape.row_step;
   T* to = out + (example * heads * shape.length + t) * shape.width;
@@ -96,7 +97,8 @@ __global__ void __launch_bounds__(128)
     const double turn = position * turn_of(shape, freqs, pair + j);
     sines(static_cast<float>(turn - rint(turn)), sine[j], cosine[j]);
   }
-  const int64_t first = Traditional ? 2 * pair : pair, second = Traditional ? 2 * pair + V : pair + shape.half;
+  const int64_t first = Traditional ? 2 * pair : pair,
+                second = Traditional ? 2 * pair + V : pair + shape.half;
 #pragma unroll 4
   for (int64_t h = first_head; h < last_head; ++h) {
     const T* from = row + place_of(shape.heads, h).from;

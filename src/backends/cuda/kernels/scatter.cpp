@@ -50,14 +50,14 @@ void replace(const KernelCall& call, const Indexed& indexed, const IndexedShape&
   const FaultReport report = fault_report(call);
   if (shape.lead.count > 1) {
     owners.emplace(call, overlapping ? call.output.size() : rows, shape.lead.count);
-    const Function& claim = claims.at(overlapping, [&] {
-      return std::string(overlapping ? "claim_elements" : "claim_rows");
-    });
+    const Function& claim = claims.at(
+        overlapping, [&] { return std::string(overlapping ? "claim_elements" : "claim_rows"); });
     launch(call.stream, claim, one_each(overlapping ? shape.count : shape.lead.count),
            owners->data(), shape, report);
   }
   const Function& function = table.at(unit_slot(unit) * 2 + overlapping, [&] {
-    return "scatter_replace<" + std::string(unit_type(unit)) + (overlapping ? ", true>" : ", false>");
+    return "scatter_replace<" + std::string(unit_type(unit)) +
+           (overlapping ? ", true>" : ", false>");
   });
   launch(call.stream, function, one_each(shape.count, 512), device_data<>(call.inputs[1]),
          device_data<>(call.output), owners ? owners->data() : nullptr, shape, report);

@@ -83,8 +83,7 @@ __global__ void __launch_bounds__(256)
   const Unit unit = unit_at(shape, index, report);
   if (!unit.named.valid) return;
   const Place inside = place_of(shape.slice, unit.inside);
-  merge_into<mode>(out + unit.named.offset + inside.to,
-                   updates[unit.named.updates + inside.from]);
+  merge_into<mode>(out + unit.named.offset + inside.to, updates[unit.named.updates + inside.from]);
 }
 
 // Where pick `pick` of a scatter_axis goes; -1 if its index is out of range.
