@@ -10,7 +10,7 @@ namespace lazuli::gguf {
 
 namespace {
 
-using printable;
+using lazuli::printable;
 
 constexpr const char* value_type_names[] = {
     "uint8", "int8",   "uint16", "int16",  "uint32", "int32",   "float32",

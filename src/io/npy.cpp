@@ -12,7 +12,7 @@ namespace lazuli::npy {
 
 namespace {
 
-using printable;
+using lazuli::printable;
 
 constexpr std::string_view magic = "\x93NUMPY";
 constexpr size_t dimensions_max = 64;

@@ -21,7 +21,7 @@ static_assert(std::endian::native == std::endian::little, "values are used as th
 
 namespace {
 
-using printable;
+using lazuli::printable;
 
 constexpr uint64_t header_bytes_max = 100'000'000;
 constexpr const char* metadata_name = "__metadata__";

@@ -10,7 +10,7 @@ namespace lazuli::safetensors {
 
 namespace {
 
-using printable;
+using lazuli::printable;
 
 constexpr size_t dimensions_max = 64;
 

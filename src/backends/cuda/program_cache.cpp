@@ -125,7 +125,7 @@ void write_program(const std::string& path, const std::string& key,
     file.write(std::string_view(reinterpret_cast<const char*>(&checksum), sizeof checksum));
     file.write(body);
     file.commit();
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {
     debug_line(std::string("compiled GPU code is not kept: ") + error.what());
   }
 }

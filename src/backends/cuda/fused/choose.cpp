@@ -1,0 +1,180 @@
+#include "backends/cuda/fused/choose.h"
+
+#include <algorithm>
+
+namespace lazuli::cuda {
+namespace {
+
+constexpr int vector_bytes = 16;
+constexpr int threads_max = 1024;
+constexpr int register_words_max = 96;  // of a thread, for the elements of a row it holds
+constexpr int64_t index_limit = (int64_t{1} << 31) - (1 << 24);
+
+bool all_zero(const SmallVector<int64_t, 4>& strides) {
+  return std::all_of(strides.begin(), strides.end(), [](int64_t s) { return s == 0; });
+}
+
+Access access_of(const FusedStep& step, const Shape& space, const BoundPlace& place,
+                 const Walk::Place& lies) {
+  if (step.values[place.value].scope == Scope::row && step.row_axes) return Access::splat;
+  if (place.output) return Access::direct;
+  if (all_zero(lies.inner)) return Access::splat;
+  bool plain = place.layout->dense && *place.shape == space;
+  if (plain || (step.row_axes && lies.inner.size() == 1 && lies.inner[0] == 1)) {
+    return Access::direct;
+  }
+  int64_t innermost = lies.inner.back();
+  return innermost == 1 ? Access::vectors : innermost == 0 ? Access::repeated : Access::strided;
+}
+
+bool needs_coordinates(Access access) { return access >= Access::strided; }
+
+bool divides(const SmallVector<int64_t, 4>& strides, size_t count, int vector) {
+  for (size_t d = 0; d < count; ++d) {
+    if (strides[d] % vector) return false;
+  }
+  return true;
+}
+
+// Whether every place can be read `vector` elements at a time.
+bool fits(const Choice& choice, std::span<const BoundPlace> places, const Walk& walk, int vector,
+          bool rows) {
+  if (rows && walk.length % vector) return false;
+  bool coordinates = false;
+  for (size_t k = 0; k < places.size(); ++k) {
+    const BoundPlace& place = places[k];
+    Access access = choice.variant.access[place.value];
+    coordinates |= needs_coordinates(access);
+    if (access != Access::direct && access != Access::vectors) continue;
+    const Walk::Place& lies = walk.places[k];
+    int bytes = std::min(vector_bytes, vector * place.itemsize);
+    if (reinterpret_cast<uintptr_t>(device_data(*place.layout)) % static_cast<uintptr_t>(bytes)) {
+      return false;
+    }
+    if (!divides(lies.outer, lies.outer.size(), vector)) return false;
+    bool inner = access == Access::vectors;
+    if (inner && !divides(lies.inner, lies.inner.size() - 1, vector)) return false;
+  }
+  return !coordinates || walk.inner.back() % vector == 0;
+}
+
+int widest_vector(const Choice& choice, std::span<const BoundPlace> places, const Walk& walk,
+                  bool rows) {
+  int narrow = vector_bytes, wide = 1;
+  for (const BoundPlace& place : places) {
+    if (choice.variant.access[place.value] == Access::splat) continue;
+    narrow = std::min(narrow, place.itemsize);
+    wide = std::max(wide, place.itemsize);
+  }
+  int vector = std::max(1, std::min(vector_bytes / narrow, 2 * vector_bytes / wide));
+  while (vector > 1 && !fits(choice, places, walk, vector, rows)) vector /= 2;
+  return vector;
+}
+
+unsigned blocks(int64_t items, int64_t per_block) {
+  return static_cast<unsigned>(ceil_div(items, per_block));
+}
+
+void choose_elements(const Walk& walk, size_t operands, Choice& choice) {
+  Variant& variant = choice.variant;
+  int64_t vectors = ceil_div(walk.length, variant.vector);
+  int64_t threads_at_once = int64_t{2048} * gpu().multiprocessors;
+  int wanted = operands <= 2 ? 4 : operands <= 4 ? 2 : 1;
+  while (wanted > 1 && vectors < threads_at_once * wanted) wanted /= 2;
+  variant.vectors = static_cast<uint8_t>(wanted);
+  variant.wide_index = walk.length >= index_limit;
+  choice.shape.block.x = elements_threads;
+  choice.shape.grid.x =
+      std::max(1u, blocks(walk.length / variant.vector, int64_t{elements_threads} * wanted));
+}
+
+// Words of registers that one element of a row takes: operands and values kept between phases.
+int words_of_element(const FusedStep& step, const Variant& variant) {
+  int words = 0;
+  for (size_t v = 0; v < step.values.size(); ++v) {
+    const FusedValue& x = step.values[v];
+    bool kept = x.kind == FusedValue::Kind::compute && x.scope == Scope::full &&
+                x.phase + 1 < step.phases;
+    bool read = x.kind == FusedValue::Kind::operand && variant.access[v] != Access::splat;
+    if (kept || read) words += x.dtype == Dtype::Val::float64 ? 2 : 1;
+  }
+  return std::max(words, 1);
+}
+
+bool choose_registers(const FusedStep& step, const Walk& walk, Choice& choice) {
+  Variant& variant = choice.variant;
+  int64_t columns = walk.length / variant.vector;
+  int words = words_of_element(step, variant) * variant.vector;
+  auto set = [&](int64_t vectors, int64_t threads, bool warps) {
+    variant.form = Form::row_in_registers;
+    variant.vectors = static_cast<uint8_t>(vectors);
+    variant.warp_rows = warps;
+    variant.exact = columns == vectors * threads;
+    int64_t per_block = warps ? warp_rows_per_block : 1;
+    choice.shape.block.x = static_cast<unsigned>(threads * per_block);
+    choice.shape.grid.x = blocks(walk.rows, per_block);
+    return true;
+  };
+  for (int vectors : {1, 2, 4}) {
+    if (columns <= 32 * vectors && words * vectors <= register_words_max) {
+      return set(vectors, 32, true);
+    }
+  }
+  for (int vectors : {4, 2, 1, 8}) {
+    int64_t threads = ceil_div(ceil_div(columns, vectors), 32) * 32;
+    int allowed = threads > 512 ? register_words_max / 3 : register_words_max;
+    if (threads < 96 || threads > threads_max || words * vectors > allowed) continue;
+    return set(vectors, threads, false);
+  }
+  return false;
+}
+
+void choose_rows(const FusedStep& step, const Walk& walk, Choice& choice) {
+  Variant& variant = choice.variant;
+  variant.wide_index = walk.length >= index_limit || walk.rows >= index_limit;
+  int64_t columns = walk.length / variant.vector;
+  int64_t processors = gpu().multiprocessors;
+  if (columns > 2048 && walk.rows < processors) {
+    variant.form = Form::row_in_parts;
+    variant.vectors = 4;
+    choice.shape.block.x = 512;
+    int64_t part_min = 512 * 4;
+    int64_t wanted = std::max<int64_t>(1, 4 * processors / walk.rows);
+    choice.parts = std::min({wanted, ceil_div(columns, part_min), int64_t{1024}});
+    choice.part_length = ceil_div(columns, choice.parts);
+    choice.parts = ceil_div(columns, choice.part_length);
+    choice.shape.grid.x = static_cast<unsigned>(choice.parts);
+    choice.shape.grid.y = static_cast<unsigned>(walk.rows);
+    return;
+  }
+  if (choose_registers(step, walk, choice)) return;
+  variant.form = Form::row_in_loop;
+  variant.vectors = words_of_element(step, variant) * variant.vector <= 16 ? 4 : 1;
+  choice.shape.block.x = 512;
+  choice.shape.grid.x = static_cast<unsigned>(walk.rows);
+}
+
+}  // namespace
+
+void choose(const FusedStep& step, const Shape& space, std::span<const BoundPlace> places,
+            const Walk& walk, Choice& choice) {
+  Variant& variant = choice.variant;
+  variant.access.clear();
+  variant.access.resize(step.values.size(), Access::none);
+  bool coordinates = false;
+  size_t operands = 0;
+  for (size_t k = 0; k < places.size(); ++k) {
+    Access access = access_of(step, space, places[k], walk.places[k]);
+    variant.access[places[k].value] = access;
+    coordinates |= needs_coordinates(access);
+    operands += !places[k].output && access != Access::splat;
+  }
+  variant.inner_rank = coordinates ? static_cast<uint8_t>(walk.inner.size()) : 0;
+  variant.outer_rank = step.row_axes ? static_cast<uint8_t>(walk.outer.size()) : 0;
+  bool rows = step.row_axes > 0;
+  variant.vector = static_cast<uint8_t>(widest_vector(choice, places, walk, rows));
+  if (rows) choose_rows(step, walk, choice);
+  else choose_elements(walk, operands, choice);
+}
+
+}  // namespace lazuli::cuda

@@ -1,0 +1,23 @@
+// Device functions for the ops of a fused step, from the `forward` columns of the op tables.
+#pragma once
+
+#include <set>
+#include <string>
+
+#include "compiler/plan.h"
+
+namespace lazuli::cuda {
+
+// The type a value is computed with: float for half types.
+std::string computed_type(Dtype::Val dtype);
+
+// Definitions of what `apply` uses, for all values of the step.
+std::string definitions(const FusedStep& step);
+
+// The expression for value `v` of its inputs, given by name.
+std::string apply(const FusedStep& step, uint16_t v, const std::string* inputs);
+
+// The type in math.cuh that joins the values of a reduction.
+std::string reduction_name(Op op);
+
+}  // namespace lazuli::cuda

@@ -1,0 +1,66 @@
+// The forms one fused step takes on the GPU. What the form depends on (how values lie, how many
+// elements a thread computes) is part of the source; sizes, strides and addresses are arguments.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "compiler/plan.h"
+#include "lazuli/small_vector.h"
+
+namespace lazuli::cuda {
+
+// How the elements of a row, or of the whole space where there are no rows, lie in memory.
+enum class Access : uint8_t {
+  none,      // not in memory
+  direct,    // one after the other
+  splat,     // one for the whole row
+  strided,   // found through the coordinates, each on its own
+  vectors,   // likewise, but neighbours along the innermost dimension are one after the other
+  repeated,  // likewise, but there is one for the whole innermost dimension
+};
+
+enum class Form : uint8_t {
+  elements,          // no rows: a thread computes a few vectors
+  row_in_registers,  // a block or a warp holds a row
+  row_in_loop,       // a block goes over a long row once for each phase
+  row_in_parts,      // few long rows: blocks share a row; a launch for each phase
+};
+
+struct Variant {
+  Form form = Form::elements;
+  uint8_t vector = 1;    // elements in one access
+  uint8_t vectors = 1;   // accesses in flight: of a thread for each operand
+  bool wide_index = false;   // 64-bit positions
+  bool warp_rows = false;    // a warp to a row, several rows to a block
+  bool exact = false;        // the length is a multiple of what a block computes at a time
+  uint8_t part = 0;          // of row_in_parts: the phase; `phases` to finish
+  uint8_t outer_rank = 0, inner_rank = 0;
+  SmallVector<Access, 16> access;  // by value of the step
+
+  bool operator==(const Variant&) const = default;
+};
+
+// Where arguments are among the kernel's 64-bit slots.
+struct Slots {
+  static constexpr uint16_t none = 0xffff;
+  static constexpr uint16_t rows = 0, length = 1, parts = 2, part_length = 3;
+  uint16_t outer = none, inner = none;  // extents, each followed by its two words for division
+  std::vector<uint16_t> pointer;        // by value: address, or the constant's value
+  std::vector<uint16_t> outer_strides, inner_strides;  // by value
+  std::vector<uint16_t> partials;       // by value: of reductions, in row_in_parts
+  uint16_t count = 0;
+};
+Slots make_slots(const FusedStep& step, const Variant& variant);
+
+constexpr int elements_threads = 256;
+constexpr int warp_rows_per_block = 8;
+
+// The source of a kernel named "fused_step".
+std::string emit(const FusedStep& step, const Variant& variant);
+
+// Values that are Full and needed in the sweep of a phase: its reductions and outputs and what they
+// are made of; where values of earlier phases are kept in registers, those are not made again.
+std::vector<bool> swept(const FusedStep& step, uint8_t phase, bool keeps_earlier);
+
+}  // namespace lazuli::cuda
