@@ -249,6 +249,9 @@ void kernel_matmul(const KernelCall& call) {
   copy_for_blas(call, b, y, y_copy, y_data);
   p.x = {x_data, x[x.size() - 2], x.back(), 0};
   p.y = {y_data, y[y.size() - 2], y.back(), 0};
+  // The strides of axes of extent 1 do not matter, but they would be asked for their alignment.
+  if (p.m == 1) p.x.row = 0;
+  if (p.n == 1) p.y.column = 0;
   SmallVector<BatchAxis, 4> axes = batch_axes(call, x, y);
   fold_rows(p, axes);
   p.out_batch = p.m * p.n;
