@@ -81,7 +81,20 @@ void wait_for(const Node* node) {
     release_run(run);
   }
   throw_if_failed(node);
-  wait_until_written(node->value->layout.buffer);
+}
+
+// Waits for devices. What has gone wrong there, out of sight of the run, becomes the error of all
+// the outputs: their values are not to be trusted.
+void wait_for_devices(std::span<Node* const> outputs) {
+  try {
+    for (Node* node : outputs) wait_until_written(node->value->layout.buffer);
+  } catch (...) {
+    for (Node* node : outputs) {
+      node->value->error = std::current_exception();
+      node->state.store(NodeState::failed, std::memory_order_release);
+    }
+    throw;
+  }
 }
 
 void evaluate(std::span<Node* const> outputs, bool wait) {
@@ -102,6 +115,7 @@ void evaluate(std::span<Node* const> outputs, bool wait) {
   }
   if (!wait) return;
   for (Node* node : todo) wait_for(node);
+  wait_for_devices({todo.data(), todo.size()});
 }
 
 void evaluate(const std::vector<array>& outputs, bool wait) {

@@ -22,15 +22,13 @@ Layout dense_layout(const Node* node, Backend& backend, int stream) {
   return Layout(allocate_buffer(bytes, backend, stream), 0, {}, true);
 }
 
-// Buffers that a step uses: they stay on its device until the step has been submitted.
+// Buffers that a step uses: they stay on its device until the step has been submitted. Their layouts
+// outlive this; a reference would look like another user to whoever takes buffers over.
 class InUse {
  public:
   InUse(Backend& backend, int stream) : backend_(backend), stream_(stream) {}
   ~InUse() {
-    for (Buffer* buffer : buffers_) {
-      end_use(buffer, backend_);
-      release(buffer);
-    }
+    for (Buffer* buffer : buffers_) end_use(buffer, backend_);
   }
   InUse(const InUse&) = delete;
   InUse& operator=(const InUse&) = delete;
@@ -42,7 +40,6 @@ class InUse {
   // Of a fresh buffer, which is in use already.
   void keep(Buffer* buffer) {
     if (backend_.shares_host_memory) return;
-    retain(buffer);
     buffers_.push_back(buffer);
   }
   // Of a buffer taken over from an operand.

@@ -1,5 +1,6 @@
 #include "backends/fake/fake_backend.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <cstring>
@@ -66,7 +67,8 @@ class Later {
 // Outlives its plan as long as work with it is queued.
 struct FakeCompiled : CompiledStep {
   struct Parts {
-    FusedStep step;
+    FusedStep step;  // with nodes of its own, numbered as in `nodes`
+    std::vector<uint32_t> nodes;
     std::unique_ptr<CompiledStep> host;
   };
   std::shared_ptr<const Parts> parts;
@@ -139,9 +141,19 @@ class FakeBackend : public Backend {
   }
 
   std::unique_ptr<CompiledStep> compile(const FusedStep& step) override {
+    auto parts = std::make_shared<FakeCompiled::Parts>();
+    parts->step = step;
+    auto renumber = [&](uint32_t& node) {
+      auto found = std::find(parts->nodes.begin(), parts->nodes.end(), node);
+      auto number = static_cast<uint32_t>(found - parts->nodes.begin());
+      if (found == parts->nodes.end()) parts->nodes.push_back(node);
+      node = number;
+    };
+    renumber(parts->step.space);
+    for (FusedValue& value : parts->step.values) renumber(value.node);
+    parts->host = host_.compile(parts->step);
     auto compiled = std::make_unique<FakeCompiled>();
-    compiled->parts =
-        std::make_shared<const FakeCompiled::Parts>(FakeCompiled::Parts{step, host_.compile(step)});
+    compiled->parts = std::move(parts);
     return compiled;
   }
   void run_fused(const FusedStep&, const CompiledStep& compiled,
@@ -150,8 +162,8 @@ class FakeBackend : public Backend {
     std::vector<const Layout*> values;
     for (const Layout* layout : binding.value) values.push_back(later->alias(layout));
     auto graph = std::make_shared<Graph>();
-    for (const Node* node : binding.graph->nodes) graph->nodes.push_back(later->keep(node));
     auto parts = static_cast<const FakeCompiled&>(compiled).parts;
+    for (uint32_t n : parts->nodes) graph->nodes.push_back(later->keep(binding.graph->nodes[n]));
     queue(binding.stream).submit([this, parts, later, graph, values] {
       host_.run_fused(parts->step, *parts->host, {0, graph.get(), values});
     });

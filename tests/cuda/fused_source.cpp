@@ -1,0 +1,47 @@
+#include "cuda/fused_source.h"
+
+#include "compiler/fuse.h"
+#include "ops/table/op.h"
+
+namespace lazuli::testing {
+
+std::vector<std::unique_ptr<FusedStep>> fused_steps(const std::vector<array>& outputs) {
+  std::vector<Node*> nodes;
+  for (const array& a : outputs) nodes.push_back(a.node());
+  Graph graph;
+  collect(nodes, graph);
+  std::vector<Guard> guards;
+  Grouping grouping = fuse(graph, guards);
+  std::vector<uint8_t> needed(graph.nodes.size(), 0);
+  for (uint32_t i = 0; i < graph.nodes.size(); ++i) {
+    if (graph.is_leaf(i)) continue;
+    if (graph.is_held(i)) needed[i] = 1;
+    for (Node* input : graph.nodes[i]->inputs) {
+      uint32_t m = input->mark_index;
+      if (grouping.group_of[m] < 0 || grouping.group_of[m] != grouping.group_of[i]) needed[m] = 1;
+    }
+  }
+  std::vector<std::unique_ptr<FusedStep>> steps;
+  for (const Group& group : grouping.groups) steps.push_back(fused_step(graph, group, needed));
+  return steps;
+}
+
+cuda::Variant variant_of(const FusedStep& step, cuda::Form form, int vector, int vectors,
+                         cuda::Access access) {
+  cuda::Variant variant;
+  variant.form = form;
+  variant.vector = static_cast<uint8_t>(vector);
+  variant.vectors = static_cast<uint8_t>(vectors);
+  variant.outer_rank = step.row_axes ? 1 : 0;
+  variant.inner_rank = access >= cuda::Access::strided ? 2 : 0;
+  for (const FusedValue& x : step.values) {
+    bool row = step.row_axes && x.scope == Scope::row;
+    cuda::Access at = cuda::Access::none;
+    if (x.kind == FusedValue::Kind::operand) at = row ? cuda::Access::splat : access;
+    if (x.output) at = row ? cuda::Access::splat : cuda::Access::direct;
+    variant.access.push_back(at);
+  }
+  return variant;
+}
+
+}  // namespace lazuli::testing

@@ -1,0 +1,20 @@
+// The fused steps of expressions, and their source on the GPU, without one.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backends/cuda/fused/variant.h"
+#include "lazuli/lazuli.h"
+
+namespace lazuli::testing {
+
+// The steps that the planner makes of what `outputs` need.
+std::vector<std::unique_ptr<FusedStep>> fused_steps(const std::vector<array>& outputs);
+
+// A form with every value as `access` says; row values and single values are splats.
+cuda::Variant variant_of(const FusedStep& step, cuda::Form form, int vector, int vectors,
+                         cuda::Access access = cuda::Access::direct);
+
+}  // namespace lazuli::testing
