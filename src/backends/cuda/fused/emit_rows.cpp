@@ -62,9 +62,11 @@ class RowsEmitter : public Emitter {
     for (uint16_t v = 0; v < count(); ++v) {
       if (access(v) == Access::none) continue;
       std::string constness = is_operand(v) ? "const " : "";
-      line(constness + stored_type(v) + "* const b" + number(v) + " = (" + pointer(v) + ") + (" + offset(slots_.outer_strides[v], variant_.outer_rank, "r") + ";");
+      line(constness + stored_type(v) + "* const b" + number(v) + " = " + pointer(v) + " + " +
+           offset(slots_.outer_strides[v], variant_.outer_rank, "r") + ";");
     }
   }
+
   // The row's operands, read at once, and what later phases need.
   void registers() {
     for (uint16_t v = 0; v < count(); ++v) {
