@@ -35,8 +35,8 @@ enum class Collective : int { sync, shuffle, vote, match, reduce, exchange };
 
 #pragma GCC visibility push(default)
 extern "C" {
-// Lies in static thread storage, so that a kernel reads it in one instruction.
-extern __thread ThreadState emulated_thread __attribute__((tls_model("initial-exec")));
+// What the thread that runs a block keeps about it.
+extern __thread ThreadState emulated_thread;
 
 // Waits for all lanes in `mask` that have not returned. The result is one slot a lane, valid up to
 // the next call of this lane, and the lanes that took part; slots of others are filled with 0xA5.
