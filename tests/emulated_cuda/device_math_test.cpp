@@ -1,9 +1,13 @@
 // Every formula of the op tables as device code, for every type that it is computed in. With
 // LAZULI_CUDA_PATH at NVIDIA's libraries the same test compiles for real GPUs.
+#include <cmath>
+#include <random>
 #include <string>
 #include <vector>
 
+#include "emulated_cuda/device/half.h"
 #include "emulated_cuda/device_arrays.h"
+#include "lazuli/half.h"
 
 namespace lazuli::cuda {
 namespace {
@@ -78,6 +82,52 @@ TEST(DeviceMath, reducesHalfTypes) {
       })";
   EXPECT_NO_THROW(compile_program(source, "every_row<half_t>", "sm_80"));
   EXPECT_NO_THROW(compile_program(source, "every_row<bfloat_t>", "sm_90a"));
+}
+
+// ---- The emulation's own arithmetic ----
+
+TEST(EmulatedHalf, convertsAsTheLibraryDoes) {
+  for (uint32_t bits = 0; bits < 65536; ++bits) {
+    float16_t half;
+    half.bits = static_cast<uint16_t>(bits);
+    float expected = half, found = emulated::float_of_half(half.bits);
+    ASSERT_TRUE(expected == found || (std::isnan(expected) && std::isnan(found))) << bits;
+  }
+  std::minstd_rand random(7);
+  for (int k = 0; k < 1000000; ++k) {
+    // Random bits above, and below them what lies at the middle between two halves or beside it.
+    uint32_t low = (random() % 4) * 0x1000 + random() % 3 - 1;
+    float value = emulated::float_of((random() << 14) + low);
+    if (std::isnan(value)) continue;
+    ASSERT_EQ(float16_t(value).bits, emulated::half_bits(value)) << value;
+    ASSERT_EQ(bfloat16_t(value).bits, emulated::bfloat_bits(value)) << value;
+  }
+  EXPECT_EQ(emulated::half_bits(NAN), 0x7fff);
+  EXPECT_EQ(emulated::bfloat_bits(NAN), 0x7fff);
+}
+
+TEST(EmulatedMath, invertsErf) {
+  const Function& inverse = compiled(
+      R"(__global__ void inverse(const double* y, double* round, float* single) {
+        int i = threadIdx.x;
+        round[i] = erf(erfinv(y[i]));
+        single[i] = erfinvf((float)y[i]);
+      })",
+      "inverse");
+  std::vector<double> y{0, 1e-300, 1e-8, 0.1, -0.5, 0.7, 0.99, -0.9999, 1 - 1e-9, 1, -1, 2};
+  unsigned count = static_cast<unsigned>(y.size());
+  DeviceArray<double> device_y(y), device_round(count);
+  DeviceArray<float> device_single(count);
+  launch(0, inverse, LaunchShape{{1, 1, 1}, {count, 1, 1}}, device_y.data(), device_round.data(),
+         device_single.data());
+  std::vector<double> round = device_round.values();
+  std::vector<float> single = device_single.values();
+  for (unsigned i = 0; i + 1 < count; ++i) EXPECT_NEAR(round[i], y[i], 4e-16) << y[i];
+  EXPECT_NEAR(single[4], -0.476936276f, 6e-8);
+  EXPECT_NEAR(single[6], 1.8213864f, 2.4e-7);
+  EXPECT_EQ(single[9], INFINITY);
+  EXPECT_EQ(single[10], -INFINITY);
+  EXPECT_TRUE(std::isnan(single[11]));
 }
 
 }  // namespace
