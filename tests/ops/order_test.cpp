@@ -68,7 +68,7 @@ void expect_parted(const array& x, int k, const array& parted, const array& orde
 }
 
 TEST(Order, PartitionsPutTheKthInItsPlace) {
-  for (Dtype dtype : testing::all_dtypes()) {
+  for (Dtype dtype : {uint8, int64, float16, float32, complex64}) {
     for (int64_t length : {100, 7000}) {
       array x = filled({3, length}, dtype, -100, 100, 8);
       for (int k : {0, 1, 50, static_cast<int>(length) - 1}) {

@@ -1,0 +1,285 @@
+// Matrices are row-major here and column-major there: the product of the transposed operands in
+// reverse order is computed, so that the output is the transposed output. Descriptors and the
+// algorithm that the heuristics choose are kept for each problem. Declarations follow the cuBLAS
+// documentation, version 13.1.
+#include "backends/cuda/blas.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <unordered_map>
+
+#include "backends/cuda/kernel.h"
+#include "backends/cuda/library.h"
+#include "base/hash.h"
+#include "lazuli/error.h"
+
+namespace lazuli::cuda {
+namespace {
+
+extern "C" {
+typedef struct cublasLtContext* LtHandle;
+typedef struct {
+  uint64_t data[8];
+} LtAlgorithm;
+typedef struct {
+  LtAlgorithm algorithm;
+  size_t workspace_bytes;
+  int state;
+  float waves;
+  int reserved[4];
+} LtHeuristic;
+}
+
+constexpr int layout_batch_count = 5, layout_batch_stride = 6;
+constexpr int product_transpose_a = 3, product_transpose_b = 4;
+constexpr int preference_workspace = 1, preference_alignment_a = 5;
+constexpr size_t workspace_bytes_max = size_t{64} << 20;
+constexpr uint32_t alignment_max = 16;
+constexpr size_t plans_max = 4096;
+
+struct Lt {
+  int (*cublasLtCreate)(LtHandle*);
+  int (*cublasLtMatrixLayoutCreate)(void**, int type, uint64_t rows, uint64_t columns, int64_t ld);
+  int (*cublasLtMatrixLayoutDestroy)(void*);
+  int (*cublasLtMatrixLayoutSetAttribute)(void*, int attribute, const void*, size_t);
+  int (*cublasLtMatmulDescCreate)(void**, int compute_type, int scale_type);
+  int (*cublasLtMatmulDescDestroy)(void*);
+  int (*cublasLtMatmulDescSetAttribute)(void*, int attribute, const void*, size_t);
+  int (*cublasLtMatmulPreferenceCreate)(void**);
+  int (*cublasLtMatmulPreferenceDestroy)(void*);
+  int (*cublasLtMatmulPreferenceSetAttribute)(void*, int attribute, const void*, size_t);
+  int (*cublasLtMatmulAlgoGetHeuristic)(LtHandle, void* product, void* a, void* b, void* c, void* d,
+                                        void* preference, int wanted, LtHeuristic*, int* found);
+  int (*cublasLtMatmul)(LtHandle, void* product, const void* alpha, const void* a, void* a_layout,
+                        const void* b, void* b_layout, const void* beta, const void* c,
+                        void* c_layout, void* d, void* d_layout, const LtAlgorithm*,
+                        void* workspace, size_t workspace_bytes, CUstream);
+  bool found = true;
+  LtHandle handle = nullptr;
+};
+
+const Lt& lt() {
+  static const Lt* once = [] {
+    gpu();
+    auto* made = new Lt{};
+    std::string tried;
+    void* library = open_library("libcublasLt.so.13", tried);
+    auto find = [&](auto& function, const char* name) {
+      function =
+          library ? reinterpret_cast<std::decay_t<decltype(function)>>(find_symbol(library, name))
+                  : nullptr;
+      if (!function) made->found = false;
+    };
+#define FIND(name) find(made->name, #name)
+    FIND(cublasLtCreate);
+    FIND(cublasLtMatrixLayoutCreate);
+    FIND(cublasLtMatrixLayoutDestroy);
+    FIND(cublasLtMatrixLayoutSetAttribute);
+    FIND(cublasLtMatmulDescCreate);
+    FIND(cublasLtMatmulDescDestroy);
+    FIND(cublasLtMatmulDescSetAttribute);
+    FIND(cublasLtMatmulPreferenceCreate);
+    FIND(cublasLtMatmulPreferenceDestroy);
+    FIND(cublasLtMatmulPreferenceSetAttribute);
+    FIND(cublasLtMatmulAlgoGetHeuristic);
+    FIND(cublasLtMatmul);
+#undef FIND
+    if (made->found && made->cublasLtCreate(&made->handle) != 0) made->found = false;
+    return made;
+  }();
+  return *once;
+}
+
+void check_lt(int status, const char* call) {
+  if (status == 0) return;
+  throw DeviceError("[matmul] " + std::string(call) + " reports status " + std::to_string(status) +
+                    ".");
+}
+#define LAZULI_LT(name, ...) check_lt(lt().name(__VA_ARGS__), #name)
+
+struct Types {
+  int data, scale, compute;
+};
+Types types_of(Dtype::Val dtype) {
+  constexpr int f32 = 0, f64 = 1, f16 = 2, c32 = 4, bf16 = 14;
+  constexpr int compute_f32 = 68, compute_f64 = 70;
+  switch (dtype) {
+    case Dtype::Val::float16: return {f16, f32, compute_f32};
+    case Dtype::Val::bfloat16: return {bf16, f32, compute_f32};
+    case Dtype::Val::float32: return {f32, f32, compute_f32};
+    case Dtype::Val::float64: return {f64, f64, compute_f64};
+    case Dtype::Val::complex64: return {c32, c32, compute_f32};
+    default: throw TypeError("[matmul] Only inexact dtypes are multiplied.");
+  }
+}
+
+// How a row-major matrix [rows, columns] reads as a column-major one [columns, rows].
+struct Reading {
+  bool transposed;
+  int64_t stride;
+};
+bool find_reading(const MatrixPlace& matrix, int64_t rows, int64_t columns, Reading& reading) {
+  int64_t row = matrix.row, column = matrix.column;
+  if ((column == 1 || columns == 1) && (row >= columns || rows == 1)) {
+    reading = {false, rows == 1 ? columns : row};
+    return true;
+  }
+  if ((row == 1 || rows == 1) && (column >= rows || columns == 1)) {
+    reading = {true, columns == 1 ? rows : column};
+    return true;
+  }
+  return false;
+}
+
+// What an algorithm is chosen by.
+using Key = std::array<uint64_t, 14>;
+struct KeyHash {
+  size_t operator()(const Key& key) const { return hash_words(key.data(), key.size()); }
+};
+
+uint64_t alignment_of(const void* address, int64_t row_stride, int64_t batch_stride, int64_t item) {
+  uint64_t bits = reinterpret_cast<uint64_t>(address) | static_cast<uint64_t>(row_stride * item) |
+                  static_cast<uint64_t>(batch_stride * item) | alignment_max;
+  return bits & ~(bits - 1);
+}
+
+Key key_of(const MatrixProduct& p, const Reading& x, const Reading& y) {
+  int64_t item = dtype_of(p.dtype).size();
+  auto word = [](int64_t value) { return static_cast<uint64_t>(value); };
+  return {word(static_cast<int64_t>(p.dtype)) | word(x.transposed) << 8 | word(y.transposed) << 9,
+          word(p.m),
+          word(p.n),
+          word(p.k),
+          word(p.batches),
+          word(x.stride),
+          word(y.stride),
+          word(p.out_row),
+          word(p.x.batch),
+          word(p.y.batch),
+          word(p.out_batch),
+          alignment_of(p.x.data, x.stride, p.x.batch, item),
+          alignment_of(p.y.data, y.stride, p.y.batch, item),
+          alignment_of(p.out, p.out_row, p.out_batch, item)};
+}
+
+// A problem's descriptors and algorithm. a and b are the operands in cuBLASLt's order.
+struct Plan {
+  void *product = nullptr, *a = nullptr, *b = nullptr, *out = nullptr;
+  LtHeuristic chosen{};
+  bool possible = false;
+
+  Plan() = default;
+  ~Plan() {
+    if (product) lt().cublasLtMatmulDescDestroy(product);
+    for (void* layout : {a, b, out}) {
+      if (layout) lt().cublasLtMatrixLayoutDestroy(layout);
+    }
+  }
+  Plan(const Plan&) = delete;
+  Plan& operator=(const Plan&) = delete;
+};
+
+void* make_layout(int type, int64_t rows, int64_t columns, int64_t stride, int64_t batches,
+                  int64_t batch_stride) {
+  void* layout = nullptr;
+  LAZULI_LT(cublasLtMatrixLayoutCreate, &layout, type, static_cast<uint64_t>(rows),
+            static_cast<uint64_t>(columns), stride);
+  if (batches > 1) {
+    auto count = static_cast<int32_t>(batches);
+    LAZULI_LT(cublasLtMatrixLayoutSetAttribute, layout, layout_batch_count, &count, sizeof count);
+    LAZULI_LT(cublasLtMatrixLayoutSetAttribute, layout, layout_batch_stride, &batch_stride,
+              sizeof batch_stride);
+  }
+  return layout;
+}
+
+void choose_algorithm(Plan& plan, const Key& key) {
+  void* preference = nullptr;
+  LAZULI_LT(cublasLtMatmulPreferenceCreate, &preference);
+  auto set = [&](int attribute, const void* value, size_t bytes) {
+    LAZULI_LT(cublasLtMatmulPreferenceSetAttribute, preference, attribute, value, bytes);
+  };
+  size_t workspace = workspace_bytes_max;
+  set(preference_workspace, &workspace, sizeof workspace);
+  auto x = static_cast<uint32_t>(key[11]), y = static_cast<uint32_t>(key[12]),
+       out = static_cast<uint32_t>(key[13]);
+  const uint32_t alignments[] = {y, x, out, out};
+  for (int i = 0; i < 4; ++i) set(preference_alignment_a + i, &alignments[i], sizeof(uint32_t));
+  int found = 0;
+  int status =
+      lt().cublasLtMatmulAlgoGetHeuristic(lt().handle, plan.product, plan.a, plan.b, plan.out,
+                                          plan.out, preference, 1, &plan.chosen, &found);
+  lt().cublasLtMatmulPreferenceDestroy(preference);
+  plan.possible = status == 0 && found > 0 && plan.chosen.state == 0;
+}
+
+std::shared_ptr<const Plan> make_plan(const MatrixProduct& p, const Reading& x, const Reading& y,
+                                      const Key& key) {
+  auto plan = std::make_shared<Plan>();
+  Types types = types_of(p.dtype);
+  LAZULI_LT(cublasLtMatmulDescCreate, &plan->product, types.compute, types.scale);
+  int32_t transpose_a = y.transposed, transpose_b = x.transposed;
+  LAZULI_LT(cublasLtMatmulDescSetAttribute, plan->product, product_transpose_a, &transpose_a,
+            sizeof transpose_a);
+  LAZULI_LT(cublasLtMatmulDescSetAttribute, plan->product, product_transpose_b, &transpose_b,
+            sizeof transpose_b);
+  auto layout_of = [&](const Reading& reading, int64_t rows, int64_t columns, int64_t batch) {
+    return make_layout(types.data, reading.transposed ? rows : columns,
+                       reading.transposed ? columns : rows, reading.stride, p.batches, batch);
+  };
+  plan->a = layout_of(y, p.k, p.n, p.y.batch);
+  plan->b = layout_of(x, p.m, p.k, p.x.batch);
+  plan->out = make_layout(types.data, p.n, p.m, p.out_row, p.batches, p.out_batch);
+  choose_algorithm(*plan, key);
+  return plan;
+}
+
+std::shared_ptr<const Plan> find_plan(const MatrixProduct& p, const Reading& x, const Reading& y) {
+  static std::mutex mutex;
+  static auto* plans = new std::unordered_map<Key, std::shared_ptr<const Plan>, KeyHash>;
+  Key key = key_of(p, x, y);
+  std::lock_guard lock(mutex);
+  auto known = plans->find(key);
+  if (known != plans->end()) return known->second;
+  if (plans->size() >= plans_max) plans->clear();
+  return plans->emplace(key, make_plan(p, x, y, key)).first->second;
+}
+
+}  // namespace
+
+bool has_blas() { return lt().found; }
+
+bool blas_reads(const MatrixPlace& matrix, int64_t rows, int64_t columns) {
+  Reading reading;
+  return find_reading(matrix, rows, columns, reading);
+}
+
+bool blas_multiply(int stream, const MatrixProduct& p) {
+  constexpr int64_t extent_max = std::numeric_limits<int32_t>::max();
+  Reading x, y;
+  bool fits = has_blas() && find_reading(p.x, p.m, p.k, x) && find_reading(p.y, p.k, p.n, y) &&
+              std::max({p.m, p.n, p.k, p.batches}) <= extent_max;
+  if (!fits) return false;
+  gpu();
+  std::shared_ptr<const Plan> plan = find_plan(p, x, y);
+  if (!plan->possible) return false;
+  size_t bytes = plan->chosen.workspace_bytes;
+  std::optional<Scratch> workspace;
+  if (bytes) workspace.emplace(stream, bytes);
+  // Large enough for every scale type: double, and two floats for complex numbers.
+  const double one64 = 1, zero64 = 0;
+  const float one[2] = {1, 0}, zero[2] = {0, 0};
+  bool wide = p.dtype == Dtype::Val::float64;
+  const void* alpha = wide ? static_cast<const void*>(&one64) : one;
+  const void* beta = wide ? static_cast<const void*>(&zero64) : zero;
+  LAZULI_LT(cublasLtMatmul, lt().handle, plan->product, alpha, p.y.data, plan->a, p.x.data, plan->b,
+            beta, p.out, plan->out, p.out, plan->out, &plan->chosen.algorithm,
+            workspace ? workspace->data() : nullptr, bytes, queue_of(stream).stream());
+  return true;
+}
+
+}  // namespace lazuli::cuda
