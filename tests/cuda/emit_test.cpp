@@ -42,6 +42,7 @@ void compiles_in_all_forms(const std::vector<array>& outputs, const char* archit
       for (Access access : {Access::direct, Access::strided, Access::vectors, Access::repeated}) {
         compiles(*step, variant_of(*step, Form::elements, 4, 2, access), architecture);
       }
+      compiles(*step, variant_of(*step, Form::tiles, 1, 1, Access::tiled), architecture);
       continue;
     }
     cuda::Variant warps = variant_of(*step, Form::row_in_registers, 4, 2);

@@ -1,5 +1,6 @@
 #include "backends/cuda/cuda_backend.h"
 
+#include <algorithm>
 #include <deque>
 
 #include "backends/cuda/fused/fused.h"
@@ -77,6 +78,11 @@ class CudaBackend : public Backend {
     }
     if (call.output.size() == 0) return;
     gpu();
+    auto is_constant = [](const Operand& input) { return input.constant; };
+    if (takes_constants(call.node->op) ||
+        std::none_of(call.inputs.begin(), call.inputs.end(), is_constant)) {
+      return kernel(call);
+    }
     Constants constants(call);
     kernel({call.stream, call.node, constants.inputs(), call.output});
   }

@@ -12,4 +12,15 @@ KernelFunction find_kernel(Op op) {
   }
 }
 
+bool takes_constants(Op op) {
+  switch (op) {
+#define KERNEL(name)
+#define CONSTANTS_KERNEL(name) case Op::name:
+#include "backends/cuda/kernel_table.def"
+#undef KERNEL
+    return true;
+    default: return false;
+  }
+}
+
 }  // namespace lazuli::cuda

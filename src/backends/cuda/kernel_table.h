@@ -13,5 +13,7 @@ using KernelFunction = void (*)(const KernelCall&);
 
 // nullptr if there is none.
 KernelFunction find_kernel(Op op);
+// Whether the kernel reads constant inputs where they lie, on the host.
+bool takes_constants(Op op);
 
 }  // namespace lazuli::cuda

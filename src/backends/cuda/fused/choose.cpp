@@ -8,6 +8,9 @@ namespace {
 constexpr int vector_bytes = 16;
 constexpr int threads_max = 1024;
 constexpr int register_words_max = 96;  // of a thread, for the elements of a row it holds
+constexpr int64_t tile_extent_min = 16;
+constexpr size_t tile_bytes_max = 48 << 10;
+constexpr int64_t grid_limit = 65535;  // of the second and third dimension
 constexpr int64_t index_limit = (int64_t{1} << 31) - (1 << 24);
 
 bool all_zero(const SmallVector<int64_t, 4>& strides) {
@@ -75,6 +78,46 @@ unsigned blocks(int64_t items, int64_t per_block) {
   return static_cast<unsigned>(ceil_div(items, per_block));
 }
 
+// The dimension along which operands are contiguous that are not along the innermost one; -1 if
+// there is none, or tiles would not pay.
+int tile_axis(std::span<const BoundPlace> places, const Walk& walk, const Variant& variant) {
+  int axis = -1;
+  size_t rank = walk.inner.size(), bytes = 0;
+  for (size_t k = 0; k < places.size(); ++k) {
+    if (variant.access[places[k].value] != Access::strided) continue;
+    for (size_t d = 0; d + 1 < rank; ++d) {
+      if (walk.places[k].inner[d] != 1 || walk.inner[d] < tile_extent_min) continue;
+      if (axis >= 0 && axis != static_cast<int>(d)) return -1;
+      axis = static_cast<int>(d);
+      bytes += static_cast<size_t>(places[k].itemsize) * tile_side * (tile_side + 4);
+      break;
+    }
+  }
+  if (axis < 0 || walk.inner.back() < tile_extent_min || bytes > tile_bytes_max) return -1;
+  int64_t batch = walk.length / walk.inner[static_cast<size_t>(axis)] / walk.inner.back();
+  int64_t lines = ceil_div(walk.inner[static_cast<size_t>(axis)], tile_side);
+  return batch <= grid_limit && lines <= grid_limit ? axis : -1;
+}
+
+bool choose_tiles(std::span<const BoundPlace> places, const Walk& walk, Choice& choice) {
+  Variant& variant = choice.variant;
+  int axis = tile_axis(places, walk, variant);
+  if (axis < 0) return false;
+  auto d = static_cast<size_t>(axis);
+  for (size_t k = 0; k < places.size(); ++k) {
+    Access& access = variant.access[places[k].value];
+    if (access == Access::strided && walk.places[k].inner[d] == 1) access = Access::tiled;
+  }
+  variant.form = Form::tiles;
+  variant.tile_axis = static_cast<uint8_t>(axis);
+  variant.vector = variant.vectors = 1;
+  choice.shape.block.x = elements_threads;
+  choice.shape.grid.x = static_cast<unsigned>(ceil_div(walk.inner.back(), tile_side));
+  choice.shape.grid.y = static_cast<unsigned>(ceil_div(walk.inner[d], tile_side));
+  choice.shape.grid.z = static_cast<unsigned>(walk.length / walk.inner[d] / walk.inner.back());
+  return true;
+}
+
 void choose_elements(const Walk& walk, size_t operands, Choice& choice) {
   Variant& variant = choice.variant;
   int64_t vectors = ceil_div(walk.length, variant.vector);
@@ -112,6 +155,7 @@ bool choose_registers(const FusedStep& step, const Walk& walk, Choice& choice) {
     variant.exact = columns == vectors * threads;
     int64_t per_block = warps ? warp_rows_per_block : 1;
     choice.shape.block.x = static_cast<unsigned>(threads * per_block);
+    variant.threads = choice.shape.block.x <= 256 ? 256 : choice.shape.block.x <= 512 ? 512 : 1024;
     choice.shape.grid.x = blocks(walk.rows, per_block);
     return true;
   };
@@ -137,6 +181,7 @@ void choose_rows(const FusedStep& step, const Walk& walk, Choice& choice) {
   if (columns > 2048 && walk.rows < processors) {
     variant.form = Form::row_in_parts;
     variant.vectors = 4;
+    variant.threads = 512;
     choice.shape.block.x = 512;
     int64_t part_min = 512 * 4;
     int64_t wanted = std::max<int64_t>(1, 4 * processors / walk.rows);
@@ -150,6 +195,7 @@ void choose_rows(const FusedStep& step, const Walk& walk, Choice& choice) {
   if (choose_registers(step, walk, choice)) return;
   variant.form = Form::row_in_loop;
   variant.vectors = words_of_element(step, variant) * variant.vector <= 16 ? 4 : 1;
+  variant.threads = 512;
   choice.shape.block.x = 512;
   choice.shape.grid.x = static_cast<unsigned>(walk.rows);
 }
@@ -172,6 +218,7 @@ void choose(const FusedStep& step, const Shape& space, std::span<const BoundPlac
   variant.inner_rank = coordinates ? static_cast<uint8_t>(walk.inner.size()) : 0;
   variant.outer_rank = step.row_axes ? static_cast<uint8_t>(walk.outer.size()) : 0;
   bool rows = step.row_axes > 0;
+  if (!rows && coordinates && choose_tiles(places, walk, choice)) return;
   variant.vector = static_cast<uint8_t>(widest_vector(choice, places, walk, rows));
   if (rows) choose_rows(step, walk, choice);
   else choose_elements(walk, operands, choice);

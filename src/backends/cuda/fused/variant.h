@@ -18,10 +18,12 @@ enum class Access : uint8_t {
   strided,   // found through the coordinates, each on its own
   vectors,   // likewise, but neighbours along the innermost dimension are one after the other
   repeated,  // likewise, but there is one for the whole innermost dimension
+  tiled,     // neighbours along another dimension are one after the other; through shared memory
 };
 
 enum class Form : uint8_t {
   elements,          // no rows: a thread computes a few vectors
+  tiles,             // no rows: a block computes a square of two dimensions
   row_in_registers,  // a block or a warp holds a row
   row_in_loop,       // a block goes over a long row once for each phase
   row_in_parts,      // few long rows: blocks share a row; a launch for each phase
@@ -34,7 +36,9 @@ struct Variant {
   bool wide_index = false;   // 64-bit positions
   bool warp_rows = false;    // a warp to a row, several rows to a block
   bool exact = false;        // the length is a multiple of what a block computes at a time
+  uint16_t threads = 256;    // of a block, at most
   uint8_t part = 0;          // of row_in_parts: the phase; `phases` to finish
+  uint8_t tile_axis = 0;     // of tiles: the dimension along which operands are contiguous
   uint8_t outer_rank = 0, inner_rank = 0;
   SmallVector<Access, 16> access;  // by value of the step
 
@@ -54,6 +58,7 @@ struct Slots {
 Slots make_slots(const FusedStep& step, const Variant& variant);
 
 constexpr int elements_threads = 256;
+constexpr int tile_side = 64;
 constexpr int warp_rows_per_block = 8;
 
 // The source of a kernel named "fused_step".

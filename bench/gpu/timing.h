@@ -1,0 +1,59 @@
+// Times on a device: many evaluations are queued, then waited for once.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "lazuli/lazuli.h"
+
+namespace lazuli::bench {
+
+// Seconds of one call of `work`, which returns an array to be evaluated: the median of `rounds`
+// rounds of as many calls as fit into about `round_seconds`.
+template <class Work>
+double seconds_of(Work work, int rounds = 7, double round_seconds = 0.02) {
+  using Clock = std::chrono::steady_clock;
+  auto elapsed = [](Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  };
+  for (int k = 0; k < 3; ++k) work().eval();
+  Clock::time_point start = Clock::now();
+  work().eval();
+  int calls = std::clamp(static_cast<int>(round_seconds / elapsed(start)), 1, 1000);
+  std::vector<double> times;
+  for (int r = 0; r < rounds; ++r) {
+    synchronize();
+    start = Clock::now();
+    for (int k = 0; k < calls; ++k) async_eval(work());
+    synchronize();
+    times.push_back(elapsed(start) / calls);
+  }
+  std::sort(times.begin(), times.end());
+  return times[times.size() / 2];
+}
+
+// One row of a table: `amount` bytes or operations in all, in units of `unit` a second.
+inline void row(const std::string& name, const std::string& dtype, double seconds, double amount,
+                const char* unit) {
+  double scale = std::string(unit) == "tok/s" ? 1 : 1e12;
+  fmt::print("{:<28} {:<5} {:>10.2f} us {:>9.3f} {}\n", name, dtype, seconds * 1e6,
+             amount / seconds / scale, unit);
+  std::fflush(stdout);
+}
+
+// Fresh values in [-1, 1), not zeros: they run faster than real data.
+inline array random_values(Shape shape, Dtype dtype, uint64_t seed) {
+  array x = astype(random::uniform(-1.0f, 1.0f, shape, float32, random::key(seed)), dtype);
+  x.eval();
+  return x;
+}
+
+inline const char* short_name(Dtype dtype) {
+  return dtype == float32 ? "f32" : dtype == bfloat16 ? "bf16" : dtype == float16 ? "f16" : "f64";
+}
+
+}  // namespace lazuli::bench

@@ -1,0 +1,35 @@
+// argmax, argmin: see arg_reduce.cu. The parameter is the axis.
+#include "backends/cuda/kernel_table.h"
+#include "backends/cuda/kernels/reductions.h"
+#include "lazuli/error.h"
+#include "ops/table/op.h"
+
+namespace lazuli::cuda {
+namespace {
+
+template <bool Largest>
+std::string policy(const KernelCall& call) {
+  return std::string("ArgExtreme<") + device_type(call.inputs[0].dtype) +
+         (Largest ? ", true>" : ", false>");
+}
+
+template <bool Largest>
+void arg_extreme(const KernelCall& call) {
+  const int64_t axis = call.node->params[0];
+  if (call.inputs[0].extent(static_cast<int>(axis)) > 0xffffffff) {
+    throw ArgumentError("[" + std::string(op_info(call.node->op).name) +
+                        "] An axis of more than 2^32 - 1 elements has no positions in uint32.");
+  }
+  static ReductionTable<dtype_count> table("arg_reduce.cu");
+  const bool large = dtype_of(call.inputs[0].dtype).size() == 8;
+  run_reduction<dtype_count>(
+      call, {&axis, 1}, table,
+      {policy<Largest>, large ? size_t{16} : size_t{8}, static_cast<size_t>(call.inputs[0].dtype)});
+}
+
+}  // namespace
+
+void kernel_argmax(const KernelCall& call) { arg_extreme<true>(call); }
+void kernel_argmin(const KernelCall& call) { arg_extreme<false>(call); }
+
+}  // namespace lazuli::cuda

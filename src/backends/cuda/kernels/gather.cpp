@@ -1,0 +1,44 @@
+// gather and gather_axis: see gather.cu.
+#include "backends/cuda/kernel_table.h"
+#include "backends/cuda/kernels/function_table.h"
+#include "backends/cuda/kernels/indexed.h"
+
+namespace lazuli::cuda {
+
+// Inputs: values, one index array for each axis. Parameters: axes.
+void kernel_gather(const KernelCall& call) {
+  const Operand& x = call.inputs[0];
+  const size_t rank = x.shape->size(), lead = call.output.shape->size() - rank;
+  Indexed indexed{
+      &x,
+      call.inputs.subspan(1),
+      {call.node->params.data(), call.node->params.size()},
+      Shape(call.output.shape->begin() + static_cast<long>(lead), call.output.shape->end()),
+      {},
+      {}};
+  Strides from = strides_of(x), to = dense_strides(indexed.slice);
+  for (size_t d = 0; d < rank; ++d)
+    indexed.slice_axes.push_back({indexed.slice[d], from[d], to[d]});
+  IndexedShape shape{};
+  const int unit = indexed_shape(call, indexed, device_data<>(call.output), false, shape);
+  static FunctionTable<unit_sizes> table("gather.cu");
+  const Function& function =
+      table.at(unit_slot(unit), [&] { return "gather<" + std::string(unit_type(unit)) + ">"; });
+  launch(call.stream, function, {{static_cast<unsigned>(ceil_div(shape.count, 1024))}, {256}},
+         device_data<>(x), device_data<>(call.output), shape, fault_report(call));
+}
+
+// Inputs: values, indices. Parameter: axis.
+void kernel_gather_axis(const KernelCall& call) {
+  const int unit = call.node->type().size();
+  AlongShape shape = along_shape(call, *call.inputs[0].shape, *call.output.shape,
+                                 static_cast<size_t>(call.node->params[0]));
+  static FunctionTable<unit_sizes> table("gather.cu");
+  const Function& function = table.at(
+      unit_slot(unit), [&] { return "gather_axis<" + std::string(unit_type(unit)) + ">"; });
+  launch(call.stream, function, {{static_cast<unsigned>(ceil_div(shape.walk.count, 1024))}, {256}},
+         device_data<>(call.inputs[0]), device_data<>(call.inputs[1]), device_data<>(call.output),
+         shape, fault_report(call));
+}
+
+}  // namespace lazuli::cuda
