@@ -84,6 +84,17 @@ bool AttentionCall::has_aligned_halves() const {
   return bits % 16 == 0 && a.size % 8 == 0 && a.value_size % 8 == 0;
 }
 
+bool AttentionCall::has_aligned_fours() const {
+  auto fits = [](const void* data, const int64_t (&strides)[3], Dtype::Val dtype) {
+    int64_t item = dtype_of(dtype).size();
+    uintptr_t bits = reinterpret_cast<uintptr_t>(data);
+    for (int64_t stride : strides) bits |= static_cast<uintptr_t>(stride * item);
+    return bits % static_cast<uintptr_t>(4 * item) == 0;
+  };
+  return a.size % 4 == 0 && a.value_size % 4 == 0 && fits(a.k, a.k_strides, k) &&
+         fits(a.v, a.v_strides, v);
+}
+
 // Inputs: queries, keys, values; a mask (boolean or float32) of the kinds that have one; sinks
 // (float32). Parameters: mask kind, has sinks; the scale as the bits of a double.
 void kernel_attention(const KernelCall& call) {

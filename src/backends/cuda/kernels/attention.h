@@ -26,9 +26,11 @@ struct AttentionCall {
   int64_t key_heads() const { return batch * (a.heads / a.group); }
   // Whether all operands are of one half type, with rows that are read 16 bytes at a time.
   bool has_aligned_halves() const;
+  // Whether rows of keys and values are read four elements at a time.
+  bool has_aligned_fours() const;
 };
 
-// Few queries, half types. False, and nothing is queued, where it does not apply.
+// Few queries. False, and nothing is queued, where it does not apply.
 bool attend_few(const AttentionCall& call);
 
 }  // namespace lazuli::cuda

@@ -7,26 +7,22 @@
 // peak and total of its rows' softmax so far; warps, then stretches (attention_join) come together.
 //
 // Floor: the bytes of keys and values, read once for each Rows rows.
-#include "attention.cuh"
+#include "attention_parts.cuh"
 #include "tiles.cuh"
 
-constexpr int warps = 4, keys_per_tile = 16;
+constexpr int keys_per_tile = 16;
 
-template <int Size, int Rows>
-struct Part {
-  static constexpr int row_tiles = Rows / 8, sums = Size / 16 * 4 * row_tiles;  // of a lane
+// Sums in the order of a warp's registers: number e / 32 of lane e % 32.
+template <int Rows>
+struct TilePlaces {
+  static __device__ __forceinline__ int row(int e) {
+    return e / 128 % (Rows / 8) * 8 + e % 4 * 2 + (e / 32 & 1);
+  }
+  static __device__ __forceinline__ int column(int e) {
+    int pair = e / 128 / (Rows / 8);
+    return pair / 4 * 64 + e % 32 / 4 * 8 + pair % 4 * 2 + (e / 64 & 1);
+  }
 };
-
-// Where sum number `index` of a lane belongs.
-template <int Rows>
-__device__ __forceinline__ int row_of(int index, int lane) {
-  return index / 4 % (Rows / 8) * 8 + lane % 4 * 2 + (index & 1);
-}
-template <int Rows>
-__device__ __forceinline__ int column_of(int index, int lane) {
-  int pair = index / 4 / (Rows / 8);
-  return pair / 4 * 64 + lane / 4 * 8 + pair % 4 * 2 + (index >> 1 & 1);
-}
 
 __device__ __forceinline__ uint4 load_if(const void* from, bool inside) {
   return inside ? load_once(from) : make_uint4(0, 0, 0, 0);
@@ -177,51 +173,13 @@ struct Warp {
   }
 };
 
-// A block's place: blockIdx.x counts tiles of Rows rows of heads of examples, blockIdx.y stretches.
-struct Place {
-  int example, head, first_row;
-};
-template <int Rows>
-__device__ __forceinline__ Place place_of(const Attention& a) {
-  int of = a.heads / a.group, tiles = (a.group * a.queries + Rows - 1) / Rows;
-  int head = blockIdx.x / tiles;
-  return {head / of, head % of, static_cast<int>(blockIdx.x) % tiles * Rows};
-}
-
-// The end of a row's softmax: its sink counts as one more key without a value.
-struct Softmax {
-  float peak, total;
-  __device__ __forceinline__ void add_sink(const Attention& a, int head) {
-    if (!a.sinks) return;
-    float sink = a.sinks[head * a.sinks_stride] * log2_e, next = fmaxf(peak, sink);
-    total = total * exp2f(peak - base_of(next)) + exp2f(sink - base_of(next));
-    peak = next;
-  }
-};
-
-template <class T, int Rows>
-__device__ __forceinline__ void store(const Attention& a, const Place& place, int index, int lane,
-                                      float sum, Softmax softmax) {
-  int row = place.first_row + row_of<Rows>(index, lane), column = column_of<Rows>(index, lane);
-  if (row >= a.group * a.queries || column >= a.value_size) return;
-  int head = place.head * a.group + row % a.group;
-  float before = softmax.peak;
-  softmax.add_sink(a, head);
-  sum *= exp2f(before - base_of(softmax.peak));
-  int64_t at = (static_cast<int64_t>(place.example) * a.heads + head) * a.queries + row / a.group;
-  static_cast<T*>(a.out)[at * a.value_size + column] = T(sum / softmax.total);
-}
-
-// `parts` [blocks of x, stretches, Size * Rows] and `softmaxes` [blocks of x, stretches, Rows] take
-// what the stretches have, if there are several. Blocks of 128; keys_each is a multiple of 64.
+// Blocks of 128; keys_each is a multiple of 64. join_warps says what `parts` and `softmaxes` take.
 template <class T, int Size, int Rows>
 __global__ void __launch_bounds__(128, 2)
     attention_decode(__grid_constant__ const Attention a, int keys_each, float* parts,
                      Softmax* softmaxes) {
-  constexpr int count = Part<Size, Rows>::sums;
   extern __shared__ float4 dynamic_shared[];
   __shared__ Softmax known[warps][Rows];
-  __shared__ float factors[warps][Rows];
   float* shared = reinterpret_cast<float*>(dynamic_shared);
   int warp = threadIdx.x / 32, lane = lane_index();
   Place place = place_of<Rows>(a);
@@ -230,14 +188,14 @@ __global__ void __launch_bounds__(128, 2)
   for (int key = first + warp * keys_per_tile; key < end; key += warps * keys_per_tile) {
     work.tile_of_keys(key, end);
   }
+  float* mine = shared + warp * Size * Rows + lane;
 #pragma unroll
   for (int i = 0; i < Size / 16; ++i) {
 #pragma unroll
     for (int tile = 0; tile < Rows / 8; ++tile) {
 #pragma unroll
       for (int j = 0; j < 4; ++j) {
-        shared[(warp * count + (i * (Rows / 8) + tile) * 4 + j) * 32 + lane] =
-            work.sums[i][tile][j];
+        mine[((i * (Rows / 8) + tile) * 4 + j) * 32] = work.sums[i][tile][j];
       }
     }
   }
@@ -248,51 +206,5 @@ __global__ void __launch_bounds__(128, 2)
     total += shuffle_xor(total, 2);
     if (work.t == 0) known[warp][tile * 8 + work.g] = {work.peak[tile], total};
   }
-  __syncthreads();
-  if (threadIdx.x < Rows) {
-    Softmax all = {-op::highest<float>(), 0};
-    for (int w = 0; w < warps; ++w) all.peak = fmaxf(all.peak, known[w][threadIdx.x].peak);
-    for (int w = 0; w < warps; ++w) {
-      float factor = exp2f(known[w][threadIdx.x].peak - base_of(all.peak));
-      factors[w][threadIdx.x] = factor;
-      all.total += known[w][threadIdx.x].total * factor;
-    }
-    known[0][threadIdx.x] = all;
-  }
-  __syncthreads();
-  int64_t stretch = static_cast<int64_t>(blockIdx.x) * gridDim.y + blockIdx.y;
-  for (int e = threadIdx.x; e < count * 32; e += 128) {
-    int row = row_of<Rows>(e / 32, e % 32);
-    float sum = 0;
-    for (int w = 0; w < warps; ++w) sum += shared[w * count * 32 + e] * factors[w][row];
-    if (gridDim.y == 1) store<T, Rows>(a, place, e / 32, e % 32, sum, known[0][row]);
-    else parts[stretch * (count * 32) + e] = sum;
-  }
-  if (gridDim.y > 1 && threadIdx.x < Rows) {
-    softmaxes[stretch * Rows + threadIdx.x] = known[0][threadIdx.x];
-  }
-}
-
-// Joins the stretches. Blocks of 128; blockIdx.x as above, blockIdx.y counts 128 sums each.
-template <class T, int Size, int Rows>
-__global__ void __launch_bounds__(128)
-    attention_join(__grid_constant__ const Attention a, int stretches, const float* parts,
-                   const Softmax* softmaxes) {
-  constexpr int count = Part<Size, Rows>::sums * 32;
-  int e = blockIdx.y * 128 + threadIdx.x, row = row_of<Rows>(e / 32, e % 32);
-  int64_t first = static_cast<int64_t>(blockIdx.x) * stretches;
-  Softmax all = {-op::highest<float>(), 0};
-#pragma unroll 8
-  for (int s = 0; s < stretches; ++s) {
-    all.peak = fmaxf(all.peak, softmaxes[(first + s) * Rows + row].peak);
-  }
-  float sum = 0, base = base_of(all.peak);
-#pragma unroll 8
-  for (int s = 0; s < stretches; ++s) {
-    Softmax one = softmaxes[(first + s) * Rows + row];
-    float factor = exp2f(one.peak - base);
-    all.total += one.total * factor;
-    sum += parts[(first + s) * count + e] * factor;
-  }
-  store<T, Rows>(a, place_of<Rows>(a), e / 32, e % 32, sum, all);
+  join_warps<T, Size, Rows, TilePlaces<Rows>>(a, place, shared, known, parts, softmaxes);
 }

@@ -1,10 +1,9 @@
-#include "backends/cuda/kernels/packed.h"
-
 #include <algorithm>
 #include <optional>
 
 #include "backends/cuda/kernel_table.h"
 #include "backends/cuda/kernels/instances.h"
+#include "backends/cuda/kernels/level_rows.h"
 #include "backends/cuda/kernels/matmul.h"
 #include "lazuli/error.h"
 #include "ops/table/op.h"
@@ -23,8 +22,8 @@ const Function& instance(bool take, PackedFormat format, Dtype::Val dtype) {
   static Instances<packed_format_count * dtype_slots * 2> instances;
   size_t index = (static_cast<size_t>(format) * dtype_slots + slot_of(dtype)) * 2 + take;
   return instances.get(index, "packed_dequantize.cu", [&] {
-    return std::string(take ? "packed_take<" : "packed_dequantize<") + device_format(format) +
-           ", " + device_type(dtype) + ">";
+    return std::string(take ? "packed_take<" : "packed_dequantize<") +
+           packed_format_info(format).name + ", " + device_type(dtype) + ">";
   });
 }
 
@@ -34,28 +33,25 @@ LaunchShape shape_for(int64_t chunks) {
   return {{static_cast<unsigned>(blocks)}, {256}};
 }
 
-// An operand's address, or that of a copy where loads need `bytes` of alignment that it lacks.
-const void* aligned_data(const KernelCall& call, const Operand& operand, uintptr_t bytes,
-                         std::optional<Scratch>& copy) {
-  const void* data = device_data(operand);
-  if (reinterpret_cast<uintptr_t>(data) % bytes == 0) return data;
-  size_t size = static_cast<size_t>(operand.size() * dtype_of(operand.dtype).size());
-  copy.emplace(call.stream, size);
-  LAZULI_CUDA(cuMemcpyDtoDAsync, reinterpret_cast<CUdeviceptr>(copy->data()),
-              reinterpret_cast<CUdeviceptr>(data), size, queue_of(call.stream).stream());
-  return copy->data();
+// Writes `elements` values of the blocks at `blocks` to `out`.
+void dequantize(int stream, PackedFormat format, const void* blocks, int64_t elements, void* out,
+                Dtype::Val dtype) {
+  if (elements == 0) return;
+  launch(stream, instance(false, format, dtype), shape_for(ceil_div(elements, 256)), blocks,
+         elements, out);
 }
 
 // Many rows: weights in slices as dense matrices of x's dtype.
-void multiply_dense(const PackedProduct& product, const PackedPart& part) {
+void multiply_dense(const LevelProduct& product, PackedFormat format, const LevelPart& part) {
   int64_t item = dtype_of(product.dtype).size(), k = product.k;
   int64_t rows = std::clamp<int64_t>(slice_bytes / (k * item), 1, part.rows);
   Scratch slice(product.stream, static_cast<size_t>(rows * k * item));
-  int64_t row_bytes = packed_row_bytes(part.format, k);
+  int64_t row_bytes = packed_row_bytes(format, k);
+  auto* w = static_cast<const char*>(part.w);
   for (int64_t first = 0; first < part.rows; first += rows) {
     int64_t count = std::min(rows, part.rows - first);
-    packed_dequantize(product.stream, part.format, part.w + first * row_bytes, count * k,
-                      slice.data(), product.dtype);
+    dequantize(product.stream, format, w + first * row_bytes, count * k, slice.data(),
+               product.dtype);
     char* out = static_cast<char*>(product.out) + (part.column + first) * item;
     multiply(product.stream, {product.dtype,
                               product.m,
@@ -70,24 +66,13 @@ void multiply_dense(const PackedProduct& product, const PackedPart& part) {
   }
 }
 
-bool is_aligned_format(PackedFormat format) {
-  return format == PackedFormat::q4_k || format == PackedFormat::q5_k;
-}
-
 }  // namespace
-
-void packed_dequantize(int stream, PackedFormat format, const void* blocks, int64_t elements,
-                       void* out, Dtype::Val dtype) {
-  if (elements == 0) return;
-  launch(stream, instance(false, format, dtype), shape_for(ceil_div(elements, 256)), blocks,
-         elements, out);
-}
 
 // Input: w. Parameter: format.
 void kernel_packed_dequantize(const KernelCall& call) {
   std::optional<Scratch> copy;
-  packed_dequantize(call.stream, format_of(call), aligned_data(call, call.inputs[0], 2, copy),
-                    call.output.size(), device_data(call.output), call.output.dtype);
+  dequantize(call.stream, format_of(call), aligned_data(call.stream, call.inputs[0], 2, copy),
+             call.output.size(), device_data(call.output), call.output.dtype);
 }
 
 // Inputs: w [N, bytes], indices (int64). Parameter: format.
@@ -97,7 +82,7 @@ void kernel_packed_take(const KernelCall& call) {
   int64_t columns = call.output.extent(-1);
   uint32_t reason = fault_of(static_cast<uint32_t>(call.node->op), Fault::index_out_of_range);
   launch(call.stream, instance(true, format_of(call), call.output.dtype),
-         shape_for(indices.size() * ceil_div(columns, 256)), aligned_data(call, w, 2, copy),
+         shape_for(indices.size() * ceil_div(columns, 256)), aligned_data(call.stream, w, 2, copy),
          w.extent(0), w.extent(1), columns, device_data(indices), indices.size(),
          device_data(call.output), fault_word(), reason);
 }
@@ -106,7 +91,7 @@ void kernel_packed_take(const KernelCall& call) {
 // Parameters: the format of each matrix.
 void kernel_packed_matmul(const KernelCall& call) {
   const Operand& x = call.inputs[0];
-  PackedProduct product{
+  LevelProduct product{
       call.stream,           x.dtype, nullptr, 0, x.extent(-1), device_data(call.output),
       call.output.extent(-1)};
   if (product.k == 0) {
@@ -117,25 +102,30 @@ void kernel_packed_matmul(const KernelCall& call) {
   }
   product.m = x.size() / product.k;
   std::optional<Scratch> x_copy;
-  product.x = aligned_data(call, x, 16, x_copy);
-  SmallVector<PackedPart, 4> parts;
+  product.x = aligned_data(call.stream, x, 16, x_copy);
+  SmallVector<LevelPart, 4> parts;
+  SmallVector<PackedFormat, 4> formats;
   std::vector<std::optional<Scratch>> copies(call.inputs.size());
   int64_t column = 0;
   for (size_t i = 1; i < call.inputs.size(); ++i) {
     const Operand& w = call.inputs[i];
-    auto format = static_cast<PackedFormat>(call.node->params[i - 1]);
-    const void* data = aligned_data(call, w, is_aligned_format(format) ? 16 : 2, copies[i]);
-    if (w.extent(0)) {
-      parts.push_back({format, static_cast<const uint8_t*>(data), w.extent(0), column});
-    }
+    if (w.extent(0) == 0) continue;
+    formats.push_back(static_cast<PackedFormat>(call.node->params[i - 1]));
+    bool aligned = LevelFormat::of(formats.back()).aligned;
+    const void* data = aligned_data(call.stream, w, aligned ? 16 : 2, copies[i]);
+    parts.push_back({data, nullptr, nullptr, w.extent(0), column});
     column += w.extent(0);
   }
   // Neighbours of one format share a launch.
   for (size_t first = 0, last; first < parts.size(); first = last) {
+    PackedFormat format = formats[first];
     last = first + 1;
-    while (last < parts.size() && parts[last].format == parts[first].format) ++last;
-    if (multiply_packed_rows(product, &parts[first], last - first)) continue;
-    for (size_t i = first; i < last; ++i) multiply_dense(product, parts[i]);
+    while (last < parts.size() && formats[last] == format) ++last;
+    if (multiply_level_rows(product, LevelFormat::of(format), packed_row_bytes(format, product.k),
+                            &parts[first], last - first)) {
+      continue;
+    }
+    for (size_t i = first; i < last; ++i) multiply_dense(product, format, parts[i]);
   }
 }
 

@@ -23,7 +23,8 @@ __device__ __forceinline__ void dequantize_chunk(const uint8_t* from, int64_t ch
       for (int j = 0; j < 4; ++j) {
         values[j] = T(run.scale[i] * level_of<F>(run.levels[i], j) - run.minimum[i]);
       }
-      store_vector(to + r * 32 + (F::wide ? 8 * t + 4 * i : 16 * i + 4 * t), values);
+      store_vector(to + r * 32 + (F::order == Order::wide ? 8 * t + 4 * i : 16 * i + 4 * t),
+                   values);
     }
   }
 }

@@ -1,76 +1,16 @@
 // Reading GGUF blocks where they lie: four lanes share 256 elements (a chunk) of a row and take runs
 // of 32 one after the other. backends/reference/packed.h has the layouts.
 //
-// Of run r lane t gets two words of four levels, one a byte: elements 8t..8t+7 where the format is
-// `wide`, else 4t..4t+3 and 16+4t..16+4t+3. An element is
-//   scale[i] * (level - offset) - minimum[i]
-// with i the word's number; levels are unsigned and below 128, or, where the format is `signed_bytes`,
-// the eight bits of a signed number.
 #pragma once
 
-#include "types.cuh"
+#include "byte_readers.cuh"
 
-struct Run {
-  uint32_t levels[2];
-  float scale[2], minimum[2];
-};
-
-// Bytes at an even address, in global memory or in shared memory.
-struct GlobalBytes {
-  const uint8_t* at;
-  __device__ __forceinline__ uint16_t half_word(int i) const {
-    return *reinterpret_cast<const uint16_t*>(at + i);
-  }
-  __device__ __forceinline__ uint32_t word(int i) const {
-    return half_word(i) | static_cast<uint32_t>(half_word(i + 2)) << 16;
-  }
-};
-// Words are read with the aligned ones around them, so 4 bytes beyond may be touched.
-struct SharedBytes {
-  const uint8_t* at;
-  uint32_t select;
-  __device__ __forceinline__ explicit SharedBytes(const uint8_t* from)
-      : at(from), select((reinterpret_cast<uint64_t>(from) & 2) ? 0x5432 : 0x3210) {}
-  __device__ __forceinline__ uint16_t half_word(int i) const {
-    return *reinterpret_cast<const uint16_t*>(at + i);
-  }
-  // `i` is a multiple of 4, or of 4 and 2 more: what is known while compiling picks the way.
-  __device__ __forceinline__ uint32_t word(int i) const {
-    uint64_t address = reinterpret_cast<uint64_t>(at + i);
-    const uint32_t* words = reinterpret_cast<const uint32_t*>(address & ~uint64_t(3));
-    return __byte_perm(words[0], words[1], (i & 2) ? select ^ 0x3210 ^ 0x5432 : select);
-  }
-};
-// Where blocks are 4-byte aligned.
-struct AlignedBytes {
-  const uint8_t* at;
-  __device__ __forceinline__ explicit AlignedBytes(const uint8_t* from) : at(from) {}
-  __device__ __forceinline__ uint16_t half_word(int i) const {
-    return *reinterpret_cast<const uint16_t*>(at + i);
-  }
-  __device__ __forceinline__ uint32_t word(int i) const {
-    return *reinterpret_cast<const uint32_t*>(at + i);
-  }
-};
-
-template <class Bytes>
-__device__ __forceinline__ float half_at(const Bytes& from, int i) {
-  half_t half;
-  half.bits = from.half_word(i);
-  return half;
-}
-__device__ __forceinline__ int byte_of(uint32_t word, int i) { return word >> (8 * i) & 255; }
-// Four bits to bit 4 of four bytes.
-__device__ __forceinline__ uint32_t fifth_bits(uint32_t bits) {
-  return ((bits & 15) * 0x00204081u & 0x01010101u) << 4;
-}
 constexpr uint32_t nibbles = 0x0f0f0f0fu;
 
 // ---- Blocks of 32 ----
 template <int BlockBytes, bool Minimum, bool Fifth>
-struct SmallBlocks {
+struct SmallBlocks : FormatFacts {
   static constexpr int chunk_bytes = 8 * BlockBytes, offset = Minimum ? 0 : Fifth ? 16 : 8;
-  static constexpr bool wide = false, signed_bytes = false, aligned = false, halves_differ = false;
   static constexpr bool has_minimum = Minimum;
   static constexpr int block_elements = 32, quants = (Minimum ? 4 : 2) + (Fifth ? 4 : 0);
 
@@ -101,10 +41,10 @@ struct Q4_1 : SmallBlocks<20, true, false> {};
 struct Q5_0 : SmallBlocks<22, false, true> {};
 struct Q5_1 : SmallBlocks<24, true, true> {};
 
-struct Q8_0 {
-  static constexpr int chunk_bytes = 272, offset = 0, block_elements = 32;
-  static constexpr bool wide = true, signed_bytes = true, aligned = false, halves_differ = false;
-  static constexpr bool has_minimum = false;
+struct Q8_0 : FormatFacts {
+  static constexpr int chunk_bytes = 272, block_elements = 32;
+  static constexpr Order order = Order::wide;
+  static constexpr bool signed_bytes = true;
   template <class Bytes>
   struct Reader {
     Bytes from;
@@ -118,10 +58,9 @@ struct Q8_0 {
 };
 
 // ---- Blocks of 256 ----
-struct Q2_K {
-  static constexpr int chunk_bytes = 84, offset = 0, block_elements = 256;
-  static constexpr bool wide = false, signed_bytes = false, aligned = false, halves_differ = true;
-  static constexpr bool has_minimum = true;
+struct Q2_K : FormatFacts {
+  static constexpr int chunk_bytes = 84;
+  static constexpr bool halves_differ = true, has_minimum = true;
   template <class Bytes>
   struct Reader {
     Bytes from;
@@ -145,10 +84,9 @@ struct Q2_K {
   };
 };
 
-struct Q3_K {
-  static constexpr int chunk_bytes = 110, offset = 4, block_elements = 256;
-  static constexpr bool wide = false, signed_bytes = false, aligned = false, halves_differ = true;
-  static constexpr bool has_minimum = false;
+struct Q3_K : FormatFacts {
+  static constexpr int chunk_bytes = 110, offset = 4;
+  static constexpr bool halves_differ = true;
   template <class Bytes>
   struct Reader {
     Bytes from;
@@ -190,10 +128,10 @@ struct SixBits {
 
 // Q4_K and, with a fifth bit, Q5_K.
 template <bool Fifth>
-struct Nibbles {
-  static constexpr int chunk_bytes = Fifth ? 176 : 144, offset = 0, block_elements = 256;
-  static constexpr bool wide = true, signed_bytes = false, aligned = true, halves_differ = false;
-  static constexpr bool has_minimum = true;
+struct Nibbles : FormatFacts {
+  static constexpr int chunk_bytes = Fifth ? 176 : 144;
+  static constexpr Order order = Order::wide;
+  static constexpr bool aligned = true, has_minimum = true;
   template <class Bytes>
   struct Reader {
     Bytes from;
@@ -223,10 +161,9 @@ struct Nibbles {
 struct Q4_K : Nibbles<false> {};
 struct Q5_K : Nibbles<true> {};
 
-struct Q6_K {
-  static constexpr int chunk_bytes = 210, offset = 32, block_elements = 256;
-  static constexpr bool wide = false, signed_bytes = false, aligned = false, halves_differ = true;
-  static constexpr bool has_minimum = false;
+struct Q6_K : FormatFacts {
+  static constexpr int chunk_bytes = 210, offset = 32;
+  static constexpr bool halves_differ = true;
   template <class Bytes>
   struct Reader {
     Bytes from;

@@ -1,0 +1,193 @@
+#include "backends/cuda/kernels/level_rows.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "backends/cuda/kernels/instances.h"
+
+namespace lazuli::cuda {
+namespace {
+
+constexpr int matrices_max = 4, tile_rows = 16, warps_max = 8;
+constexpr int64_t planes_bytes_max = 96 << 10, inner_max = int64_t{1} << 30;
+constexpr int tile_counts[] = {1, 2, 3, 6};  // of 8 columns; those that there are instances for
+
+// As in level_rows.cuh.
+struct LevelMatrices {
+  const void *w[matrices_max], *scales[matrices_max], *biases[matrices_max];
+  int64_t rows[matrices_max], out[matrices_max];
+  int first_tile[matrices_max + 1];
+  int count;
+};
+struct LevelRows {
+  const void* x;
+  void* out;
+  int64_t x_stride, out_stride, row_bytes;
+  int columns, planes;
+  int k, tiles;
+  LevelMatrices matrices;
+};
+
+// Bytes of the kernel's slots for one warp, as level_rows.cuh counts them.
+int64_t warp_slot_bytes(const LevelFormat& format) {
+  int64_t bytes = ceil_div(format.chunk_bytes + (format.aligned ? 0 : 14 + 8), 16) * 16;
+  while (bytes % 128 != (format.aligned ? 32 : 16)) bytes += 16;
+  return bytes * tile_rows * (bytes <= 160 ? 3 : 2);
+}
+
+// What a launch depends on besides pointers and sizes.
+struct Variant {
+  const LevelFormat& format;
+  Dtype::Val dtype;
+  size_t tiles;  // index in tile_counts
+  bool shared;   // whether planes of x lie in shared memory
+
+  size_t slot() const {
+    size_t of = dtype == Dtype::Val::float32 ? 0 : dtype == Dtype::Val::float16 ? 1 : 2;
+    return ((static_cast<size_t>(format.id) * 3 + of) * std::size(tile_counts) + tiles) * 2 +
+           shared;
+  }
+};
+constexpr size_t variants = LevelFormat::count * 3 * std::size(tile_counts) * 2;
+
+const Function& instance(const Variant& v) {
+  static Instances<variants> instances;
+  const char* file = v.format.packed ? "packed_rows.cu" : "quantized_rows.cu";
+  return instances.get(v.slot(), file, [&] {
+    const char* x = v.dtype == Dtype::Val::float32 ? "bfloat_t" : device_type(v.dtype);
+    return "level_rows<" + v.format.device_name(v.dtype) + ", " + x + ", " + device_type(v.dtype) +
+           ", " + std::to_string(tile_counts[v.tiles]) + (v.shared ? ", true>" : ", false>");
+  });
+}
+
+struct Block {
+  int64_t warps;
+  unsigned shared_bytes;
+};
+
+// As many warps as there are chunks and shared memory for.
+Block block_of(const Variant& v, const LevelRows& p) {
+  int64_t chunks = ceil_div(p.k, 256), slots = warp_slot_bytes(v.format);
+  int64_t planes = v.shared ? int64_t{p.columns} * (p.k + 8) * 2 : 0;
+  int64_t each = slots + tile_counts[v.tiles] * 8 * tile_rows * 2 * 4;
+  int64_t fitting = (gpu().shared_bytes_max - planes) / each;
+  int64_t warps = std::max<int64_t>(1, std::min<int64_t>({warps_max, chunks, fitting}));
+  return {warps, static_cast<unsigned>(planes + warps * each)};
+}
+
+// How many blocks of this kind a multiprocessor runs; asked once for each kind.
+int64_t resident_blocks(const Variant& v, const Function& function, const Block& block) {
+  // The kind (shared bytes and warps), then the answer in the low bits.
+  static std::array<std::atomic<int64_t>, variants> known{};
+  int64_t kind = int64_t{block.shared_bytes} << 16 | block.warps << 8;
+  int64_t last = known[v.slot()].load(std::memory_order_relaxed);
+  if ((last & ~int64_t{255}) == kind) return last & 255;
+  int threads = static_cast<int>(block.warps * 32);
+  int blocks = std::clamp(function.blocks_per_multiprocessor(threads, block.shared_bytes), 1, 255);
+  known[v.slot()].store(kind | blocks, std::memory_order_relaxed);
+  return blocks;
+}
+
+void place_parts(LevelRows& p, const LevelPart* parts, size_t count) {
+  LevelMatrices& m = p.matrices;
+  m.count = static_cast<int>(count);
+  int64_t tiles = 0;
+  for (size_t i = 0; i < count; ++i) {
+    m.w[i] = parts[i].w;
+    m.scales[i] = parts[i].scales;
+    m.biases[i] = parts[i].biases;
+    m.rows[i] = parts[i].rows;
+    m.out[i] = parts[i].column;
+    m.first_tile[i] = static_cast<int>(tiles);
+    tiles += ceil_div(parts[i].rows, tile_rows);
+  }
+  m.first_tile[count] = static_cast<int>(tiles);
+  p.tiles = static_cast<int>(tiles);
+}
+
+// x as planes of bfloats in memory.
+void split_planes(const LevelProduct& product, void* to) {
+  static Instances<1> instances;
+  const Function& function =
+      instances.get(0, "packed_rows.cu", [] { return std::string("split_planes"); });
+  int64_t count = product.m * product.k;
+  auto blocks =
+      static_cast<unsigned>(std::min<int64_t>(ceil_div(count, 256), gpu().multiprocessors * 8));
+  launch(product.stream, function, {{blocks}, {256}}, product.x, count, product.k, to);
+}
+
+}  // namespace
+
+LevelFormat LevelFormat::of(PackedFormat format) {
+  const PackedFormatInfo& info = packed_format_info(format);
+  bool aligned = format == PackedFormat::q4_k || format == PackedFormat::q5_k;
+  return {static_cast<int>(format),
+          true,
+          0,
+          0,
+          format,
+          info.block_bytes * (256 / info.block_elements),
+          aligned};
+}
+
+LevelFormat LevelFormat::affine(int bits, int group, bool aligned) {
+  int bits_index = bits == 8 ? 5 : bits - 2, group_index = group == 32 ? 0 : group == 64 ? 1 : 2;
+  int id = packed_format_count + (bits_index * 3 + group_index) * 2 + aligned;
+  return {id, false, bits, group, PackedFormat::q4_0, 32 * bits, aligned};
+}
+
+std::string LevelFormat::device_name(Dtype::Val dtype) const {
+  if (packed) return packed_format_info(format).name;
+  return "Affine<" + std::to_string(bits) + ", " + std::to_string(group) + ", " +
+         device_type(dtype) + (aligned ? ", true>" : ", false>");
+}
+
+bool multiply_level_rows(const LevelProduct& product, const LevelFormat& format, int64_t row_bytes,
+                         const LevelPart* parts, size_t count) {
+  bool plain = product.dtype == Dtype::Val::float32;
+  int64_t columns = plain ? product.m * 3 : product.m;
+  if (product.m > 16 || product.k > inner_max) return false;
+  LevelRows p{};
+  p.x = product.x;
+  p.out = product.out;
+  p.x_stride = product.k;
+  p.out_stride = product.columns;
+  p.row_bytes = row_bytes;
+  p.columns = static_cast<int>(columns);
+  p.planes = plain ? 3 : 1;
+  p.k = static_cast<int>(product.k);
+  Variant variant{format, product.dtype, 0, false};
+  while (tile_counts[variant.tiles] * 8 < columns) ++variant.tiles;
+  variant.shared = plain && variant.tiles == 0 && columns * (product.k + 8) * 2 <= planes_bytes_max;
+  std::optional<Scratch> planes;
+  if (plain && !variant.shared) {
+    planes.emplace(product.stream, static_cast<size_t>(columns * product.k) * 2);
+    split_planes(product, planes->data());
+    p.x = planes->data();
+  }
+  const Function& function = instance(variant);
+  Block block = block_of(variant, p);
+  int64_t resident = gpu().multiprocessors * resident_blocks(variant, function, block);
+  for (size_t first = 0; first < count; first += matrices_max) {
+    place_parts(p, parts + first, std::min<size_t>(matrices_max, count - first));
+    launch(product.stream, function,
+           {{static_cast<unsigned>(std::min<int64_t>(p.tiles, resident))},
+            {32, static_cast<unsigned>(block.warps)},
+            block.shared_bytes},
+           p);
+  }
+  return true;
+}
+
+const void* aligned_data(int stream, const Operand& operand, uintptr_t bytes,
+                         std::optional<Scratch>& copy) {
+  const void* data = device_data(operand);
+  if (reinterpret_cast<uintptr_t>(data) % bytes == 0) return data;
+  size_t size = static_cast<size_t>(operand.size() * dtype_of(operand.dtype).size());
+  copy.emplace(stream, size);
+  LAZULI_CUDA(cuMemcpyDtoDAsync, reinterpret_cast<CUdeviceptr>(copy->data()),
+              reinterpret_cast<CUdeviceptr>(data), size, queue_of(stream).stream());
+  return copy->data();
+}
+
+}  // namespace lazuli::cuda

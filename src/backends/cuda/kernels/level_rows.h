@@ -1,0 +1,53 @@
+// Products of a few rows of x with rows of levels (level_rows.cuh).
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "backends/cuda/kernel.h"
+#include "lazuli/packed_format.h"
+
+namespace lazuli::cuda {
+
+// A format of levels: a GGUF format, or affine levels (scales of the product's dtype).
+struct LevelFormat {
+  static constexpr int affine_kinds = 36, count = packed_format_count + affine_kinds;
+  int id;               // below count, for tables
+  bool packed;
+  int bits, group;      // of affine levels
+  PackedFormat format;  // of GGUF's
+  int64_t chunk_bytes;  // of 256 elements
+  bool aligned;         // rows are read as if at multiples of 16 bytes
+
+  static LevelFormat of(PackedFormat format);
+  static LevelFormat affine(int bits, int group, bool aligned);
+  // The name of its struct in device code.
+  std::string device_name(Dtype::Val dtype) const;
+};
+
+// A matrix of a product: w [rows, K], whose columns of the output begin at `column`.
+struct LevelPart {
+  const void *w, *scales, *biases;
+  int64_t rows, column;
+};
+
+// Products of one x [m, k], dense, with several matrices of levels; out [m, columns], all of one
+// dtype. x lies at a multiple of 16 bytes.
+struct LevelProduct {
+  int stream;
+  Dtype::Val dtype;
+  const void* x;
+  int64_t m, k;
+  void* out;
+  int64_t columns;
+};
+
+// True if the products were queued; false where x has too many rows.
+bool multiply_level_rows(const LevelProduct& product, const LevelFormat& format, int64_t row_bytes,
+                         const LevelPart* parts, size_t count);
+
+// An operand's address, or that of a copy where it is not at a multiple of `bytes`.
+const void* aligned_data(int stream, const Operand& operand, uintptr_t bytes,
+                         std::optional<Scratch>& copy);
+
+}  // namespace lazuli::cuda
