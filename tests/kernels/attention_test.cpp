@@ -68,6 +68,27 @@ TEST(Attention, AgreesForEveryDtypeAndLayout) {
   }
 }
 
+TEST(Attention, HalvesOfEverySizeAndMask) {
+  const Sizes sizes[] = {
+      {1, 8, 1, 1, 700, 128, 128}, {2, 4, 2, 3, 300, 192, 128}, {1, 2, 2, 8, 513, 256, 64},
+      {1, 16, 1, 2, 200, 80, 80},  {1, 3, 1, 5, 40, 40, 256},   {1, 4, 2, 130, 130, 64, 64},
+      {1, 2, 1, 65, 150, 128, 96}, {1, 2, 2, 20, 90, 256, 256}, {1, 1, 1, 33, 33, 72, 8},
+      {2, 4, 2, 200, 130, 64, 64}, {1, 1, 1, 9, 64, 192, 128},
+  };
+  for (Dtype dtype : {float16, bfloat16}) {
+    for (const Sizes& s : sizes) {
+      array q = filled(s.q(), dtype, -1, 1, 1), k = filled(s.k(), dtype, -1, 1, 2);
+      array v = filled(s.v(), dtype, -1, 1, 3), sinks = filled({s.heads}, dtype, -1, 1, 4);
+      array dense = filled({s.batch, s.heads, s.queries, s.keys}, dtype, -2, 2, 5);
+      array rows = filled({s.queries, s.keys}, bool_, 0, 1, 6);
+      EXPECT_TRUE(agrees({attend(q, k, v)}, 2)) << q.shape() << k.shape();
+      EXPECT_TRUE(agrees({attend(q, k, v, "causal", std::nullopt, sinks)}, 2)) << q.shape();
+      EXPECT_TRUE(agrees({attend(q, k, v, "array", dense)}, 2)) << q.shape() << k.shape();
+      EXPECT_TRUE(agrees({attend(q, k, v, "array", rows, sinks)}, 2)) << q.shape() << k.shape();
+    }
+  }
+}
+
 TEST(Attention, MixedDtypesAndAdditiveHalves) {
   Sizes s{1, 4, 2, 3, 50, 32, 32};
   array q = filled(s.q(), float32, -1, 1, 1), k = filled(s.k(), bfloat16, -1, 1, 2);

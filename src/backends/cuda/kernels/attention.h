@@ -32,5 +32,7 @@ struct AttentionCall {
 
 // Few queries. False, and nothing is queued, where it does not apply.
 bool attend_few(const AttentionCall& call);
+// Many queries, half types.
+bool attend_many(const AttentionCall& call);
 
 }  // namespace lazuli::cuda
