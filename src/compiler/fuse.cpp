@@ -46,8 +46,9 @@ class Fuser {
   }
 
   Grouping run() {
+    find_inlined();
     for (uint32_t i = 0; i < graph_.nodes.size(); ++i) {
-      if (!graph_.is_leaf(i)) place(i);
+      if (!graph_.is_leaf(i) && !grouping_.inlined[i]) place(i);
     }
     compact();
     return std::move(grouping_);
@@ -62,6 +63,25 @@ class Fuser {
   // The node whose shape is the space `i` iterates over: a reduction iterates over its input's.
   uint32_t space_of(uint32_t i) const {
     return is_reduction(node(i)) ? node(i)->inputs[0]->mark_index : i;
+  }
+
+  // A cast that must not be in a step of its own: its users could not join the steps of their other
+  // inputs then, since they would wait for it.
+  void find_inlined() {
+    grouping_.inlined.assign(graph_.nodes.size(), 0);
+    if (!flags().fusion) return;
+    std::vector<uint32_t> larger_users(graph_.nodes.size(), 0);
+    for (uint32_t i = 0; i < graph_.nodes.size(); ++i) {
+      if (graph_.is_leaf(i) || !is_elementwise(node(i)->op)) continue;
+      for (Node* input : node(i)->inputs) {
+        if (input->shape != node(i)->shape) ++larger_users[input->mark_index];
+      }
+    }
+    for (uint32_t i = 0; i < graph_.nodes.size(); ++i) {
+      bool cast = !graph_.is_leaf(i) && node(i)->op == Op::astype && !graph_.is_held(i);
+      grouping_.inlined[i] = cast && graph_.is_leaf(node(i)->inputs[0]->mark_index) &&
+                             larger_users[i] == graph_.facts[i].uses;
+    }
   }
 
   void guard_shapes(uint32_t a, uint32_t b, bool same) {
@@ -89,7 +109,7 @@ class Fuser {
     SmallVector<int32_t, 8> candidates;
     for (Node* input : node(i)->inputs) {
       uint32_t m = input->mark_index;
-      if (graph_.is_leaf(m)) continue;
+      if (graph_.is_leaf(m) || grouping_.inlined[m]) continue;
       int32_t g = fusable ? find(grouping_.group_of[m]) : -1;
       if (g >= 0 && fits(g, i)) {
         level = std::max(level, level_[m]);

@@ -18,6 +18,9 @@ struct Group {
 struct Grouping {
   std::vector<Group> groups;
   std::vector<int32_t> group_of;  // by node; -1 for nodes that are not fused
+  // Casts of small leaves that only larger values read: they are made where they are read, in every
+  // step again.
+  std::vector<uint8_t> inlined;
 };
 
 Grouping fuse(const Graph& graph, std::vector<Guard>& guards);
@@ -27,7 +30,8 @@ std::string describe(const Grouping& grouping, const std::vector<Guard>& guards,
                      const Graph& graph);
 
 // The step of a group: its values, phases and outputs.
-std::unique_ptr<FusedStep> fused_step(const Graph& graph, const Group& group,
+std::unique_ptr<FusedStep> fused_step(const Graph& graph, const Grouping& grouping,
+                                      const Group& group,
                                       const std::vector<uint8_t>& needed_outside);
 
 // Whether the reduction's axes are the last ones of its input; how many.

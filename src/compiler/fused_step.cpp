@@ -11,8 +11,12 @@ using Kind = FusedValue::Kind;
 
 class StepBuilder {
  public:
-  StepBuilder(const Graph& graph, const Group& group, const std::vector<uint8_t>& needed_outside)
-      : graph_(graph), needed_(needed_outside), step_(std::make_unique<FusedStep>()) {
+  StepBuilder(const Graph& graph, const Grouping& grouping, const Group& group,
+              const std::vector<uint8_t>& needed_outside)
+      : graph_(graph),
+        grouping_(grouping),
+        needed_(needed_outside),
+        step_(std::make_unique<FusedStep>()) {
     step_->space = group.space;
     step_->row_axes = group.row_axes;
     for (uint32_t member : group.members) index_.emplace(member, members_not_placed);
@@ -50,6 +54,15 @@ class StepBuilder {
     if (found != index_.end()) return found->second;
     const Node* n = graph_.nodes[node];
     FusedValue v{};
+    if (grouping_.inlined[node]) {
+      v.inputs[v.input_count++] = value_of(n->inputs[0]->mark_index);
+      v.kind = Kind::compute;
+      v.op = n->op;
+      v.dtype = n->dtype;
+      v.scope = operand_scope(n->shape);
+      v.node = node;
+      return add(node, v);
+    }
     v.kind = n->op == Op::constant ? Kind::constant : Kind::operand;
     v.op = n->op;
     v.dtype = n->dtype;
@@ -87,6 +100,7 @@ class StepBuilder {
   }
 
   const Graph& graph_;
+  const Grouping& grouping_;
   const std::vector<uint8_t>& needed_;
   std::unique_ptr<FusedStep> step_;
   std::unordered_map<uint32_t, uint16_t> index_;
@@ -94,9 +108,10 @@ class StepBuilder {
 
 }  // namespace
 
-std::unique_ptr<FusedStep> fused_step(const Graph& graph, const Group& group,
+std::unique_ptr<FusedStep> fused_step(const Graph& graph, const Grouping& grouping,
+                                      const Group& group,
                                       const std::vector<uint8_t>& needed_outside) {
-  return StepBuilder(graph, group, needed_outside).build(group);
+  return StepBuilder(graph, grouping, group, needed_outside).build(group);
 }
 
 }  // namespace lazuli

@@ -59,7 +59,7 @@ class Pipeline {
   void find_needed() {
     needed_.assign(graph_.nodes.size(), 0);
     for (uint32_t i = 0; i < graph_.nodes.size(); ++i) {
-      if (graph_.is_leaf(i)) continue;
+      if (graph_.is_leaf(i) || grouping_.inlined[i]) continue;
       if (graph_.is_held(i)) needed_[i] = 1;
       for (Node* input : graph_.nodes[i]->inputs) {
         uint32_t m = input->mark_index;
@@ -76,7 +76,7 @@ class Pipeline {
       step.kind = Step::Kind::fused;
       step.stream = graph_.nodes[group.members[0]]->stream;
       step.node = group.members.back();
-      step.fused = fused_step(graph_, group, needed_);
+      step.fused = fused_step(graph_, grouping_, group, needed_);
       const auto& values = step.fused->values;
       for (uint16_t v = 0; v < values.size(); ++v) {
         if (values[v].kind == FusedValue::Kind::operand) {
@@ -91,7 +91,7 @@ class Pipeline {
       add_step(std::move(step), group.members);
     }
     for (uint32_t i = 0; i < graph_.nodes.size(); ++i) {
-      if (graph_.is_leaf(i) || grouping_.group_of[i] >= 0) continue;
+      if (graph_.is_leaf(i) || grouping_.group_of[i] >= 0 || grouping_.inlined[i]) continue;
       const Node* node = graph_.nodes[i];
       Step step{};
       step.kind = op_info(node->op).form == OpForm::View ? Step::Kind::view : Step::Kind::kernel;

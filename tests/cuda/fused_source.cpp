@@ -14,7 +14,7 @@ std::vector<std::unique_ptr<FusedStep>> fused_steps(const std::vector<array>& ou
   Grouping grouping = fuse(graph, guards);
   std::vector<uint8_t> needed(graph.nodes.size(), 0);
   for (uint32_t i = 0; i < graph.nodes.size(); ++i) {
-    if (graph.is_leaf(i)) continue;
+    if (graph.is_leaf(i) || grouping.inlined[i]) continue;
     if (graph.is_held(i)) needed[i] = 1;
     for (Node* input : graph.nodes[i]->inputs) {
       uint32_t m = input->mark_index;
@@ -22,7 +22,7 @@ std::vector<std::unique_ptr<FusedStep>> fused_steps(const std::vector<array>& ou
     }
   }
   std::vector<std::unique_ptr<FusedStep>> steps;
-  for (const Group& group : grouping.groups) steps.push_back(fused_step(graph, group, needed));
+  for (const Group& group : grouping.groups) steps.push_back(fused_step(graph, grouping, group, needed));
   return steps;
 }
 

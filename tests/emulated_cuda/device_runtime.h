@@ -24,8 +24,6 @@
 #define __align__(n) __attribute__((aligned(n)))
 // Blocks run side by side only on different threads.
 #define __shared__ static __thread
-#define EMULATED_DYNAMIC_SHARED(type, name) \
-  type* name = reinterpret_cast<type*>(::emulated::emulated_thread.dynamic_shared)
 // As an attribute of GNU's it may stand behind __shared__.
 #define alignas(n) __attribute__((aligned(n)))
 

@@ -10,44 +10,44 @@ T atomic_update(T* at, Join join) {
   __atomic_load(at, &before, __ATOMIC_SEQ_CST);
   do {
     after = join(before);
-  } while (!__atomic_compare_exchange(at, &before, &after, false, __ATOMIC_SEQ_CST,
-                                      __ATOMIC_SEQ_CST));
+  } while (
+      !__atomic_compare_exchange(at, &before, &after, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
   return before;
 }
 
 }  // namespace emulated
 
-#define EMULATED_ATOMICS(type)                                                                 \
-  inline type atomicAdd(type* at, type value) {                                                \
+#define EMULATED_ATOMICS(type)                                                                    \
+  inline type atomicAdd(type* at, type value) {                                                   \
     return emulated::atomic_update(at, [=](type old) { return static_cast<type>(old + value); }); \
-  }                                                                                            \
-  inline type atomicExch(type* at, type value) {                                               \
-    return emulated::atomic_update(at, [=](type) { return value; });                           \
+  }                                                                                               \
+  inline type atomicExch(type* at, type value) {                                                  \
+    return emulated::atomic_update(at, [=](type) { return value; });                              \
   }
-#define EMULATED_INTEGER_ATOMICS(type)                                                         \
-  EMULATED_ATOMICS(type)                                                                       \
-  inline type atomicSub(type* at, type value) {                                                \
+#define EMULATED_INTEGER_ATOMICS(type)                                                            \
+  EMULATED_ATOMICS(type)                                                                          \
+  inline type atomicSub(type* at, type value) {                                                   \
     return emulated::atomic_update(at, [=](type old) { return static_cast<type>(old - value); }); \
-  }                                                                                            \
-  inline type atomicMax(type* at, type value) {                                                \
-    return emulated::atomic_update(at, [=](type old) { return old < value ? value : old; });   \
-  }                                                                                            \
-  inline type atomicMin(type* at, type value) {                                                \
-    return emulated::atomic_update(at, [=](type old) { return value < old ? value : old; });   \
-  }                                                                                            \
-  inline type atomicAnd(type* at, type value) {                                                \
-    return emulated::atomic_update(at, [=](type old) { return old & value; });                 \
-  }                                                                                            \
-  inline type atomicOr(type* at, type value) {                                                 \
-    return emulated::atomic_update(at, [=](type old) { return old | value; });                 \
-  }                                                                                            \
-  inline type atomicXor(type* at, type value) {                                                \
-    return emulated::atomic_update(at, [=](type old) { return old ^ value; });                 \
+  }                                                                                               \
+  inline type atomicMax(type* at, type value) {                                                   \
+    return emulated::atomic_update(at, [=](type old) { return old < value ? value : old; });      \
+  }                                                                                               \
+  inline type atomicMin(type* at, type value) {                                                   \
+    return emulated::atomic_update(at, [=](type old) { return value < old ? value : old; });      \
+  }                                                                                               \
+  inline type atomicAnd(type* at, type value) {                                                   \
+    return emulated::atomic_update(at, [=](type old) { return old & value; });                    \
+  }                                                                                               \
+  inline type atomicOr(type* at, type value) {                                                    \
+    return emulated::atomic_update(at, [=](type old) { return old | value; });                    \
+  }                                                                                               \
+  inline type atomicXor(type* at, type value) {                                                   \
+    return emulated::atomic_update(at, [=](type old) { return old ^ value; });                    \
   }
-#define EMULATED_COMPARE_AND_SWAP(type)                                                        \
-  inline type atomicCAS(type* at, type expected, type value) {                                 \
+#define EMULATED_COMPARE_AND_SWAP(type)                                                           \
+  inline type atomicCAS(type* at, type expected, type value) {                                    \
     __atomic_compare_exchange_n(at, &expected, value, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); \
-    return expected;                                                                           \
+    return expected;                                                                              \
   }
 
 EMULATED_ATOMICS(float)

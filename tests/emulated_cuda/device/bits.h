@@ -54,9 +54,7 @@ inline unsigned __funnelshift_r(unsigned low, unsigned high, unsigned by) {
 inline unsigned __umulhi(unsigned a, unsigned b) {
   return static_cast<unsigned>(static_cast<unsigned long long>(a) * b >> 32);
 }
-inline int __mulhi(int a, int b) {
-  return static_cast<int>(static_cast<long long>(a) * b >> 32);
-}
+inline int __mulhi(int a, int b) { return static_cast<int>(static_cast<long long>(a) * b >> 32); }
 inline unsigned long long __umul64hi(unsigned long long a, unsigned long long b) {
   return static_cast<unsigned long long>(static_cast<unsigned __int128>(a) * b >> 64);
 }
@@ -80,8 +78,9 @@ template <class Byte, class Act>
 unsigned each_byte(unsigned a, unsigned b, Act act) {
   unsigned result = 0;
   for (int k = 0; k < 32; k += 8) {
-    result |= (static_cast<unsigned>(act(static_cast<Byte>(a >> k), static_cast<Byte>(b >> k))) &
-               0xff) << k;
+    result |=
+        (static_cast<unsigned>(act(static_cast<Byte>(a >> k), static_cast<Byte>(b >> k))) & 0xff)
+        << k;
   }
   return result;
 }

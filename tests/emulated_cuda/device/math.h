@@ -6,13 +6,13 @@ typedef __PTRDIFF_TYPE__ ptrdiff_t;
 
 extern "C" int printf(const char* format, ...);
 
-#define EMULATED_UNARY(name)                            \
-  extern "C" double name(double);                       \
-  extern "C" float name##f(float);                      \
+#define EMULATED_UNARY(name)       \
+  extern "C" double name(double);  \
+  extern "C" float name##f(float); \
   inline float name(float a) { return name##f(a); }
-#define EMULATED_BINARY(name)                                      \
-  extern "C" double name(double, double);                          \
-  extern "C" float name##f(float, float);                          \
+#define EMULATED_BINARY(name)             \
+  extern "C" double name(double, double); \
+  extern "C" float name##f(float, float); \
   inline float name(float a, float b) { return name##f(a, b); }
 
 EMULATED_UNARY(acos)

@@ -4,15 +4,15 @@
 typedef emulated::Index3 uint3;
 typedef emulated::Index3 dim3;
 
-#define EMULATED_VECTOR_1_2_4(type, base)                                       \
-  struct base##1 { type x; };                                                   \
-  struct __align__(2 * sizeof(type)) base##2 { type x, y; };                    \
+#define EMULATED_VECTOR_1_2_4(type, base)                                                  \
+  struct base##1 { type x; };                                                              \
+  struct __align__(2 * sizeof(type)) base##2 { type x, y; };                               \
   struct __align__(sizeof(type) < 4 ? 4 * sizeof(type) : 16) base##4 { type x, y, z, w; }; \
-  inline base##1 make_##base##1(type x) { return {x}; }                         \
-  inline base##2 make_##base##2(type x, type y) { return {x, y}; }              \
+  inline base##1 make_##base##1(type x) { return {x}; }                                    \
+  inline base##2 make_##base##2(type x, type y) { return {x, y}; }                         \
   inline base##4 make_##base##4(type x, type y, type z, type w) { return {x, y, z, w}; }
-#define EMULATED_VECTOR_3(type, base)                                           \
-  struct base##3 { type x, y, z; };                                             \
+#define EMULATED_VECTOR_3(type, base) \
+  struct base##3 { type x, y, z; };   \
   inline base##3 make_##base##3(type x, type y, type z) { return {x, y, z}; }
 
 EMULATED_VECTOR_1_2_4(signed char, char)

@@ -74,22 +74,22 @@ inline void __nanosleep(unsigned) { emulated::emulated_yield(); }
 [[noreturn]] inline void __trap() { emulated::emulated_trap("__trap()"); }
 
 // Values that CUDA's shuffles take; others convert as they do there.
-#define EMULATED_SHUFFLES(T)                                                                    \
-  inline T __shfl_sync(unsigned mask, T value, int source, int width = 32) {                    \
-    int first = emulated::lane() & ~(width - 1);                                                \
-    return emulated::shuffle(mask, value, first + (source & (width - 1)), true);                \
-  }                                                                                             \
-  inline T __shfl_up_sync(unsigned mask, T value, unsigned by, int width = 32) {                \
-    int lane = emulated::lane(), source = lane - static_cast<int>(by);                          \
-    return emulated::shuffle(mask, value, source, source >= (lane & ~(width - 1)));             \
-  }                                                                                             \
-  inline T __shfl_down_sync(unsigned mask, T value, unsigned by, int width = 32) {              \
-    int lane = emulated::lane(), source = lane + static_cast<int>(by);                          \
-    return emulated::shuffle(mask, value, source, source <= (lane | (width - 1)));              \
-  }                                                                                             \
-  inline T __shfl_xor_sync(unsigned mask, T value, int with, int width = 32) {                  \
-    int lane = emulated::lane(), source = lane ^ with;                                          \
-    return emulated::shuffle(mask, value, source, source <= (lane | (width - 1)));              \
+#define EMULATED_SHUFFLES(T)                                                        \
+  inline T __shfl_sync(unsigned mask, T value, int source, int width = 32) {        \
+    int first = emulated::lane() & ~(width - 1);                                    \
+    return emulated::shuffle(mask, value, first + (source & (width - 1)), true);    \
+  }                                                                                 \
+  inline T __shfl_up_sync(unsigned mask, T value, unsigned by, int width = 32) {    \
+    int lane = emulated::lane(), source = lane - static_cast<int>(by);              \
+    return emulated::shuffle(mask, value, source, source >= (lane & ~(width - 1))); \
+  }                                                                                 \
+  inline T __shfl_down_sync(unsigned mask, T value, unsigned by, int width = 32) {  \
+    int lane = emulated::lane(), source = lane + static_cast<int>(by);              \
+    return emulated::shuffle(mask, value, source, source <= (lane | (width - 1)));  \
+  }                                                                                 \
+  inline T __shfl_xor_sync(unsigned mask, T value, int with, int width = 32) {      \
+    int lane = emulated::lane(), source = lane ^ with;                              \
+    return emulated::shuffle(mask, value, source, source <= (lane | (width - 1)));  \
   }
 EMULATED_SHUFFLES(int)
 EMULATED_SHUFFLES(unsigned)
@@ -132,8 +132,8 @@ unsigned __match_all_sync(unsigned mask, T value, int* all) {
   return *all ? mask : 0;
 }
 
-#define EMULATED_WARP_REDUCE(name, T, expression)                                  \
-  inline T __reduce_##name##_sync(unsigned mask, T value) {                        \
+#define EMULATED_WARP_REDUCE(name, T, expression)                                   \
+  inline T __reduce_##name##_sync(unsigned mask, T value) {                         \
     return emulated::reduce(mask, value, [](T a, T b) -> T { return expression; }); \
   }
 EMULATED_WARP_REDUCE(add, unsigned, a + b)
@@ -142,7 +142,7 @@ EMULATED_WARP_REDUCE(min, unsigned, b < a ? b : a)
 EMULATED_WARP_REDUCE(min, int, b < a ? b : a)
 EMULATED_WARP_REDUCE(max, unsigned, a < b ? b : a)
 EMULATED_WARP_REDUCE(max, int, a < b ? b : a)
-EMULATED_WARP_REDUCE(and, unsigned, a & b)
+EMULATED_WARP_REDUCE(and, unsigned, a& b)
 EMULATED_WARP_REDUCE(or, unsigned, a | b)
 EMULATED_WARP_REDUCE(xor, unsigned, a ^ b)
 #undef EMULATED_WARP_REDUCE

@@ -6,8 +6,8 @@
 #include <set>
 
 #include "backends/cuda/driver.h"
-#include "libcuda/errors.h"
-#include "libcuda/stream.h"
+#include "emulated_cuda/libcuda/errors.h"
+#include "emulated_cuda/libcuda/stream.h"
 
 namespace emulated {
 

@@ -1,22 +1,26 @@
-#include "libcuda/block.h"
+#include "emulated_cuda/libcuda/block.h"
 
 #include <sys/mman.h>
 
+#include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <thread>
 
-#include "libcuda/errors.h"
-#include "libcuda/facts.h"
+#include "emulated_cuda/libcuda/errors.h"
+#include "emulated_cuda/libcuda/facts.h"
 
 namespace emulated {
 
-__thread ThreadState emulated_thread;
+__thread ThreadState emulated_thread __attribute__((tls_model("initial-exec")));
 
 namespace {
 
 constexpr size_t page_bytes = 64 << 10;
-constexpr size_t shared_mapping_bytes = 256 << 10;
-constexpr unsigned idle_rounds_max = 1 << 16;
+constexpr size_t shared_mapping_bytes = 256 << 10, shared_alignment = 1024;
+// Threads that only wait for memory to change are given up after about two seconds.
+constexpr unsigned idle_rounds_max = 20000, busy_rounds = 100;
+constexpr std::chrono::microseconds idle_pause{100};
 constexpr int poison = 0xA5;
 static_assert(shared_mapping_bytes >= shared_bytes_max);
 
@@ -53,11 +57,17 @@ BlockRunner::BlockRunner() {
   ::mprotect(dynamic_shared_ + shared_mapping_bytes, page_bytes, PROT_NONE);
 }
 
-BlockRunner::~BlockRunner() { ::munmap(dynamic_shared_, shared_mapping_bytes + page_bytes); }
+namespace {
+// A plain pointer: thread storage that is reached in one instruction is scarce.
+__thread BlockRunner* runner_of_this_thread __attribute__((tls_model("initial-exec")));
+}  // namespace
 
-BlockRunner& BlockRunner::mine() {
-  thread_local BlockRunner runner;
-  return runner;
+BlockRunner& BlockRunner::mine() { return *runner_of_this_thread; }
+
+void BlockRunner::create_mine() { runner_of_this_thread = new BlockRunner; }
+
+bool BlockRunner::is_running_here() {
+  return runner_of_this_thread && runner_of_this_thread->current_;
 }
 
 int BlockRunner::run(const Launch& launch) {
@@ -93,11 +103,24 @@ void BlockRunner::prepare_block(const Index3& block) {
     barrier.waiting.clear();
   }
   // Shared memory holds nothing when a block starts.
-  unsigned rounded = (launch_->shared_bytes + 127) / 128 * 128;
+  size_t rounded = rounded_shared_bytes();
   emulated_thread.dynamic_shared = dynamic_shared_ + shared_mapping_bytes - rounded;
   std::memset(emulated_thread.dynamic_shared, poison, rounded);
   launch_->kernel->module->poison_static_shared(poison);
   emulated_thread.block = block;
+}
+
+size_t BlockRunner::rounded_shared_bytes() const {
+  return (launch_->shared_bytes + shared_alignment - 1) / shared_alignment * shared_alignment;
+}
+
+// Whether the bytes between the dynamic shared memory and the inaccessible page were written.
+bool BlockRunner::has_overrun_shared_memory() const {
+  const char* start = emulated_thread.dynamic_shared;
+  for (size_t k = launch_->shared_bytes; k < rounded_shared_bytes(); ++k) {
+    if (start[k] != static_cast<char>(poison)) return true;
+  }
+  return false;
 }
 
 void BlockRunner::run_block(const Index3& block) {
@@ -110,6 +133,10 @@ void BlockRunner::run_block(const Index3& block) {
   if (!error_ && live_ > 0) {
     report(nullptr, "deadlock: " + waits());
     error_ = error_launch_timeout;
+  } else if (!error_ && has_overrun_shared_memory()) {
+    report(nullptr, "memory was written beyond its " + std::to_string(launch_->shared_bytes) +
+                        " bytes of dynamic shared memory");
+    error_ = error_illegal_address;
   }
   if (error_) abandon_block();
 }
@@ -121,30 +148,41 @@ BlockRunner::Fiber* BlockRunner::next_fiber() {
     return fiber;
   }
   if (started_ < thread_count_) {
-    unsigned index = reversed_ ? thread_count_ - 1 - started_ : started_;
-    ++started_;
-    Fiber& fiber = fibers_[index];
-    fiber.index = index;
-    fiber.meeting = nullptr;
-    fiber.state = Fiber::State::ready;
-    fiber.stack = stacks_.take();
+    Fiber& fiber = next_thread(stacks_.take());
     make_context(fiber.context, fiber.stack, &BlockRunner::thread_entry);
     return &fiber;
   }
   if (yielded_.empty() || ++idle_rounds_ > idle_rounds_max) return nullptr;
+  if (idle_rounds_ > busy_rounds) std::this_thread::sleep_for(idle_pause);
   for (Fiber* fiber : yielded_) make_ready(*fiber);
   yielded_.clear();
   return next_fiber();
 }
 
-void BlockRunner::resume(Fiber& fiber) {
-  current_ = &fiber;
+BlockRunner::Fiber& BlockRunner::next_thread(char* stack) {
+  unsigned index = reversed_ ? thread_count_ - 1 - started_ : started_;
+  ++started_;
   const Index3& size = launch_->block;
-  emulated_thread.thread = {fiber.index % size.x, fiber.index / size.x % size.y,
-                            fiber.index / size.x / size.y};
+  Fiber& fiber = fibers_[index];
+  fiber.index = index;
+  fiber.position = {index % size.x, index / size.x % size.y, index / size.x / size.y};
+  fiber.meeting = nullptr;
+  fiber.state = Fiber::State::ready;
+  fiber.stack = stack;
+  return fiber;
+}
+
+void BlockRunner::enter(Fiber& fiber) {
+  current_ = &fiber;
+  emulated_thread.thread = fiber.position;
+}
+
+void BlockRunner::resume(Fiber& fiber) {
+  enter(fiber);
   switch_context(loop_, fiber.context);
+  Fiber& stopped = *current_;
   current_ = nullptr;
-  if (fiber.state == Fiber::State::returned) stacks_.give_back(fiber.stack);
+  if (stopped.state == Fiber::State::returned) stacks_.give_back(stopped.stack);
 }
 
 void BlockRunner::suspend(Fiber::State state) {
@@ -162,9 +200,20 @@ void BlockRunner::thread_entry() {
   BlockRunner& runner = mine();
   const Launch& launch = *runner.launch_;
   const Entry& entry = *launch.kernel->entry;
-  entry.call(entry.function, const_cast<void**>(launch.arguments.data()));
-  runner.note_return(*runner.current_);
+  do {
+    entry.call(entry.function, const_cast<void**>(launch.arguments.data()));
+    runner.note_return(*runner.current_);
+  } while (runner.starts_next_thread_here());
   runner.suspend(Fiber::State::returned);
+}
+
+// A block whose threads wait for nothing runs them one after another on one stack.
+bool BlockRunner::starts_next_thread_here() {
+  if (!ready_.empty() || started_ == thread_count_) return false;
+  char* stack = current_->stack;
+  current_->state = Fiber::State::returned;
+  enter(next_thread(stack));
+  return true;
 }
 
 // A thread that has returned is waited for no longer.
@@ -228,8 +277,7 @@ bool BlockRunner::finish_if_met(Warp& warp, Meeting& meeting) {
   return true;
 }
 
-Exchanged BlockRunner::exchange(unsigned mask, Collective kind, const void* value,
-                                unsigned bytes) {
+Exchanged BlockRunner::exchange(unsigned mask, Collective kind, const void* value, unsigned bytes) {
   Fiber& fiber = *current_;
   unsigned lane = fiber.index % 32;
   release_meeting(fiber);
@@ -310,7 +358,8 @@ std::string BlockRunner::waits() const {
   for (const Fiber& fiber : fibers_) {
     std::string what;
     if (fiber.state == Fiber::State::at_barrier) {
-      what = fiber.barrier == 0 ? "at __syncthreads" : "at barrier " + std::to_string(fiber.barrier);
+      what =
+          fiber.barrier == 0 ? "at __syncthreads" : "at barrier " + std::to_string(fiber.barrier);
     } else if (fiber.state == Fiber::State::at_meeting) {
       what = std::string("in ") + name_of(fiber.meeting->kind) + " of lanes " +
              hexadecimal(fiber.meeting->mask);

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "device/interface.h"
-#include "libcuda/fiber.h"
-#include "libcuda/module.h"
+#include "emulated_cuda/device/interface.h"
+#include "emulated_cuda/libcuda/fiber.h"
+#include "emulated_cuda/libcuda/module.h"
 
 namespace emulated {
 
@@ -22,8 +22,11 @@ struct Launch {
 
 class BlockRunner {
  public:
-  BlockRunner();
-  ~BlockRunner();
+  // The runner of the calling thread, which lives as long as the process: streams do.
+  static void create_mine();
+  static BlockRunner& mine();
+  // Whether the calling thread is in device code.
+  static bool is_running_here();
 
   // Runs a grid, block after block. 0, or the error with which it ended.
   int run(const Launch& launch);
@@ -34,12 +37,8 @@ class BlockRunner {
   void arrive_at_barrier(unsigned id, unsigned threads);
   void yield();
   [[noreturn]] void fail(int error, const std::string& reason);
-  bool in_thread() const { return current_ != nullptr; }
   // The stack of the thread that runs, of which nothing is needed any more.
   char* stack_to_fail_on() const { return current_->stack + Stacks::bytes; }
-
-  // The runner of the calling thread.
-  static BlockRunner& mine();
 
  private:
   struct Meeting {  // lanes of a warp on their way through one collective operation
@@ -51,8 +50,9 @@ class BlockRunner {
     Context context;
     char* stack = nullptr;
     unsigned index = 0;
+    Index3 position{};
     Meeting* meeting = nullptr;  // whose slots it may still read
-    enum class State { fresh, ready, at_meeting, at_barrier, yielded, returned } state;
+    enum class State { ready, at_meeting, at_barrier, yielded, returned } state;
     unsigned barrier = 0;
   };
   struct Warp {
@@ -65,10 +65,16 @@ class BlockRunner {
     std::vector<Fiber*> waiting;
   };
 
+  BlockRunner();
   static void thread_entry();
   void run_block(const Index3& block);
   void prepare_block(const Index3& block);
+  size_t rounded_shared_bytes() const;
+  bool has_overrun_shared_memory() const;
   Fiber* next_fiber();
+  Fiber& next_thread(char* stack);
+  bool starts_next_thread_here();
+  void enter(Fiber& fiber);
   void resume(Fiber& fiber);
   void suspend(Fiber::State state);
   void make_ready(Fiber& fiber);

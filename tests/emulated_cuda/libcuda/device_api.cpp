@@ -2,9 +2,9 @@
 #include <atomic>
 #include <cstdio>
 
-#include "libcuda/api.h"
-#include "libcuda/facts.h"
-#include "libcuda/faults.h"
+#include "emulated_cuda/libcuda/api.h"
+#include "emulated_cuda/libcuda/facts.h"
+#include "emulated_cuda/libcuda/faults.h"
 
 namespace emulated {
 namespace {

@@ -1,5 +1,5 @@
 // Names every function that the backend asks for, so that one which is missing does not link.
-#include "libcuda/api.h"
+#include "emulated_cuda/libcuda/api.h"
 
 namespace emulated {
 

@@ -1,13 +1,14 @@
-#include "libcuda/faults.h"
+#include "emulated_cuda/libcuda/faults.h"
 
 #include <signal.h>
+#include <sys/mman.h>
 #include <ucontext.h>
 
 #include <array>
 
-#include "libcuda/block.h"
-#include "libcuda/errors.h"
-#include "libcuda/memory.h"
+#include "emulated_cuda/libcuda/block.h"
+#include "emulated_cuda/libcuda/errors.h"
+#include "emulated_cuda/libcuda/memory.h"
 
 namespace emulated {
 namespace {
@@ -20,7 +21,6 @@ struct Fault {
   uintptr_t address;
 };
 thread_local Fault fault;
-thread_local bool runs_kernels = false;
 
 // Runs on the stack of the device thread that failed, after the handler has returned.
 [[noreturn]] void fail_after_fault() {
@@ -33,7 +33,7 @@ thread_local bool runs_kernels = false;
 
 void handle(int number, siginfo_t* info, void* machine) {
 #if defined(__x86_64__)
-  if (runs_kernels && BlockRunner::mine().in_thread()) {
+  if (BlockRunner::is_running_here()) {
     fault = {number, reinterpret_cast<uintptr_t>(info->si_addr)};
     auto& registers = static_cast<ucontext_t*>(machine)->uc_mcontext.gregs;
     // As after a call: 8 bytes short of a multiple of 16.
@@ -51,7 +51,7 @@ void handle(int number, siginfo_t* info, void* machine) {
 }  // namespace
 
 void install_fault_handlers() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_sigaction = handle;
   action.sa_flags = SA_SIGINFO | SA_ONSTACK;
   for (size_t k = 0; k < signals.size(); ++k) ::sigaction(signals[k], &action, &before[k]);
@@ -60,11 +60,10 @@ void install_fault_handlers() {
 void catch_faults_on_this_thread() {
   constexpr size_t bytes = 64 << 10;
   stack_t stack{};
-  stack.ss_sp = new char[bytes];  // for as long as the thread, which never ends
+  // For as long as the thread, which never ends.
+  stack.ss_sp = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   stack.ss_size = bytes;
   ::sigaltstack(&stack, nullptr);
-  BlockRunner::mine();
-  runs_kernels = true;
 }
 
 }  // namespace emulated

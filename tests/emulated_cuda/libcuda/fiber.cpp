@@ -1,4 +1,4 @@
-#include "libcuda/fiber.h"
+#include "emulated_cuda/libcuda/fiber.h"
 
 #include <sys/mman.h>
 
@@ -62,18 +62,13 @@ namespace {
 constexpr size_t guard_bytes = 64 << 10;  // a page on every machine
 }
 
-Stacks::~Stacks() {
-  for (char* stack : all_) ::munmap(stack - guard_bytes, bytes + guard_bytes);
-}
-
 char* Stacks::take() {
   if (free_.empty()) {
     void* place = ::mmap(nullptr, bytes + guard_bytes, PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (place == MAP_FAILED) std::abort();
     ::mprotect(place, guard_bytes, PROT_NONE);
-    all_.push_back(static_cast<char*>(place) + guard_bytes);
-    free_.push_back(all_.back());
+    free_.push_back(static_cast<char*>(place) + guard_bytes);
   }
   char* stack = free_.back();
   free_.pop_back();

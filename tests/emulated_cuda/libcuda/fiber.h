@@ -21,20 +21,15 @@ struct Context {
 
 void switch_context(Context& from, Context& to);
 
-// Stacks with an inaccessible page below each, reused.
+// Stacks with an inaccessible page below each, reused and never unmapped.
 class Stacks {
  public:
   static constexpr size_t bytes = 256 << 10;
-  Stacks() = default;
-  ~Stacks();
-  Stacks(const Stacks&) = delete;
-  Stacks& operator=(const Stacks&) = delete;
-
   char* take();
   void give_back(char* stack) { free_.push_back(stack); }
 
  private:
-  std::vector<char*> free_, all_;
+  std::vector<char*> free_;
 };
 
 // A context that starts with a call of `entry`, which must not return.

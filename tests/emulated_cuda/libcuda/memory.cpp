@@ -1,4 +1,4 @@
-#include "libcuda/memory.h"
+#include "emulated_cuda/libcuda/memory.h"
 
 #include <sys/mman.h>
 
@@ -6,8 +6,8 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "libcuda/errors.h"
-#include "libcuda/facts.h"
+#include "emulated_cuda/libcuda/errors.h"
+#include "emulated_cuda/libcuda/facts.h"
 
 namespace emulated {
 namespace {
@@ -23,8 +23,7 @@ bool is_set(const char* name) {
 }
 
 char* map_memory(size_t bytes) {
-  void* place =
-      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* place = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   return place == MAP_FAILED ? nullptr : static_cast<char*>(place);
 }
 

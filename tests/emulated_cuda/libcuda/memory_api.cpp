@@ -1,11 +1,11 @@
-// Allocations and copies. A stream copies when it comes to the copy; from host memory that is not
-// pinned the bytes are taken at the call, and into it the call returns after the copy, as CUDA does.
+// Allocations and copies. A stream copies when it comes to the copy. From host memory that is not
+// pinned the bytes are taken at the call; into it, the call returns after the copy. As CUDA does.
 #include <cstring>
 #include <vector>
 
-#include "libcuda/api.h"
-#include "libcuda/facts.h"
-#include "libcuda/memory.h"
+#include "emulated_cuda/libcuda/api.h"
+#include "emulated_cuda/libcuda/facts.h"
+#include "emulated_cuda/libcuda/memory.h"
 
 namespace emulated {
 namespace {

@@ -1,4 +1,4 @@
-#include "libcuda/module.h"
+#include "emulated_cuda/libcuda/module.h"
 
 #include <dlfcn.h>
 #include <link.h>
@@ -9,8 +9,8 @@
 #include <cstring>
 #include <filesystem>
 
-#include "image.h"
-#include "libcuda/facts.h"
+#include "emulated_cuda/image.h"
+#include "emulated_cuda/libcuda/facts.h"
 
 // Of the C library: where the calling thread's copy of a module's thread storage lies.
 extern "C" void* __tls_get_addr(size_t* module_and_offset);
@@ -33,8 +33,7 @@ int find_storage(dl_phdr_info* info, size_t, void* wanted) {
 
 // The loader takes files alone, each under a name of its own: equal names are one library to it.
 void* open_image(const void* bytes, size_t count) {
-  std::string path =
-      (std::filesystem::temp_directory_path() / "lazuli-emulated-XXXXXX").string();
+  std::string path = (std::filesystem::temp_directory_path() / "lazuli-emulated-XXXXXX").string();
   int file = ::mkstemp(path.data());
   if (file < 0) return nullptr;
   const char* from = static_cast<const char*>(bytes);

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "device/interface.h"
+#include "emulated_cuda/device/interface.h"
 
 namespace emulated {
 

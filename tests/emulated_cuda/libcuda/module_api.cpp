@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <cstring>
 
-#include "libcuda/api.h"
-#include "libcuda/block.h"
-#include "libcuda/facts.h"
-#include "libcuda/module.h"
+#include "emulated_cuda/libcuda/api.h"
+#include "emulated_cuda/libcuda/block.h"
+#include "emulated_cuda/libcuda/facts.h"
+#include "emulated_cuda/libcuda/module.h"
 
 namespace emulated {
 namespace {
@@ -122,9 +122,10 @@ CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, CUfunction fun
   EMULATED_ENTER();
   if (threads <= 0 || threads > threads_per_block_max) return error_invalid_value;
   size_t shared = shared_bytes + kernel_of(function).module->static_shared_bytes();
-  int by_shared = shared > shared_bytes_max ? 0
-                                            : static_cast<int>(shared_bytes_per_multiprocessor /
-                                                               (shared + shared_bytes_reserved));
+  int by_shared =
+      shared > shared_bytes_max
+          ? 0
+          : static_cast<int>(shared_bytes_per_multiprocessor / (shared + shared_bytes_reserved));
   int by_threads = threads_per_multiprocessor / ((threads + 31) / 32 * 32);
   *blocks = std::min({by_shared, by_threads, blocks_per_multiprocessor_max});
   return error_success;

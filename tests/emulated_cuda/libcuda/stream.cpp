@@ -1,10 +1,11 @@
-#include "libcuda/stream.h"
+#include "emulated_cuda/libcuda/stream.h"
 
 #include <atomic>
 #include <thread>
 
-#include "libcuda/facts.h"
-#include "libcuda/faults.h"
+#include "emulated_cuda/libcuda/block.h"
+#include "emulated_cuda/libcuda/facts.h"
+#include "emulated_cuda/libcuda/faults.h"
 
 namespace emulated {
 
@@ -73,6 +74,7 @@ void Stream::synchronize() {
 }
 
 void Stream::run() {
+  BlockRunner::create_mine();
   catch_faults_on_this_thread();
   while (true) {
     std::unique_lock lock(mutex_);

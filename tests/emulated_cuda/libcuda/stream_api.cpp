@@ -1,5 +1,5 @@
 // Streams and events.
-#include "libcuda/api.h"
+#include "emulated_cuda/libcuda/api.h"
 
 namespace emulated {
 namespace {

@@ -1,4 +1,4 @@
-#include "libnvrtc/compiler.h"
+#include "emulated_cuda/libnvrtc/compiler.h"
 
 #include <fcntl.h>
 #include <spawn.h>
@@ -12,8 +12,8 @@
 #include <fstream>
 #include <iterator>
 
-#include "image.h"
-#include "libnvrtc/rewrite.h"
+#include "emulated_cuda/image.h"
+#include "emulated_cuda/libnvrtc/rewrite.h"
 
 extern char** environ;
 
@@ -23,9 +23,13 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* compiler_path = LAZULI_EMULATED_COMPILER;
-constexpr const char* emulation_folder = LAZULI_EMULATION_FOLDER;
+constexpr const char* tests_folder = LAZULI_TESTS_FOLDER;
 constexpr const char* library_name = "program.so";
 constexpr const char* log_name = "log.txt";
+constexpr const char* prologue = R"(
+#include "emulated_cuda/device_runtime.h"
+#line 1
+)";
 
 // Removed at the end, with what the compiler left there.
 class Folder {
@@ -94,9 +98,7 @@ std::vector<std::string> command_of(const std::string& file, const std::string& 
                                    "-fno-stack-protector",
                                    "-DLAZULI_EMULATED_GPU",
                                    "-I.",
-                                   "-I" + std::string(emulation_folder),
-                                   "-include",
-                                   "device_runtime.h"};
+                                   "-I" + std::string(tests_folder)};
   command.insert(command.end(), defines.begin(), defines.end());
   command.insert(command.end(), {"-x", "c++", file, "-o", library_name, "-nostdlib", "-lm", "-lc"});
   return command;
@@ -126,7 +128,7 @@ Compiled compile(const Source& program, const std::vector<Source>& headers,
     std::ofstream(path, std::ios::binary) << rewritten(header.text);
   }
   std::ofstream(folder.path() / program.name, std::ios::binary)
-      << rewritten(program.text) << entry_table(expressions);
+      << prologue << rewritten(program.text) << entry_table(expressions);
   int result = run(command_of(program.name, standard, defines), folder.path());
   compiled.log = content_of(folder.path() / log_name);
   if (result == 0) compiled.image = image_of(content_of(folder.path() / library_name));
@@ -139,11 +141,11 @@ Compiled compile(const Source& program, const std::vector<Source>& headers,
 
 unsigned emulation_version() {
   static const unsigned version = [] {
-    std::vector<fs::path> paths;
-    for (const auto& entry : fs::directory_iterator(fs::path(emulation_folder) / "device")) {
+    fs::path folder = fs::path(tests_folder) / "emulated_cuda";
+    std::vector<fs::path> paths{folder / "device_runtime.h"};
+    for (const auto& entry : fs::directory_iterator(folder / "device")) {
       paths.push_back(entry.path());
     }
-    paths.push_back(fs::path(emulation_folder) / "device_runtime.h");
     std::sort(paths.begin(), paths.end());
     std::string all = compiler_path + std::string(__VERSION__);
     for (const fs::path& path : paths) all += content_of(path);

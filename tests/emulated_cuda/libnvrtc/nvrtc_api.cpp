@@ -1,7 +1,7 @@
-// The functions that the emulated libnvrtc.so.13 exports. Signatures: NVRTC reference, version 13.0.
+// The functions that the emulated libnvrtc.so.13 exports. Signatures: NVRTC reference, 13.0.
 #include <cstring>
 
-#include "libnvrtc/compiler.h"
+#include "emulated_cuda/libnvrtc/compiler.h"
 
 #define EXPORTED extern "C" __attribute__((visibility("default")))
 
@@ -104,8 +104,8 @@ EXPORTED int nvrtcCompileProgram(NvrtcProgram program, int option_count,
   Options read;
   for (int k = 0; k < option_count; ++k) {
     if (read_option(options[k], read)) continue;
-    program->compiled.log = "the emulated compiler does not know the option " +
-                            std::string(options[k]);
+    program->compiled.log =
+        "the emulated compiler does not know the option " + std::string(options[k]);
     return invalid_option;
   }
   program->compiled = emulated::compile(program->source, program->headers, program->expressions,

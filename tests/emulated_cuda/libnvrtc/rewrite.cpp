@@ -1,13 +1,17 @@
-#include "libnvrtc/rewrite.h"
+#include "emulated_cuda/libnvrtc/rewrite.h"
 
 #include <regex>
 
 namespace emulated {
 
 std::string rewritten(const std::string& source) {
+  // extern __shared__ [alignas(...)] type name[];
   static const std::regex declaration(
-      R"(extern\s+__shared__\s+((alignas|__align__)\s*\([^;]*?\)\s*)?([\w:]+(?:\s*<[^;<>]*>)?(?:\s+\w+)*?)\s+(\w+)\s*\[\s*\]\s*;)");
-  return std::regex_replace(source, declaration, "EMULATED_DYNAMIC_SHARED($3, $4);");
+      R"(extern\s+__shared__\s+(?:(?:alignas|__align__)\s*\([^;]*?\)\s*)?)"
+      R"(([^;\[\]()]+?)\s+(\w+)\s*\[\s*\]\s*;)");
+  return std::regex_replace(
+      source, declaration,
+      "$1* $2 = reinterpret_cast<$1*>(::emulated::emulated_thread.dynamic_shared);");
 }
 
 std::string entry_table(const std::vector<std::string>& expressions) {

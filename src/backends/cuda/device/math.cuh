@@ -309,14 +309,29 @@ LAZULI_DEVICE T logaddexp(T a, T b) {
 }
 
 // ---- Extremes, powers, integer division ----
+#ifndef LAZULI_EMULATED_GPU
+// One instruction each, which keeps NaN.
+LAZULI_DEVICE float extreme_of(float a, float b, bool largest) {
+  float result;
+  if (largest) asm("max.NaN.f32 %0, %1, %2;" : "=f"(result) : "f"(a), "f"(b));
+  else asm("min.NaN.f32 %0, %1, %2;" : "=f"(result) : "f"(a), "f"(b));
+  return result;
+}
+#endif
 template <class T>
 LAZULI_DEVICE T maximum(T a, T b) {
+#ifndef LAZULI_EMULATED_GPU
+  if constexpr (is_same<T, float>::value) return extreme_of(a, b, true);
+#endif
   if (op::isnan(a)) return a;
   if (op::isnan(b)) return b;
   return a < b ? b : a;
 }
 template <class T>
 LAZULI_DEVICE T minimum(T a, T b) {
+#ifndef LAZULI_EMULATED_GPU
+  if constexpr (is_same<T, float>::value) return extreme_of(a, b, false);
+#endif
   if (op::isnan(a)) return a;
   if (op::isnan(b)) return b;
   return b < a ? b : a;

@@ -144,31 +144,34 @@ __global__ void __launch_bounds__(reduce_threads)
   if (inside && lane == 0) out[place.to] = Policy::finish(state);
 }
 
-// Reads of one unit of columns [begin, end) in steps of `step`.
-template <class Policy, int V>
+// Reads of one unit of columns [begin, end) in steps of `step`, along one axis or several.
+template <class Policy, int V, bool OneAxis>
 __device__ __forceinline__ void take_columns(const typename Policy::Element* base,
                                              const ReduceShape& shape, int64_t begin, int64_t end,
                                              int step, typename Policy::State* totals) {
   typedef typename Policy::State State;
   typedef typename Policy::Element Element;
-  const bool plain = shape.reduced.rank == 1;
+  constexpr int reads = OneAxis ? 4 : 2;
   const int64_t by = shape.reduced.axis[0].from;
-  auto offset = [&](int64_t r) { return plain ? r * by : place_of(shape.reduced, r).from; };
+  auto offset = [&](int64_t r) -> int64_t {
+    if constexpr (OneAxis) return r * by;
+    else return place_of(shape.reduced, r).from;
+  };
   for (int64_t r = begin; r < end;) {
     State parts[V];
 #pragma unroll
     for (int j = 0; j < V; ++j) parts[j] = Policy::none();
     for (int round = 0; round < 16 && r < end; ++round) {
-      if (r + 3 * step < end) {
-        Vector<Element, V> values[4];
+      if (r + (reads - 1) * step < end) {
+        Vector<Element, V> values[reads];
 #pragma unroll
-        for (int k = 0; k < 4; ++k) values[k] = load_vector<V>(base + offset(r + k * step));
+        for (int k = 0; k < reads; ++k) values[k] = load_vector<V>(base + offset(r + k * step));
 #pragma unroll
-        for (int k = 0; k < 4; ++k) {
+        for (int k = 0; k < reads; ++k) {
 #pragma unroll
           for (int j = 0; j < V; ++j) Policy::take(parts[j], values[k][j], r + k * step);
         }
-        r += 4 * step;
+        r += reads * step;
       } else {
         Vector<Element, V> values = load_vector<V>(base + offset(r));
 #pragma unroll
@@ -207,7 +210,7 @@ __device__ __forceinline__ void join_columns(typename Policy::State* totals, int
 }
 
 // Grid: (groups of units of columns, splits). The last kept axis is in units of V columns.
-template <class Policy, int V>
+template <class Policy, int V, bool OneAxis>
 __global__ void __launch_bounds__(reduce_threads)
     reduce_columns(const typename Policy::Element* x, typename Policy::Result* out,
                    const __grid_constant__ ReduceShape shape, typename Policy::State* partials,
@@ -224,7 +227,7 @@ __global__ void __launch_bounds__(reduce_threads)
   if (inside) {
     const int64_t begin = shape.length * blockIdx.y / gridDim.y;
     const int64_t end = shape.length * (blockIdx.y + 1) / gridDim.y;
-    take_columns<Policy, V>(x + place.from, shape, begin + other, end, others, totals);
+    take_columns<Policy, V, OneAxis>(x + place.from, shape, begin + other, end, others, totals);
   }
   join_columns<Policy, V>(totals, lanes);
   if (gridDim.y > 1) {

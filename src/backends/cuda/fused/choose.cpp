@@ -99,6 +99,35 @@ int tile_axis(std::span<const BoundPlace> places, const Walk& walk, const Varian
   return batch <= grid_limit && lines <= grid_limit ? axis : -1;
 }
 
+// Elements that a thread reads at once along the tile's axis, and writes along the innermost one.
+int tile_vector(std::span<const BoundPlace> places, const Walk& walk, const Variant& variant) {
+  size_t axis = variant.tile_axis, rank = walk.inner.size();
+  int vector = 4;
+  auto fits = [&](const BoundPlace& place, const Walk::Place& lies, int wanted) {
+    Access access = variant.access[place.value];
+    if (access == Access::splat) return true;
+    auto bytes = static_cast<uintptr_t>(wanted * place.itemsize);
+    bool tiled = access == Access::tiled;
+    if (!tiled && access != Access::direct && access != Access::vectors) return true;
+    if (reinterpret_cast<uintptr_t>(device_data(*place.layout)) % std::min<uintptr_t>(bytes, 16)) {
+      return false;
+    }
+    for (size_t d = 0; d < rank; ++d) {
+      bool contiguous = d == (tiled ? axis : rank - 1);
+      if (!contiguous && lies.inner[d] % wanted) return false;
+    }
+    return !tiled || bytes <= 8;
+  };
+  for (; vector > 1; vector /= 2) {
+    bool good = walk.inner[axis] % vector == 0 && walk.inner.back() % vector == 0;
+    for (size_t k = 0; good && k < places.size(); ++k) {
+      good = fits(places[k], walk.places[k], vector);
+    }
+    if (good) break;
+  }
+  return vector;
+}
+
 bool choose_tiles(std::span<const BoundPlace> places, const Walk& walk, Choice& choice) {
   Variant& variant = choice.variant;
   int axis = tile_axis(places, walk, variant);
@@ -110,7 +139,8 @@ bool choose_tiles(std::span<const BoundPlace> places, const Walk& walk, Choice& 
   }
   variant.form = Form::tiles;
   variant.tile_axis = static_cast<uint8_t>(axis);
-  variant.vector = variant.vectors = 1;
+  variant.vectors = 1;
+  variant.vector = static_cast<uint8_t>(tile_vector(places, walk, variant));
   choice.shape.block.x = elements_threads;
   choice.shape.grid.x = static_cast<unsigned>(ceil_div(walk.inner.back(), tile_side));
   choice.shape.grid.y = static_cast<unsigned>(ceil_div(walk.inner[d], tile_side));

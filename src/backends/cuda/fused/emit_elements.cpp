@@ -15,10 +15,12 @@ class ElementsEmitter : public Emitter {
     open_kernel(elements_threads);
     std::string threads = number(elements_threads);
     line("const index_t count = " + slot(Slots::length) + ", vectors = count / V;");
-    line("sweep<V, N>(p, (index_t)blockIdx.x * (N * " + threads + ") + threadIdx.x, " + threads +
-         ", vectors);");
+    line("const index_t first = (index_t)blockIdx.x * (N * " + threads + ");");
+    line("if (first + N * " + threads + " <= vectors) sweep<V, N, true>(p, first + threadIdx.x, " +
+         threads + ", vectors);");
+    line("else sweep<V, N, false>(p, first + threadIdx.x, " + threads + ", vectors);");
     open("if (V > 1 && blockIdx.x == 0 && vectors * V + threadIdx.x < count)");
-    line("sweep<1, 1>(p, vectors * V + threadIdx.x, 1, count);");
+    line("sweep<1, 1, true>(p, vectors * V + threadIdx.x, 1, count);");
     close();
     close();
   }
@@ -26,17 +28,17 @@ class ElementsEmitter : public Emitter {
   void open_vectors() {
     open_unrolled("for (int n = 0; n < N; ++n)");
     line("const index_t i = (first + n * step) * V;");
-    line("if (first + n * step >= count) continue;");
+    line("if (!Whole && first + n * step >= count) continue;");
   }
 
   void sweep() {
-    open("template <int V, int N> __device__ __forceinline__ void sweep(const Parameters& p, "
+    open("template <int V, int N, bool Whole> __device__ __forceinline__ void sweep(const Parameters& p, "
          "index_t first, index_t step, index_t count)");
     constants();
     single_operands("");
     for (uint16_t v = 0; v < count(); ++v) {
       if (is_full_operand(v)) {
-        line("Vector<" + stored_type(v) + ", V> a" + number(v) + "[N];");
+        line("Read<" + stored_type(v) + ", V> a" + number(v) + "[N];");
       }
     }
     open_vectors();

@@ -34,9 +34,11 @@ class RowsEmitter : public Emitter {
       if (in_parts() && phase > last) break;
       if (in_parts() && phase < last) {
         row_values(phase);
+        inverses(phase);
         combine(phase);
       } else {
         row_values(phase);
+        inverses(phase);
         sweep_row(phase);
       }
     }
@@ -72,7 +74,7 @@ class RowsEmitter : public Emitter {
     for (uint16_t v = 0; v < count(); ++v) {
       const FusedValue& x = value(v);
       if (is_full_operand(v)) {
-        line("Vector<" + stored_type(v) + ", V> a" + number(v) + "[N];");
+        line("Read<" + stored_type(v) + ", V> a" + number(v) + "[N];");
       } else if (x.kind == Kind::compute && x.scope == Scope::full && used_after(v, x.phase)) {
         line(type(v) + " kept" + number(v) + "[N * V];");
       }
@@ -121,7 +123,14 @@ class RowsEmitter : public Emitter {
       line(type(v) + " s" + number(v) + " = " + join(v) + "::none<" + type(v) + ">();");
     }
     loaded_ = needed;
-    if (!in_registers()) open_row_loop(needed);
+    // In a loop, each turn adds up apart: a sum of many values must not lose the small ones.
+    std::string sum = in_registers() ? "s" : "t";
+    if (!in_registers()) {
+      open_row_loop(needed);
+      for (uint16_t v : reductions(phase)) {
+        line(type(v) + " t" + number(v) + " = " + join(v) + "::none<" + type(v) + ">();");
+      }
+    }
     open_unrolled("for (int n = 0; n < N; ++n)");
     column();
     line("const index_t j = c * V;");
@@ -129,14 +138,18 @@ class RowsEmitter : public Emitter {
     open_unrolled("for (int e = 0; e < V; ++e)");
     compute(needed, phase, in_registers());
     for (uint16_t v : reductions(phase)) {
-      line("s" + number(v) + " = " + join(v) + "::join(s" + number(v) + ", convert<" + type(v) +
-           ">(v" + number(value(v).inputs[0]) + "));");
+      line(sum + number(v) + " = " + join(v) + "::join(" + sum + number(v) + ", convert<" +
+           type(v) + ">(v" + number(value(v).inputs[0]) + "));");
     }
     fill_stores(phase);
     close();
     stores(phase, "j", true);
     close();
     if (!in_registers()) {
+      for (uint16_t v : reductions(phase)) {
+        std::string s = "s" + number(v);
+        line(s + " = " + join(v) + "::join(" + s + ", t" + number(v) + ");");
+      }
       close();
       close();
     }
@@ -164,7 +177,7 @@ class RowsEmitter : public Emitter {
     open("for (index_t at = begin + thread; at < end; at += N * threads)");
     for (uint16_t v = 0; v < count(); ++v) {
       if (needed[v] && is_full_operand(v)) {
-        line("Vector<" + stored_type(v) + ", V> a" + number(v) + "[N];");
+        line("Read<" + stored_type(v) + ", V> a" + number(v) + "[N];");
       }
     }
     open_unrolled("for (int n = 0; n < N; ++n)");

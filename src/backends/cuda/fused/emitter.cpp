@@ -79,22 +79,22 @@ void Emitter::load(uint16_t v, const std::string& base, const std::string& posit
                    const std::string& into) {
   switch (access(v)) {
     case Access::direct:
-      return line(into + " = load_vector<V>(" + base + " + " + position + ");");
-    case Access::vectors:
-      return line(into + " = load_vector<V>(" + base + " + " + inner_offset(v) + ");");
+      return line(into + ".load(" + base + " + " + position + ");");
+    case Access::vectors: return line(into + ".load(" + base + " + " + inner_offset(v) + ");");
     case Access::repeated:
-      return line(into + " = repeat<V>(" + base + "[" + inner_offset(v) + "]);");
+      return line("repeat(" + into + ", " + base + "[" + inner_offset(v) + "]);");
     default: {
       std::string stride = slot(slots_.inner_strides[v] + variant_.inner_rank - 1);
-      line(into + " = gather_vector<V>(" + base + " + " + inner_offset(v) + ", (int64_t)" + stride +
-           ");");
+      line("gather_vector(" + into + ", " + base + " + " + inner_offset(v) + ", (int64_t)" +
+           stride + ");");
     }
   }
 }
 
 std::string Emitter::applied(uint16_t v) const {
-  std::string inputs[3];
+  std::string inputs[4];
   for (int k = 0; k < value(v).input_count; ++k) inputs[k] = name(value(v).inputs[k]);
+  if (divides_by_row(v)) inputs[3] = "inverse" + number(value(v).inputs[1]);
   return declared(v) + apply(step_, v, inputs) + ";";
 }
 
@@ -102,8 +102,8 @@ void Emitter::compute(const std::vector<bool>& needed, uint8_t phase, bool kept)
   for (uint16_t v = 0; v < count(); ++v) {
     const FusedValue& x = value(v);
     if (!needed[v]) continue;
-    if (is_full_operand(v)) {
-      line(declared(v) + "static_cast<" + type(v) + ">(a" + number(v) + "[n][e]);");
+    if (is_full_operand(v) && access(v) != Access::tiled) {
+      line(declared(v) + "a" + number(v) + "[n].get(e);");
     }
     if (x.kind != Kind::compute || x.scope != Scope::full) continue;
     std::string place = "kept" + number(v) + "[n * V + e]";
@@ -113,6 +113,23 @@ void Emitter::compute(const std::vector<bool>& needed, uint8_t phase, bool kept)
     }
     line(applied(v));
     if (kept && used_after(v, phase)) line(place + " = " + name(v) + ";");
+  }
+}
+
+bool Emitter::divides_by_row(uint16_t v) const {
+  const FusedValue& x = value(v);
+  return step_.row_axes && x.op == Op::divide && x.scope == Scope::full &&
+         x.dtype != Dtype::Val::float64 && x.dtype != Dtype::Val::complex64 &&
+         value(x.inputs[1]).scope == Scope::row && value(x.inputs[1]).kind != Kind::constant;
+}
+
+void Emitter::inverses(uint8_t phase) {
+  inverted_.resize(count(), false);
+  for (uint16_t v = 0; v < count(); ++v) {
+    if (value(v).phase != phase || !divides_by_row(v) || inverted_[value(v).inputs[1]]) continue;
+    uint16_t by = value(v).inputs[1];
+    inverted_[by] = true;
+    line("const float inverse" + number(by) + " = 1.0f / " + name(by) + ";");
   }
 }
 

@@ -76,6 +76,9 @@ class Emitter {
   // registers if `kept`.
   void compute(const std::vector<bool>& needed, uint8_t phase, bool kept);
   std::string applied(uint16_t v) const;
+  // Whether `v` is a row of quotients by one value, whose inverse is computed once.
+  bool divides_by_row(uint16_t v) const;
+  void inverses(uint8_t phase);
   bool used_after(uint16_t v, uint8_t phase) const;
   bool stored_in(uint16_t v, uint8_t phase) const;
   void declare_stores(uint8_t phase);
@@ -87,6 +90,7 @@ class Emitter {
   const Slots slots_;
 
  private:
+  std::vector<bool> inverted_;  // by value
   std::string text_;
   int depth_ = 0;
 };

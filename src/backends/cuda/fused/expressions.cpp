@@ -31,6 +31,18 @@ bool is_half_type(Dtype::Val d) { return d == Dtype::Val::float16 || d == Dtype:
 
 std::string function_name(Op op) { return "apply_" + std::string(op_info(op).name); }
 
+// Ops that half types compute in a cheaper way.
+std::string half_function(const FusedValue& x) {
+  if (!is_half_type(x.dtype)) return "";
+  switch (x.op) {
+    case Op::exp: return "op::half_exp";
+    case Op::sigmoid: return "op::half_sigmoid";
+    case Op::tanh: return "op::half_tanh";
+    case Op::divide: return "op::half_divide";
+    default: return "";
+  }
+}
+
 std::string rounded(const std::string& x, Dtype::Val half) {
   return "static_cast<float>(" + std::string(device_type(half)) + "(" + x + "))";
 }
@@ -60,6 +72,7 @@ std::string definitions(const FusedStep& step) {
     if (x.kind != Kind::compute) continue;
     Formula formula = formula_of(x.op);
     if (!formula.text) continue;
+    if (!half_function(x).empty()) continue;
     std::string from = computed_type(step.values[x.inputs[0]].dtype);
     std::string head = "__device__ __forceinline__ " + computed_type(x.dtype) + " " +
                        function_name(x.op) + "(" + from + " x" +
@@ -83,7 +96,12 @@ std::string apply(const FusedStep& step, uint16_t v, const std::string* inputs) 
   if (!formula.text) {
     throw TypeError("[" + std::string(op_info(x.op).name) + "] has no form on the GPU.");
   }
-  std::string call = "op::" + function_name(x.op) + "(" + inputs[0];
+  if (!inputs[3].empty()) {
+    if (is_half_type(x.dtype)) return inputs[0] + " * " + inputs[3];
+    return "op::divide_by(" + inputs[0] + ", " + inputs[1] + ", " + inputs[3] + ")";
+  }
+  std::string half = half_function(x);
+  std::string call = (half.empty() ? "op::" + function_name(x.op) : half) + "(" + inputs[0];
   return call + (formula.two ? ", " + inputs[1] + ")" : ")");
 }
 

@@ -14,7 +14,8 @@ std::string computed_type(Dtype::Val dtype);
 // Definitions of what `apply` uses, for all values of the step.
 std::string definitions(const FusedStep& step);
 
-// The expression for value `v` of its inputs, given by name.
+// The expression for value `v` of its inputs, given by name: up to three, and the inverse of the
+// second one where that is known.
 std::string apply(const FusedStep& step, uint16_t v, const std::string* inputs);
 
 // The type in math.cuh that joins the values of a reduction.

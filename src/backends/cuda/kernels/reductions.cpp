@@ -9,14 +9,6 @@ namespace {
 
 constexpr int64_t threads = 256;
 
-enum Variant : size_t {
-  rows_of_runs,
-  rows_of_vectors,
-  rows_of_elements,
-  columns_of_vectors,
-  columns_of_elements
-};
-
 struct Sides {
   AxisList kept, reduced;
   int64_t from = 0, to = 0;
@@ -110,11 +102,12 @@ ReductionLaunch plan_reduction(const KernelCall& call, std::span<const int64_t> 
   for (const AxisSteps& axis : sides.reduced) plan.shape.length *= axis.extent;
   AxisSteps& kept = sides.kept.back();
   AxisSteps& reduced = sides.reduced.back();
-  const bool columns =
+  plan.columns =
       kept.from > 0 && plan.shape.length > 0 && (reduced.from == 0 || kept.from < reduced.from);
   plan.shape.column_step = kept.to;
-  AxisSteps& inner = columns ? kept : reduced;
-  const bool run = !columns && sides.reduced.size() == 1 && reduced.from == 1;
+  AxisSteps& inner = plan.columns ? kept : reduced;
+  plan.single = sides.reduced.size() == 1 && (plan.columns || reduced.from == 1);
+  const bool run = plan.single && !plan.columns;
   const bool aligned = is_aligned(call, sides, inner, vector);
   if (run || aligned) plan.vector = vector;
   if (aligned && !run) {
@@ -122,26 +115,18 @@ ReductionLaunch plan_reduction(const KernelCall& call, std::span<const int64_t> 
     inner.from *= vector;
     inner.to *= vector;
   }
-  plan.variant = run       ? rows_of_runs
-                 : columns ? (aligned ? columns_of_vectors : columns_of_elements)
-                           : (aligned ? rows_of_vectors : rows_of_elements);
   plan.shape.kept = packed_axes<8>(call, sides.kept);
   plan.shape.reduced = packed_axes<8>(call, sides.reduced);
   plan.launch.block.x = threads;
-  if (columns) plan_columns(plan, plan.shape.kept.count, plan.shape.length);
+  if (plan.columns) plan_columns(plan, plan.shape.kept.count, plan.shape.length);
   else plan_rows(plan, plan.shape.kept.count, plan.shape.length / plan.vector);
   plan.launch.grid.y = static_cast<unsigned>(plan.splits);
   return plan;
 }
 
 std::string reduction_instance(const ReductionLaunch& plan, const std::string& policy) {
-  const std::string vector = std::to_string(plan.vector);
-  switch (plan.variant) {
-    case rows_of_runs: return "reduce_rows<" + policy + ", " + vector + ", true>";
-    case rows_of_vectors:
-    case rows_of_elements: return "reduce_rows<" + policy + ", " + vector + ", false>";
-    default: return "reduce_columns<" + policy + ", " + vector + ">";
-  }
+  return (plan.columns ? "reduce_columns<" : "reduce_rows<") + policy + ", " +
+         std::to_string(plan.vector) + (plan.single ? ", true>" : ", false>");
 }
 
 void launch_reduction(const KernelCall& call, const ReductionLaunch& plan, const Function& function,

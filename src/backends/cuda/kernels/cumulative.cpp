@@ -1,0 +1,154 @@
+// Cumulative ops: see cumulative.cu. Parameters: axis, mode, reverse, inclusive.
+#include <algorithm>
+
+#include "backends/cuda/kernel_table.h"
+#include "backends/cuda/kernels/axes.h"
+#include "backends/cuda/kernels/function_table.h"
+#include "ops/table/op.h"
+
+namespace lazuli::cuda {
+
+#include "backends/cuda/device/scan_shape.cuh"
+
+namespace {
+
+constexpr int64_t threads = 256, warps = threads / 32;
+
+// The names of the joins, by mode: replace is none.
+constexpr size_t modes = 5;
+constexpr const char* joins[modes] = {"", "op::Sum", "op::Prod", "op::Max", "op::Min"};
+
+struct Scan {
+  const KernelCall& call;
+  Dtype::Val dtype;
+  size_t mode;
+  const void* from;
+  void* to;
+  ScanShape shape;
+
+  int64_t itemsize() const { return dtype_of(dtype).size(); }
+  bool is_half() const { return dtype == float16 || dtype == bfloat16; }
+  // What the kernels keep: float32 for halves.
+  Dtype::Val state() const { return is_half() ? Dtype::Val::float32 : dtype; }
+  std::string types() const { return std::string(device_type(dtype)) + ", " + joins[mode]; }
+  size_t slot() const { return static_cast<size_t>(dtype) * modes + mode; }
+};
+
+LaunchShape blocks_of(int64_t blocks) { return {{static_cast<unsigned>(blocks)}, {threads}}; }
+
+// Elements that a warp keeps at once; as Segment::length in cumulative.cu.
+int64_t segment_length(const Scan& scan, int64_t vector) {
+  return 32 * (vector == 1 ? 16 : scan.itemsize() == 8 ? 16 : 32);
+}
+
+// As ScanProgress in cumulative.cu.
+struct ScanProgress {
+  void *ticket, *tile_done, *group_done, *tile_total, *group_before;
+};
+
+void scan_tiles(const Scan& scan, const std::string& vector, size_t slot) {
+  const ScanShape& shape = scan.shape;
+  const size_t tiles = static_cast<size_t>(shape.rows * shape.tiles);
+  const size_t groups = static_cast<size_t>(shape.rows * ceil_div(shape.tiles, scan_group));
+  const size_t state = dtype_of(scan.state()).size();
+  Scratch flags(scan.call.stream, (1 + tiles + groups) * sizeof(uint32_t));
+  Scratch states(scan.call.stream, (tiles + groups) * state);
+  LAZULI_CUDA(cuMemsetD8Async, reinterpret_cast<CUdeviceptr>(flags.data()), 0,
+              (1 + tiles + groups) * sizeof(uint32_t), queue_of(scan.call.stream).stream());
+  uint32_t* words = flags.data<uint32_t>();
+  const ScanProgress progress{words, words + 1, words + 1 + tiles, states.data(),
+                              states.data<char>() + tiles * state};
+  static FunctionTable<dtype_count * modes * 2> table("cumulative.cu");
+  const Function& function =
+      table.at(slot, [&] { return "scan_tiles<" + scan.types() + ", " + vector + ">"; });
+  launch(scan.call.stream, function, blocks_of(static_cast<int64_t>(tiles)), scan.from, scan.to,
+         shape, progress);
+}
+
+void scan_rows(Scan& scan) {
+  ScanShape& shape = scan.shape;
+  int64_t vector = 16 / scan.itemsize();
+  if (shape.extent % vector != 0 || reinterpret_cast<uintptr_t>(scan.from) % 16 != 0) vector = 1;
+  const int64_t segment = segment_length(scan, vector);
+  shape.tiles = ceil_div(shape.extent, segment * warps);
+  const std::string text = std::to_string(vector);
+  const size_t slot = scan.slot() * 2 + (vector > 1);
+  if (shape.tiles > 1 && shape.rows < 2 * gpu().multiprocessors) {
+    return scan_tiles(scan, text, slot);
+  }
+  const bool whole_block = shape.extent > segment;
+  static FunctionTable<dtype_count * modes * 4> table("cumulative.cu");
+  const Function& function = table.at(slot * 2 + whole_block, [&] {
+    return "scan_rows<" + scan.types() + ", " + text + (whole_block ? ", true>" : ", false>");
+  });
+  launch(scan.call.stream, function,
+         blocks_of(whole_block ? shape.rows : ceil_div(shape.rows, warps)), scan.from, scan.to,
+         shape);
+}
+
+const Function& columns_function(const Scan& scan, bool totals_only) {
+  static FunctionTable<dtype_count * modes * 2> table("cumulative.cu");
+  return table.at(scan.slot() * 2 + totals_only, [&] {
+    return "scan_columns<" + scan.types() + (totals_only ? ", true>" : ", false>");
+  });
+}
+
+void scan_columns(Scan& scan) {
+  ScanShape& shape = scan.shape;
+  const int64_t lines = shape.rows, wanted = int64_t{gpu().multiprocessors} * 2048;
+  shape.chunks = 1;
+  if (shape.extent > 128 && lines < wanted / 4) {
+    shape.chunks = std::min(ceil_div(shape.extent, 64), ceil_div(wanted, lines));
+  }
+  shape.chunk = ceil_div(shape.extent, shape.chunks);
+  shape.chunks = ceil_div(shape.extent, shape.chunk);
+  shape.line = divided_axis(lines, 0, 0);
+  shape.column = divided_axis(shape.inner, 0, 0);
+  shape.wide = lines * shape.chunks >= int64_t{1} << 31;
+  const LaunchShape grid = blocks_of(ceil_div(lines * shape.chunks, threads));
+  void* none = nullptr;
+  if (shape.chunks == 1) {
+    launch(scan.call.stream, columns_function(scan, false), grid, scan.from, scan.to, shape, none,
+           none);
+    return;
+  }
+  const size_t bytes = static_cast<size_t>(lines * shape.chunks) * dtype_of(scan.state()).size();
+  Scratch totals(scan.call.stream, bytes), starts(scan.call.stream, bytes);
+  launch(scan.call.stream, columns_function(scan, true), grid, scan.from, none, shape,
+         totals.data(), none);
+  // What lies before each piece: the totals, scanned along the pieces without the piece itself.
+  Scan above{scan.call, scan.state(), scan.mode, totals.data(), starts.data(), {}};
+  above.shape.rows = lines;
+  above.shape.extent = shape.chunks;
+  above.shape.inner = lines;
+  if (lines == 1) scan_rows(above);
+  else scan_columns(above);
+  launch(scan.call.stream, columns_function(scan, false), grid, scan.from, scan.to, shape, none,
+         starts.data());
+}
+
+}  // namespace
+
+void kernel_cumulative(const KernelCall& call) {
+  const auto& params = call.node->params;
+  const Shape& shape = *call.output.shape;
+  const size_t axis = static_cast<size_t>(params[0]);
+  Scan scan{call,
+            call.output.dtype,
+            static_cast<size_t>(params[1]),
+            device_data<>(call.inputs[0]),
+            device_data<>(call.output),
+            {}};
+  int64_t outer = 1, inner = 1;
+  for (size_t d = 0; d < axis; ++d) outer *= shape[d];
+  for (size_t d = axis + 1; d < shape.size(); ++d) inner *= shape[d];
+  scan.shape.rows = outer * inner;
+  scan.shape.extent = shape[axis];
+  scan.shape.inner = inner;
+  scan.shape.reverse = params[2] != 0;
+  scan.shape.inclusive = params[3] != 0;
+  if (inner == 1) scan_rows(scan);
+  else scan_columns(scan);
+}
+
+}  // namespace lazuli::cuda
