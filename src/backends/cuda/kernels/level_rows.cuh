@@ -1,11 +1,11 @@
-// out[i, j] = sum over k of x[i, k] * w[j, k] for a few rows of x and rows of levels w [N, K]; several
-// matrices of one format side by side. A format says how four lanes read 256 levels of a row
-// (packed_formats.cuh, affine_formats.cuh).
+// out[i, j] = sum over k of x[i, k] * w[j, k] for a few rows of x and rows of levels w [N, K];
+// several matrices of one format side by side. A format says how four lanes read 256 levels of a
+// row (packed_formats.cuh, affine_formats.cuh).
 //
-// Warps of a block take 16 rows of w and share out chunks of 256 along K. Bytes of the chunks to come
-// travel into shared memory as they lie; of the chunk at hand, levels become the left matrix of
-// tensor core products, x is the right one; each group's product is scaled into float sums.
-// x is of a half type, or float32 as three planes of bfloats that lie below each other.
+// Warps of a block take 16 rows of w and share out chunks of 256 along K. Bytes of the chunks to
+// come travel into shared memory as they lie; of the chunk at hand, levels become the left matrix
+// of tensor core products, x is the right one; each group's product is scaled into float sums. x is
+// of a half type, or float32 as three planes of bfloats that lie below each other.
 //
 // Floor: the bytes of w, read once for each 8 * Tiles columns.
 #pragma once
@@ -61,7 +61,8 @@ __device__ __forceinline__ TileRows tile_rows_of(const LevelRows& p, int tile) {
           static_cast<int>(min(p.matrices.rows[m] - row, int64_t(tile_rows))), m, row};
 }
 
-// Starts copying a chunk of each row: the aligned 16 bytes that hold some of it, not beyond the end.
+// Starts copying a chunk of each row: the aligned 16 bytes that hold some of it, not beyond the
+// end.
 template <class F>
 __device__ __forceinline__ void copy_chunk(const LevelRows& p, const TileRows& tile, int chunk,
                                            uint8_t* slots) {

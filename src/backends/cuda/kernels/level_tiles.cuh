@@ -1,9 +1,9 @@
-// out[i, j] = sum over k of x[i, k] * w[j, k] for some tens of rows of x (columns of the product) and
-// rows of levels w [N, K]; formats, matrices and x as in level_rows.cuh.
+// out[i, j] = sum over k of x[i, k] * w[j, k] for some tens of rows of x (columns of the product)
+// and rows of levels w [N, K]; formats, matrices and x as in level_rows.cuh.
 //
-// A block takes 128 rows of w, 16 a warp, and a stretch of K. A chunk of 256 of x, for all warps, and
-// of each warp's levels travel into shared memory while the chunk before is multiplied on tensor
-// cores. Stretches write float sums, which level_join adds.
+// A block takes 128 rows of w, 16 a warp, and a stretch of K. A chunk of 256 of x, for all warps,
+// and of each warp's levels travel into shared memory while the chunk before is multiplied on
+// tensor cores. Stretches write float sums, which level_join adds.
 //
 // Floor: the bytes of w; of x, N / 128 times.
 #pragma once
@@ -111,8 +111,8 @@ __global__ void __launch_bounds__(256)
   }
 }
 
-// Adds the stretches, and the planes of each row of x. Thread i makes element i % 16 of a tile's rows
-// for row i / 16 of x. Grid: x counts tiles. Blocks of 256.
+// Adds the stretches, and the planes of each row of x. Thread i makes element i % 16 of a tile's
+// rows for row i / 16 of x. Grid: x counts tiles. Blocks of 256.
 template <class Out, int Tiles>
 __global__ void __launch_bounds__(256)
     level_join(__grid_constant__ const LevelRows p, int stretches, const float* parts) {
