@@ -1,5 +1,5 @@
-// Affine levels: element = scale * level + bias, groups of 32, 64 or 128 along a row, levels of 2, 3,
-// 4, 5, 6 or 8 bits in a stream, lowest bits first; scales and biases lie apart.
+// Affine levels: element = scale * level + bias, groups of 32, 64 or 128 along a row, levels of 2,
+// 3, 4, 5, 6 or 8 bits in a stream, lowest bits first; scales and biases lie apart.
 #pragma once
 
 #include "byte_readers.cuh"

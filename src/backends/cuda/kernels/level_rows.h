@@ -18,6 +18,7 @@ struct LevelFormat {
   PackedFormat format;  // of GGUF's
   int64_t chunk_bytes;  // of 256 elements
   bool aligned;         // rows are read as if at multiples of 16 bytes
+  bool split;           // the order of a run's elements (byte_readers.cuh)
 
   static LevelFormat of(PackedFormat format);
   static LevelFormat affine(int bits, int group, bool aligned);

@@ -1,5 +1,5 @@
-// Reading GGUF blocks where they lie: four lanes share 256 elements (a chunk) of a row and take runs
-// of 32 one after the other. backends/reference/packed.h has the layouts.
+// Reading GGUF blocks where they lie: four lanes share 256 elements (a chunk) of a row and take
+// runs of 32 one after the other. backends/reference/packed.h has the layouts.
 //
 #pragma once
 
