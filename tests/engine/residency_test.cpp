@@ -14,7 +14,7 @@ namespace {
 using testing::filled;
 
 // Before the first array asks which devices there are.
-[[maybe_unused]] const int with_fake_device = flags().fake_device = 1;
+[[maybe_unused]] const int with_fake_device = flags().fake_device |= !flags().gpu;
 
 const Device gpu(Device::gpu);
 const Device cpu(Device::cpu);
@@ -154,7 +154,7 @@ TEST(Devices, StreamsBelongToThem) {
   }
   EXPECT_EQ(default_device().type, flags().gpu ? Device::gpu : Device::cpu);
   EXPECT_THROW(new_stream(Device(Device::gpu, 7)), DeviceError);
-  EXPECT_EQ(std::get<std::string>(device_info(gpu)["device_name"]), "fake device");
+  EXPECT_FALSE(std::get<std::string>(device_info(gpu)["device_name"]).empty());
   EXPECT_GT(std::get<size_t>(device_info(cpu)["memory_size"]), size_t{1} << 28);
   EXPECT_THROW(device_info(Device(Device::gpu, 7)), DeviceError);
 }
