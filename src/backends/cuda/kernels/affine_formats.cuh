@@ -59,7 +59,7 @@ struct Affine : FormatFacts {
   static constexpr int chunk_bytes = 32 * Bits, block_elements = 32;
   static constexpr Order order = Bits == 4 ? Order::even_odd : Order::wide;
   static constexpr bool signed_bytes = Bits == 8, has_minimum = true, aligned = Aligned;
-  static constexpr bool has_extra = true;
+  static constexpr bool has_extra = true, long_words = Bits == 8;
   using Extra = AffineScales<Group, S>;
 
   template <class Bytes>

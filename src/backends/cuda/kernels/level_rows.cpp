@@ -33,7 +33,7 @@ struct LevelRows {
 // Bytes of the slot for a row of a chunk, as level_rows.cuh counts them.
 int64_t slot_bytes(const LevelFormat& format) {
   int64_t bytes = ceil_div(format.chunk_bytes + (format.aligned ? 0 : 14 + 8), 16) * 16;
-  while (bytes % 128 != (format.aligned ? 32 : 16)) bytes += 16;
+  while (bytes % 128 != (format.long_words ? 32 : 16)) bytes += 16;
   return bytes;
 }
 
@@ -131,17 +131,6 @@ void place_parts(LevelRows& p, const LevelPart* parts, size_t count) {
   p.tiles = static_cast<int>(tiles);
 }
 
-// x as planes of bfloats in memory.
-void split_planes(const LevelProduct& product, void* to) {
-  static Instances<1> instances;
-  const Function& function =
-      instances.get(0, "packed_rows.cu", [] { return std::string("split_planes"); });
-  int64_t count = product.m * product.k;
-  auto blocks =
-      static_cast<unsigned>(std::min<int64_t>(ceil_div(count, 256), gpu().multiprocessors * 8));
-  launch(product.stream, function, {{blocks}, {256}}, product.x, count, product.k, to);
-}
-
 void launch_rows(int stream, const Variant& variant, const LevelRows& p) {
   const Function& function = rows_instance(variant);
   Block block = block_of(variant, p);
@@ -192,19 +181,30 @@ LevelFormat LevelFormat::of(PackedFormat format) {
           format,
           info.block_bytes * (256 / info.block_elements),
           aligned,
-          split};
+          split,
+          aligned};
 }
 
 LevelFormat LevelFormat::affine(int bits, int group, bool aligned) {
   int bits_index = bits == 8 ? 5 : bits - 2, group_index = group == 32 ? 0 : group == 64 ? 1 : 2;
   int id = packed_format_count + (bits_index * 3 + group_index) * 2 + aligned;
-  return {id, false, bits, group, PackedFormat::q4_0, 32 * bits, aligned, false};
+  return {id, false, bits, group, PackedFormat::q4_0, 32 * bits, aligned, false, bits == 8};
 }
 
 std::string LevelFormat::device_name(Dtype::Val dtype) const {
   if (packed) return packed_format_info(format).name;
   return "Affine<" + std::to_string(bits) + ", " + std::to_string(group) + ", " +
          device_type(dtype) + (aligned ? ", true>" : ", false>");
+}
+
+void split_planes(const LevelProduct& product, void* to) {
+  static Instances<1> instances;
+  const Function& function =
+      instances.get(0, "packed_rows.cu", [] { return std::string("split_planes"); });
+  int64_t count = product.m * product.k;
+  auto blocks =
+      static_cast<unsigned>(std::min<int64_t>(ceil_div(count, 256), gpu().multiprocessors * 8));
+  launch(product.stream, function, {{blocks}, {256}}, product.x, count, product.k, to);
 }
 
 bool multiply_level_rows(const LevelProduct& product, const LevelFormat& format, int64_t row_bytes,

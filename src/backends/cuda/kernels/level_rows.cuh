@@ -36,7 +36,7 @@ template <class F>
 constexpr int slot_bytes_of() {
   int bytes = (F::chunk_bytes + (F::aligned ? 0 : 14 + 8) + 15) / 16 * 16;
   // Lanes of eight rows read different banks.
-  while (bytes % 128 != (F::aligned ? 32 : 16)) bytes += 16;
+  while (bytes % 128 != (F::long_words ? 32 : 16)) bytes += 16;
   return bytes;
 }
 template <class F>

@@ -131,7 +131,7 @@ template <bool Fifth>
 struct Nibbles : FormatFacts {
   static constexpr int chunk_bytes = Fifth ? 176 : 144;
   static constexpr Order order = Order::wide;
-  static constexpr bool aligned = true, has_minimum = true;
+  static constexpr bool aligned = true, long_words = true, has_minimum = true;
   template <class Bytes>
   struct Reader {
     Bytes from;
