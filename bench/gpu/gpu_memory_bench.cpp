@@ -11,7 +11,7 @@ array chain(const array& x, const array& y) {
   array a = x * y;
   array b = a + x;
   array c = maximum(b, y);
-  array d = c * 0.5f;
+  array d = c * array(0.5f, x.dtype());
   array e = d - x;
   array f = abs(e);
   return f + y;

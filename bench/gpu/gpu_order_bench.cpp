@@ -1,5 +1,5 @@
-// Order, indices and positions: what models and samplers do around their products. Bytes are counted
-// once for each array read and written, whatever a sort's passes move.
+// Order, indices and positions: what models and samplers do around their products. Bytes are
+// counted once for each array read and written, whatever a sort's passes move.
 #include "gpu/timing.h"
 
 namespace lazuli::bench {

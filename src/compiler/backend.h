@@ -82,6 +82,10 @@ class Backend {
   // Work that `stream` is given later starts when `work`, of another stream, has ended.
   virtual void wait_on_stream(int, Work) {}
 
+  // Seconds that the stream's work between the two calls takes. The second one waits for it.
+  virtual void start_timing(int stream);
+  virtual double stop_timing(int stream);
+
   virtual bool has_kernel(Op op) const = 0;
   virtual void run_kernel(const KernelCall& call) = 0;
 

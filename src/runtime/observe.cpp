@@ -72,6 +72,15 @@ double bytes_moved(const Step& step, const Graph& graph) {
 
 }  // namespace
 
+namespace {
+thread_local Clock::time_point timing_start;
+}
+
+void Backend::start_timing(int) { timing_start = Clock::now(); }
+double Backend::stop_timing(int) {
+  return std::chrono::duration<double>(Clock::now() - timing_start).count();
+}
+
 bool observing() { return debugging(2) || flags().check || !flags().trace.empty(); }
 
 void observe_end() {
@@ -92,9 +101,11 @@ void Run::execute_observed(const Step& step) {
     check = check_step(graph_, step, reads);
     scratch.clear();
   }
+  Backend& backend = backend_of(step.stream);
   Clock::time_point start = Clock::now();
+  backend.start_timing(step.stream);
   run_step(step);
-  double us = std::chrono::duration<double, std::micro>(Clock::now() - start).count();
+  double us = 1e6 * backend.stop_timing(step.stream);
   double bytes = bytes_moved(step, graph_);
   if (debugging(2))
     debug_line(fmt::format("{:9.2f} us {:7.2f} GB/s  {}", us, bytes / us / 1e3, what));

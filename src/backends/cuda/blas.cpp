@@ -148,9 +148,10 @@ uint64_t alignment_of(const void* address, int64_t row_stride, int64_t batch_str
 }
 
 Key key_of(const MatrixProduct& p, const Reading& x, const Reading& y) {
-  int64_t item = dtype_of(p.dtype).size();
+  int64_t item = dtype_of(p.dtype).size(), out_item = dtype_of(p.out_dtype()).size();
   auto word = [](int64_t value) { return static_cast<uint64_t>(value); };
-  return {word(static_cast<int64_t>(p.dtype)) | word(x.transposed) << 8 | word(y.transposed) << 9,
+  return {word(static_cast<int64_t>(p.dtype)) | word(x.transposed) << 8 | word(y.transposed) << 9 |
+              word(p.into_float) << 10,
           word(p.m),
           word(p.n),
           word(p.k),
@@ -163,7 +164,7 @@ Key key_of(const MatrixProduct& p, const Reading& x, const Reading& y) {
           word(p.out_batch),
           alignment_of(p.x.data, x.stride, p.x.batch, item),
           alignment_of(p.y.data, y.stride, p.y.batch, item),
-          alignment_of(p.out, p.out_row, p.out_batch, item)};
+          alignment_of(p.out, p.out_row, p.out_batch, out_item)};
 }
 
 // A problem's descriptors and algorithm. a and b are the operands in cuBLASLt's order.
@@ -233,7 +234,8 @@ std::shared_ptr<const Plan> make_plan(const MatrixProduct& p, const Reading& x, 
   };
   plan->a = layout_of(y, p.k, p.n, p.y.batch);
   plan->b = layout_of(x, p.m, p.k, p.x.batch);
-  plan->out = make_layout(types.data, p.n, p.m, p.out_row, p.batches, p.out_batch);
+  plan->out =
+      make_layout(types_of(p.out_dtype()).data, p.n, p.m, p.out_row, p.batches, p.out_batch);
   choose_algorithm(*plan, key);
   return plan;
 }
@@ -271,11 +273,11 @@ bool blas_multiply(int stream, const MatrixProduct& p) {
   std::optional<Scratch> workspace;
   if (bytes) workspace.emplace(stream, bytes);
   // Large enough for every scale type: double, and two floats for complex numbers.
-  const double one64 = 1, zero64 = 0;
-  const float one[2] = {1, 0}, zero[2] = {0, 0};
+  const double one64 = 1, added64 = p.added;
+  const float one[2] = {1, 0}, added[2] = {p.added ? 1.0f : 0.0f, 0};
   bool wide = p.dtype == Dtype::Val::float64;
   const void* alpha = wide ? static_cast<const void*>(&one64) : one;
-  const void* beta = wide ? static_cast<const void*>(&zero64) : zero;
+  const void* beta = wide ? static_cast<const void*>(&added64) : added;
   LAZULI_LT(cublasLtMatmul, lt().handle, plan->product, alpha, p.y.data, plan->a, p.x.data, plan->b,
             beta, p.out, plan->out, p.out, plan->out, &plan->chosen.algorithm,
             workspace ? workspace->data() : nullptr, bytes, queue_of(stream).stream());

@@ -13,14 +13,18 @@ struct MatrixPlace {
   int64_t row, column, batch;
 };
 
-// out[b, i, j] = sum over k of x[b, i, k] * y[b, k, j], all of one dtype; halves and float32 are
-// summed in float32. The columns of out lie together.
+// out[b, i, j] = sum over k of x[b, i, k] * y[b, k, j]; halves and float32 are summed in float32.
+// The columns of out lie together; it has the operands' dtype, or is float32 of bfloat16 operands,
+// and may be added to.
 struct MatrixProduct {
   Dtype::Val dtype;
   int64_t m, n, k, batches;
   MatrixPlace x, y;
   void* out;
   int64_t out_row, out_batch;
+  bool into_float = false, added = false;
+
+  Dtype::Val out_dtype() const { return into_float ? Dtype::Val::float32 : dtype; }
 };
 
 // Whether cuBLASLt is there.

@@ -69,6 +69,12 @@ class CudaBackend : public Backend {
     });
   }
 
+  void start_timing(int stream) override {
+    gpu();
+    queue_of(stream).start_timing();
+  }
+  double stop_timing(int stream) override { return queue_of(stream).stop_timing(); }
+
   bool has_kernel(Op op) const override { return find_kernel(op) != nullptr; }
   void run_kernel(const KernelCall& call) override {
     KernelFunction kernel = find_kernel(call.node->op);

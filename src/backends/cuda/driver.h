@@ -17,6 +17,9 @@ typedef struct CUmod_st* CUmodule;
 typedef struct CUfunc_st* CUfunction;
 typedef struct CUstream_st* CUstream;
 typedef struct CUevent_st* CUevent;
+typedef struct CUgraph_st* CUgraph;
+typedef struct CUgraphNode_st* CUgraphNode;
+typedef struct CUgraphExec_st* CUgraphExec;
 
 typedef struct {
   int id;
@@ -38,6 +41,17 @@ typedef struct {
   CUlaunchAttribute* attributes;
   unsigned attribute_count;
 } CUlaunchConfig;
+
+typedef struct {
+  CUfunction function;
+  unsigned grid_x, grid_y, grid_z;
+  unsigned block_x, block_y, block_z;
+  unsigned shared_bytes;
+  void** parameters;
+  void** extra;
+  void* kernel;   // instead of a function
+  void* context;  // of the kernel
+} CUkernelNode;
 }
 
 constexpr CUresult cuda_success = 0, cuda_error_out_of_memory = 2, cuda_error_not_ready = 600;

@@ -64,10 +64,38 @@ Queue::Queue() {
   for (CUevent& event : events_) LAZULI_CUDA(cuEventCreate, &event, event_without_timing);
 }
 
+CUstream Queue::stream() {
+  std::lock_guard lock(launch_mutex_);
+  launches_.submit(stream_);
+  return stream_;
+}
+
+void Queue::launch(CUfunction function, const LaunchShape& shape, void* const* arguments,
+                   std::span<const uint32_t> sizes) {
+  std::lock_guard lock(launch_mutex_);
+  launches_.add(function, shape, arguments, sizes);
+  if (launches_.count() >= Launches::count_max) launches_.submit(stream_);
+}
+
+void Queue::start_timing() {
+  if (!timing_[0]) {
+    for (CUevent& event : timing_) LAZULI_CUDA(cuEventCreate, &event, 0);
+  }
+  LAZULI_CUDA(cuEventRecord, timing_[0], stream());
+}
+
+double Queue::stop_timing() {
+  LAZULI_CUDA(cuEventRecord, timing_[1], stream());
+  LAZULI_CUDA(cuEventSynchronize, timing_[1]);
+  float milliseconds = 0;
+  LAZULI_CUDA(cuEventElapsedTime, &milliseconds, timing_[0], timing_[1]);
+  return 1e-3 * static_cast<double>(milliseconds);
+}
+
 uint64_t Queue::seal() {
   std::lock_guard lock(mutex_);
   uint64_t ticket = open_.load(std::memory_order_relaxed);
-  LAZULI_CUDA(cuEventRecord, events_[ticket % kept], stream_);
+  LAZULI_CUDA(cuEventRecord, events_[ticket % kept], stream());
   open_.store(ticket + 1, std::memory_order_release);
   return ticket;
 }
@@ -80,7 +108,7 @@ CUevent Queue::event_of(uint64_t ticket) {
     return events_[std::max(ticket, oldest) % kept];
   }
   // Not sealed yet: all that has been submitted so far.
-  LAZULI_CUDA(cuEventRecord, events_[open % kept], stream_);
+  LAZULI_CUDA(cuEventRecord, events_[open % kept], stream());
   return events_[open % kept];
 }
 
@@ -114,7 +142,7 @@ void Queue::wait_on_host(uint64_t ticket) {
 void Queue::wait_for(Queue& other, uint64_t ticket) {
   if (ticket <= other.done_.load(std::memory_order_acquire)) return;
   std::lock_guard lock(other.mutex_);
-  LAZULI_CUDA(cuStreamWaitEvent, stream_, other.event_of(ticket), 0);
+  LAZULI_CUDA(cuStreamWaitEvent, stream(), other.event_of(ticket), 0);
 }
 
 namespace {

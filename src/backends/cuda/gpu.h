@@ -7,6 +7,7 @@
 #include <string>
 
 #include "backends/cuda/driver.h"
+#include "backends/cuda/launches.h"
 
 namespace lazuli::cuda {
 
@@ -15,7 +16,13 @@ namespace lazuli::cuda {
 class Queue {
  public:
   Queue();
-  CUstream stream() const { return stream_; }
+  // The driver's stream, with every launch so far submitted to it.
+  CUstream stream();
+  void launch(CUfunction function, const LaunchShape& shape, void* const* arguments,
+              std::span<const uint32_t> sizes);
+
+  void start_timing();
+  double stop_timing();  // seconds
 
   uint64_t ticket() const { return open_.load(std::memory_order_relaxed); }  // of work submitted now
   uint64_t seal();
@@ -29,6 +36,9 @@ class Queue {
   CUevent event_of(uint64_t ticket);
 
   CUstream stream_ = nullptr;
+  CUevent timing_[2] = {};
+  std::mutex launch_mutex_;
+  Launches launches_;
   std::array<CUevent, kept> events_{};
   std::atomic<uint64_t> open_{1};  // the ticket that is being filled
   std::atomic<uint64_t> done_{0};  // all up to this one have completed

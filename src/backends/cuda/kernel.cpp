@@ -60,14 +60,12 @@ const Function& fixed_function(const char* file, const std::string& instance) {
   return *function;
 }
 
-void launch_raw(int stream, const Function& function, const LaunchShape& shape, void** arguments) {
+void launch_raw(int stream, const Function& function, const LaunchShape& shape,
+                void* const* arguments, std::span<const uint32_t> sizes) {
   if (shape.grid.x == 0 || shape.grid.y == 0 || shape.grid.z == 0) return;
   gpu();
   function.allow_shared_bytes(shape.shared_bytes);
-  CUlaunchConfig config{shape.grid.x,  shape.grid.y,  shape.grid.z,
-                        shape.block.x, shape.block.y, shape.block.z,
-                        shape.shared_bytes, queue_of(stream).stream(), nullptr, 0};
-  LAZULI_CUDA(cuLaunchKernelEx, &config, function.handle(), arguments, nullptr);
+  queue_of(stream).launch(function.handle(), shape, arguments, sizes);
 }
 
 Scratch::Scratch(int stream, size_t bytes)

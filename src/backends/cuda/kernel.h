@@ -9,15 +9,6 @@
 
 namespace lazuli::cuda {
 
-struct Dim3 {
-  unsigned x = 1, y = 1, z = 1;
-};
-
-struct LaunchShape {
-  Dim3 grid, block;
-  unsigned shared_bytes = 0;  // of dynamic shared memory
-};
-
 // A function on the GPU. Lives to the end of the process.
 class Function {
  public:
@@ -40,7 +31,9 @@ Function* load_function(const std::string& source, const std::string& instance);
 // Found in a table once it has been loaded.
 const Function& fixed_function(const char* file, const std::string& instance);
 
-void launch_raw(int stream, const Function& function, const LaunchShape& shape, void** arguments);
+// `sizes` are the bytes of each argument.
+void launch_raw(int stream, const Function& function, const LaunchShape& shape,
+                void* const* arguments, std::span<const uint32_t> sizes);
 
 // Arguments are passed by value with the types that the kernel declares: pointers, integers,
 // floats and plain structs. The launch is asynchronous.
@@ -49,7 +42,8 @@ void launch(int stream, const Function& function, const LaunchShape& shape,
             const Arguments&... arguments) {
   static_assert((std::is_trivially_copyable_v<Arguments> && ...));
   void* places[] = {const_cast<void*>(static_cast<const void*>(&arguments))..., nullptr};
-  launch_raw(stream, function, shape, places);
+  constexpr uint32_t sizes[] = {sizeof(Arguments)..., 0};
+  launch_raw(stream, function, shape, places, {sizes, sizeof...(Arguments)});
 }
 
 // Where an operand's first element lies on the GPU.

@@ -59,4 +59,8 @@ CUresult refusal();
 Stream* stream_of(CUstream handle);
 void synchronize_streams();
 
+// What a launch does, with copies of its arguments; an error if it is not possible.
+CUresult prepare(const CUlaunchConfig& config, CUfunction function, void** parameters,
+                 std::function<int()>& run);
+
 }  // namespace emulated

@@ -131,24 +131,35 @@ CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, CUfunction fun
   return error_success;
 }
 
-CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction function, void** parameters,
-                          void** extra) {
-  EMULATED_ENTER();
-  Stream* stream = stream_of(config->stream);
-  if (!stream || !function) return error_invalid_handle;
+// A launch with its arguments, to be run on any stream, once or often.
+CUresult prepare(const CUlaunchConfig& config, CUfunction function, void** parameters,
+                 std::function<int()>& run) {
+  if (!function) return error_invalid_handle;
   const Kernel& kernel = kernel_of(function);
-  if (has_cluster(*config)) return error_not_supported;
+  if (has_cluster(config)) return error_not_supported;
   auto taken = std::make_shared<Arguments>();
-  if (extra || !fits(*config, kernel) || !take_arguments(*kernel.entry, parameters, *taken)) {
+  if (!fits(config, kernel) || !take_arguments(*kernel.entry, parameters, *taken)) {
     return error_invalid_value;
   }
   Launch launch;
   launch.kernel = &kernel;
-  launch.grid = {config->grid_x, config->grid_y, config->grid_z};
-  launch.block = {config->block_x, config->block_y, config->block_z};
-  launch.shared_bytes = config->shared_bytes;
+  launch.grid = {config.grid_x, config.grid_y, config.grid_z};
+  launch.block = {config.block_x, config.block_y, config.block_z};
+  launch.shared_bytes = config.shared_bytes;
   for (size_t start : taken->starts) launch.arguments.push_back(&taken->lines[start]);
-  stream->submit([launch, taken] { return BlockRunner::mine().run(launch); });
+  run = [launch, taken] { return BlockRunner::mine().run(launch); };
+  return error_success;
+}
+
+CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction function, void** parameters,
+                          void** extra) {
+  EMULATED_ENTER();
+  Stream* stream = stream_of(config->stream);
+  if (!stream) return error_invalid_handle;
+  if (extra) return error_invalid_value;
+  std::function<int()> run;
+  if (CUresult wrong = prepare(*config, function, parameters, run)) return wrong;
+  stream->submit(run);
   return error_success;
 }
 

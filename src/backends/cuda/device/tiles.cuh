@@ -1,5 +1,6 @@
-// What a warp does together: products of small matrices on tensor cores, matrices from shared memory
-// in the layout that these products want, copies into shared memory that run in the background.
+// What a warp does together: products of small matrices on tensor cores, matrices from shared
+// memory in the layout that these products want, copies into shared memory that run in the
+// background.
 //
 // A product of m16n8k16 takes a [16, 16] and b [16, 8] and adds to c [16, 8]. With g = lane / 4 and
 // t = lane % 4 a lane holds, two halves a register:

@@ -31,25 +31,39 @@ Slots make_slots(const FusedStep& step, const Variant& variant) {
   return slots;
 }
 
+namespace {
+
+bool is_cast_of_operand(const FusedStep& step, uint16_t v) {
+  const FusedValue& x = step.values[v];
+  bool cast = x.op == Op::astype || x.op == Op::copy || x.op == Op::identity;
+  return x.kind == Kind::compute && cast && step.values[x.inputs[0]].kind == Kind::operand;
+}
+
+}  // namespace
+
+bool is_kept(const FusedStep& step, uint16_t v) {
+  const FusedValue& x = step.values[v];
+  if (x.kind != Kind::compute || x.scope != Scope::full) return false;
+  if (is_cast_of_operand(step, v)) return false;
+  for (const FusedValue& user : step.values) {
+    if (user.phase <= x.phase) continue;
+    for (int k = 0; k < user.input_count; ++k) {
+      if (user.inputs[k] == v) return true;
+    }
+  }
+  return false;
+}
+
 std::vector<bool> swept(const FusedStep& step, uint8_t phase, bool keeps_earlier) {
   std::vector<bool> needed(step.values.size(), false);
-  auto later_use = [&](uint16_t v) {
-    for (const FusedValue& user : step.values) {
-      if (user.phase <= phase) continue;
-      for (int k = 0; k < user.input_count; ++k) {
-        if (user.inputs[k] == v) return true;
-      }
-    }
-    return false;
-  };
   for (uint16_t v = static_cast<uint16_t>(step.values.size()); v-- > 0;) {
     const FusedValue& x = step.values[v];
     bool reduces_here = x.kind == Kind::reduce && x.phase == phase;
     bool made_here = x.kind == Kind::compute && x.scope == Scope::full && x.phase == phase;
-    if (made_here && (x.output || (keeps_earlier && later_use(v)))) needed[v] = true;
+    if (made_here && (x.output || (keeps_earlier && is_kept(step, v)))) needed[v] = true;
     if (!reduces_here && !needed[v]) continue;
     if (reduces_here) needed[v] = true;
-    if (x.kind == Kind::compute && keeps_earlier && x.phase < phase) continue;
+    if (keeps_earlier && x.phase < phase && is_kept(step, v)) continue;
     for (int k = 0; k < x.input_count; ++k) {
       if (step.values[x.inputs[k]].scope == Scope::full) needed[x.inputs[k]] = true;
     }

@@ -75,7 +75,7 @@ class RowsEmitter : public Emitter {
       const FusedValue& x = value(v);
       if (is_full_operand(v)) {
         line("Read<" + stored_type(v) + ", V> a" + number(v) + "[N];");
-      } else if (x.kind == Kind::compute && x.scope == Scope::full && used_after(v, x.phase)) {
+      } else if (is_kept(step_, v)) {
         line(type(v) + " kept" + number(v) + "[N * V];");
       }
     }

@@ -107,12 +107,12 @@ void Emitter::compute(const std::vector<bool>& needed, uint8_t phase, bool kept)
     }
     if (x.kind != Kind::compute || x.scope != Scope::full) continue;
     std::string place = "kept" + number(v) + "[n * V + e]";
-    if (kept && x.phase < phase) {
+    if (kept && x.phase < phase && is_kept(step_, v)) {
       line(declared(v) + place + ";");
       continue;
     }
     line(applied(v));
-    if (kept && used_after(v, phase)) line(place + " = " + name(v) + ";");
+    if (kept && is_kept(step_, v)) line(place + " = " + name(v) + ";");
   }
 }
 
@@ -131,16 +131,6 @@ void Emitter::inverses(uint8_t phase) {
     inverted_[by] = true;
     line("const float inverse" + number(by) + " = 1.0f / " + name(by) + ";");
   }
-}
-
-bool Emitter::used_after(uint16_t v, uint8_t phase) const {
-  for (const FusedValue& user : step_.values) {
-    if (user.phase <= phase) continue;
-    for (int k = 0; k < user.input_count; ++k) {
-      if (user.inputs[k] == v) return true;
-    }
-  }
-  return false;
 }
 
 bool Emitter::stored_in(uint16_t v, uint8_t phase) const {

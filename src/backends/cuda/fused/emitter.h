@@ -79,7 +79,6 @@ class Emitter {
   // Whether `v` is a row of quotients by one value, whose inverse is computed once.
   bool divides_by_row(uint16_t v) const;
   void inverses(uint8_t phase);
-  bool used_after(uint16_t v, uint8_t phase) const;
   bool stored_in(uint16_t v, uint8_t phase) const;
   void declare_stores(uint8_t phase);
   void fill_stores(uint8_t phase);

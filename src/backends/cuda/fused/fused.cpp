@@ -187,8 +187,9 @@ class Runner {
   }
 
   void start(const Emitted& emitted, int stream) {
-    void* arguments[] = {arguments_.data(), nullptr};
-    launch_raw(stream, *emitted.function, choice_.shape, arguments);
+    void* arguments[] = {arguments_.data()};
+    const uint32_t sizes[] = {static_cast<uint32_t>(arguments_.size() * sizeof(uint64_t))};
+    launch_raw(stream, *emitted.function, choice_.shape, arguments, sizes);
   }
 
   SmallVector<WalkInput, 8> inputs_;

@@ -1,8 +1,9 @@
 // Affine quantisation of groups of 32, 64 or 128 neighbours to levels of 2, 3, 4, 5, 6 or 8 bits
 // (affine_formats.cuh), and back.
 //
-// affine_quantize: a warp takes a group: its range gives scale and bias, then each element its level;
-// the bits of 32 levels are joined word by word. affine_dequantize: a thread takes eight levels.
+// affine_quantize: a warp takes a group: its range gives scale and bias, then each element its
+// level; the bits of 32 levels are joined word by word. affine_dequantize: a thread takes eight
+// levels.
 //
 // Floor: the bytes read and written.
 #include "affine_formats.cuh"
@@ -112,8 +113,8 @@ struct QuantizedColumns {
   int64_t n, k;
 };
 
-// out[i, j] = sum over k of x[i, k] * w[k, j] for up to Rows rows of x and w [K, N] with groups along
-// N. Blocks (32, 16): 8 lanes take 8 columns each, the others of a block share out K.
+// out[i, j] = sum over k of x[i, k] * w[k, j] for up to Rows rows of x and w [K, N] with groups
+// along N. Blocks (32, 16): 8 lanes take 8 columns each, the others of a block share out K.
 // Floor: the bytes of w.
 template <int Bits, class T, int Rows>
 __global__ void __launch_bounds__(512) quantized_columns(QuantizedColumns p) {

@@ -1,5 +1,5 @@
-// Affine levels: element = scale * level + bias, groups of 32, 64 or 128 along a row, levels of 2, 3,
-// 4, 5, 6 or 8 bits in a stream, lowest bits first; scales and biases lie apart.
+// Affine levels: element = scale * level + bias, groups of 32, 64 or 128 along a row, levels of 2,
+// 3, 4, 5, 6 or 8 bits in a stream, lowest bits first; scales and biases lie apart.
 #pragma once
 
 #include "byte_readers.cuh"
@@ -59,7 +59,7 @@ struct Affine : FormatFacts {
   static constexpr int chunk_bytes = 32 * Bits, block_elements = 32;
   static constexpr Order order = Bits == 4 ? Order::even_odd : Order::wide;
   static constexpr bool signed_bytes = Bits == 8, has_minimum = true, aligned = Aligned;
-  static constexpr bool has_extra = true;
+  static constexpr bool has_extra = true, long_words = Bits == 8;
   using Extra = AffineScales<Group, S>;
 
   template <class Bytes>

@@ -15,8 +15,8 @@ namespace {
 
 constexpr int boolean_mask = 2, additive_mask = 3;
 
-// The strides of an operand [.., .., .., size] with its last axis together, in `copy` if it does not
-// lie so, and where it lies.
+// The strides of an operand [.., .., .., size] with its last axis together, in `copy` if it does
+// not lie so, and where it lies.
 const void* place(int stream, const Operand& operand, std::optional<Scratch>& copy,
                   int64_t (&to)[3]) {
   const Shape& shape = *operand.shape;

@@ -1,9 +1,9 @@
 // Attention of any dtypes, head sizes and masks: softmax(q k^T * scale + mask) v in float32.
 // attention.cuh has shapes and layout.
 //
-// A block of 128 threads takes 16 rows of a head of keys and 256 columns of its values. 32 keys at a
-// time: scores in pieces of 64 of the head's size, the softmax so far (peak, total), weights times
-// values in pieces of 64 columns; pieces pass through shared memory.
+// A block of 128 threads takes 16 rows of a head of keys and 256 columns of its values. 32 keys at
+// a time: scores in pieces of 64 of the head's size, the softmax so far (peak, total), weights
+// times values in pieces of 64 columns; pieces pass through shared memory.
 // What stands where attention_decode and attention_prefill do not apply.
 //
 // Floor: 2 * rows * keys * (size + value_size) flops.

@@ -1,12 +1,12 @@
-// What the attention kernels are given (kernels/attention.h has the same for the host) and what they
-// do alike.
+// What the attention kernels are given (kernels/attention.h has the same for the host) and what
+// they do alike.
 #pragma once
 
 #include "math.cuh"
 
-// Queries [B, N, T, size], keys [B, M, S, size], values [B, M, S, value_size], the last axis of each
-// together; out [B, N, T, value_size] dense. The rows of one head of keys are its queries: row r is
-// query r / group of head r % group of the group = N / M heads that share it.
+// Queries [B, N, T, size], keys [B, M, S, size], values [B, M, S, value_size], the last axis of
+// each together; out [B, N, T, value_size] dense. The rows of one head of keys are its queries: row
+// r is query r / group of head r % group of the group = N / M heads that share it.
 struct Attention {
   const void *q, *k, *v, *mask;
   const float* sinks;  // [N] or null

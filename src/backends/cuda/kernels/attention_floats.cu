@@ -2,9 +2,9 @@
 // scale + mask) v for the rows of one head of keys. attention.cuh has shapes and layout; head sizes
 // are multiples of 4, up to Size, and four elements of a row are read at once.
 //
-// A block takes Rows rows of a head and a stretch of its keys, a warp 16 keys at a time: eight lanes
-// make the scores of a key with all rows, then lanes along the columns add the weighted values. Warps,
-// then stretches come together (attention_parts.cuh).
+// A block takes Rows rows of a head and a stretch of its keys, a warp 16 keys at a time: eight
+// lanes make the scores of a key with all rows, then lanes along the columns add the weighted
+// values. Warps, then stretches come together (attention_parts.cuh).
 //
 // Floor: the bytes of keys and values, read once for each Rows rows.
 #include "attention_parts.cuh"

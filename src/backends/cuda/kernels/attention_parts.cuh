@@ -1,5 +1,6 @@
-// Attention of few queries in stretches of keys: what a block has of its rows, and how the stretches
-// come together. Places say where sum e of a block's Rows * Size belongs: row(e), column(e).
+// Attention of few queries in stretches of keys: what a block has of its rows, and how the
+// stretches come together. Places say where sum e of a block's Rows * Size belongs: row(e),
+// column(e).
 #pragma once
 
 #include "attention.cuh"
@@ -41,8 +42,8 @@ __device__ __forceinline__ void store(const Attention& a, const Place& place, in
 
 constexpr int warps = 4;
 
-// The sums of a block's warps, `sums` [warps][Size * Rows], and their softmaxes become the output, or
-// of several stretches the block's part: `parts` [blocks of x, stretches, Size * Rows] and
+// The sums of a block's warps, `sums` [warps][Size * Rows], and their softmaxes become the output,
+// or of several stretches the block's part: `parts` [blocks of x, stretches, Size * Rows] and
 // `softmaxes` [blocks of x, stretches, Rows].
 template <class T, int Size, int Rows, class Places>
 __device__ __forceinline__ void join_warps(const Attention& a, const Place& place,

@@ -28,7 +28,8 @@ bool attend_many(const AttentionCall& call) {
   if (!fits) return false;
   size_t size = 0;
   while (sizes[size] < wanted) ++size;
-  // Larger blocks reuse more of what lies in shared memory, where they keep all multiprocessors busy.
+  // Larger blocks reuse more of what lies in shared memory, where they keep all multiprocessors
+  // busy.
   int64_t large = ceil_div(a.queries, 128) * a.heads * call.batch;
   int tiles = sizes[size] <= 128 && large >= 2 * gpu().multiprocessors ? 2 : 1;
   int stride = static_cast<int>(ceil_div(sizes[size], 64) * 64);

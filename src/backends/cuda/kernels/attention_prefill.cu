@@ -2,10 +2,10 @@
 // attention.cuh has shapes and layout; head sizes are multiples of 8, up to Size, and all rows are
 // read 16 bytes at a time.
 //
-// A block of 4 warps takes 64 * Tiles queries of a head and passes over blocks of 64 keys: scores on
-// tensor cores, the softmax so far (peak, total), weights times values on tensor cores. The next block
-// of keys travels while weights are applied, its values while scores are made. Blocks of keys that a
-// causal mask hides are left out. The form is FlashAttention-2's (Dao 2023).
+// A block of 4 warps takes 64 * Tiles queries of a head and passes over blocks of 64 keys: scores
+// on tensor cores, the softmax so far (peak, total), weights times values on tensor cores. The next
+// block of keys travels while weights are applied, its values while scores are made. Blocks of keys
+// that a causal mask hides are left out. The form is FlashAttention-2's (Dao 2023).
 //
 // Floor: 2 * rows * keys * (size + value_size) flops, half of that behind a causal mask.
 #include "attention.cuh"
@@ -13,8 +13,8 @@
 
 constexpr int warps = 4, block_keys = 64;
 
-// A matrix of rows of Size halves in shared memory: 16-byte pieces of a row are swapped by its number,
-// so that eight rows of one column lie in different banks.
+// A matrix of rows of Size halves in shared memory: 16-byte pieces of a row are swapped by its
+// number, so that eight rows of one column lie in different banks.
 template <class T, int Size>
 struct Rows {
   static constexpr int stride = (Size + 63) / 64 * 64;
@@ -195,8 +195,8 @@ __device__ __forceinline__ void add_values(Queries<T, Size> (&of)[Tiles],
   }
 }
 
-// Grid: x counts blocks of queries, the last first (behind a causal mask they take longest), y heads,
-// z examples. Dynamic shared memory: queries, keys and values.
+// Grid: x counts blocks of queries, the last first (behind a causal mask they take longest), y
+// heads, z examples. Dynamic shared memory: queries, keys and values.
 template <class T, int Size, int Tiles>
 __global__ void __launch_bounds__(128) attention_prefill(__grid_constant__ const Attention a) {
   constexpr int block_queries = 64 * Tiles;

@@ -25,6 +25,7 @@ struct FormatFacts {
   static constexpr bool signed_bytes = false, has_minimum = false;
   static constexpr bool halves_differ = false;  // a scale for each word and not for each run
   static constexpr bool aligned = false;        // chunks lie at multiples of 16 bytes
+  static constexpr bool long_words = false;     // lanes read 8 bytes at a time
   static constexpr bool has_extra = false;      // scales lie apart: Extra, fetch
 };
 

@@ -2,12 +2,12 @@
 // without the element itself. Halves are kept in float32, other types in themselves.
 //
 // Rows (the axis is the last one): a warp has a segment of the row in registers, scans it with
-// shuffles, and warps pass their totals on through shared memory. A row has a warp or a block of its
-// own; the tiles of few long rows are shared by all blocks: each publishes its total, joins the
-// totals of its group's tiles before it, and gets what lies before the group from the last tile of
-// the group before, so that the order of joins does not depend on timing.
-// Columns (any other axis): a thread has a piece of a line; pieces are first only totalled, and the
-// totals scanned in the same way.
+// shuffles, and warps pass their totals on through shared memory. A row has a warp or a block of
+// its own; the tiles of few long rows are shared by all blocks: each publishes its total, joins
+// the totals of its group's tiles before it, and gets what lies before the group from the last
+// tile of the group before, so that the order of joins does not depend on timing.
+// Columns (any other axis): a thread has a piece of a line; pieces are first only totalled, and
+// the totals scanned in the same way.
 //
 // Floor: one read and one write; columns of few lines read twice.
 #include "indexing.cuh"
@@ -210,9 +210,9 @@ __global__ void __launch_bounds__(scan_threads)
   part.store(out, first, shape, Join::join(*block_before, warp_before));
 }
 
-// A thread for each piece of each line of columns; lines are neighbours. Writes the total of a piece
-// to totals[piece, line], or scans on from `starts`, which has what lies before each piece (null:
-// nothing, there is one piece).
+// A thread for each piece of each line of columns; lines are neighbours. Writes the total of a
+// piece to totals[piece, line], or scans on from `starts`, which has what lies before each piece
+// (null: nothing, there is one piece).
 template <class T, class Join, bool TotalsOnly>
 __global__ void __launch_bounds__(scan_threads)
     scan_columns(const T* x, T* out, const __grid_constant__ ScanShape shape, Wide<T>* totals,

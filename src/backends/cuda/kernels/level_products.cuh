@@ -1,5 +1,5 @@
-// Products of levels (small whole numbers, four in a word) with rows of x on tensor cores. Levels are
-// exact in the half types, so that only sums in float round; scales come afterwards, in float.
+// Products of levels (small whole numbers, four in a word) with rows of x on tensor cores. Levels
+// are exact in the half types, so that only sums in float round; scales come afterwards, in float.
 #pragma once
 
 #include "math.cuh"

@@ -10,7 +10,9 @@ namespace {
 
 constexpr int matrices_max = 4, tile_rows = 16, warps_max = 8;
 constexpr int64_t planes_bytes_max = 96 << 10, inner_max = int64_t{1} << 30;
-constexpr int tile_counts[] = {1, 2, 3, 6};  // of 8 columns; those that there are instances for
+constexpr int64_t rows_max = 8, columns_max = 64;
+constexpr int tile_counts[] = {1, 2, 3, 4, 8};  // of 8 columns; those that there are instances for
+constexpr int block_warps = 8;
 
 // As in level_rows.cuh.
 struct LevelMatrices {
@@ -28,11 +30,11 @@ struct LevelRows {
   LevelMatrices matrices;
 };
 
-// Bytes of the kernel's slots for one warp, as level_rows.cuh counts them.
-int64_t warp_slot_bytes(const LevelFormat& format) {
+// Bytes of the slot for a row of a chunk, as level_rows.cuh counts them.
+int64_t slot_bytes(const LevelFormat& format) {
   int64_t bytes = ceil_div(format.chunk_bytes + (format.aligned ? 0 : 14 + 8), 16) * 16;
-  while (bytes % 128 != (format.aligned ? 32 : 16)) bytes += 16;
-  return bytes * tile_rows * (bytes <= 160 ? 3 : 2);
+  while (bytes % 128 != (format.long_words ? 32 : 16)) bytes += 16;
+  return bytes;
 }
 
 // What a launch depends on besides pointers and sizes.
@@ -40,7 +42,7 @@ struct Variant {
   const LevelFormat& format;
   Dtype::Val dtype;
   size_t tiles;  // index in tile_counts
-  bool shared;   // whether planes of x lie in shared memory
+  bool shared;  // whether planes of x lie in shared memory
 
   size_t slot() const {
     size_t of = dtype == Dtype::Val::float32 ? 0 : dtype == Dtype::Val::float16 ? 1 : 2;
@@ -50,13 +52,36 @@ struct Variant {
 };
 constexpr size_t variants = LevelFormat::count * 3 * std::size(tile_counts) * 2;
 
-const Function& instance(const Variant& v) {
+const char* file_of(const LevelFormat& format) {
+  return format.packed ? "packed_rows.cu" : "quantized_rows.cu";
+}
+
+const char* type_of_x(Dtype::Val dtype) {
+  return dtype == Dtype::Val::float32 ? "bfloat_t" : device_type(dtype);
+}
+
+const Function& rows_instance(const Variant& v) {
   static Instances<variants> instances;
-  const char* file = v.format.packed ? "packed_rows.cu" : "quantized_rows.cu";
-  return instances.get(v.slot(), file, [&] {
-    const char* x = v.dtype == Dtype::Val::float32 ? "bfloat_t" : device_type(v.dtype);
-    return "level_rows<" + v.format.device_name(v.dtype) + ", " + x + ", " + device_type(v.dtype) +
-           ", " + std::to_string(tile_counts[v.tiles]) + (v.shared ? ", true>" : ", false>");
+  return instances.get(v.slot(), file_of(v.format), [&] {
+    return "level_rows<" + v.format.device_name(v.dtype) + ", " + type_of_x(v.dtype) + ", " +
+           device_type(v.dtype) + ", " + std::to_string(tile_counts[v.tiles]) +
+           (v.shared ? ", true>" : ", false>");
+  });
+}
+
+const Function& tiles_instance(const Variant& v) {
+  static Instances<variants> instances;
+  return instances.get(v.slot(), file_of(v.format), [&] {
+    return "level_tiles<" + v.format.device_name(v.dtype) + ", " + type_of_x(v.dtype) + ", " +
+           std::to_string(tile_counts[v.tiles]) + ">";
+  });
+}
+
+const Function& join_instance(Dtype::Val dtype, size_t tiles) {
+  static Instances<dtype_slots * std::size(tile_counts)> instances;
+  return instances.get(slot_of(dtype) * std::size(tile_counts) + tiles, "quantized_rows.cu", [&] {
+    return std::string("level_join<") + device_type(dtype) + ", " +
+           std::to_string(tile_counts[tiles]) + ">";
   });
 }
 
@@ -67,7 +92,8 @@ struct Block {
 
 // As many warps as there are chunks and shared memory for.
 Block block_of(const Variant& v, const LevelRows& p) {
-  int64_t chunks = ceil_div(p.k, 256), slots = warp_slot_bytes(v.format);
+  int64_t chunks = ceil_div(p.k, 256), row = slot_bytes(v.format);
+  int64_t slots = row * tile_rows * (row <= 160 ? 3 : 2);
   int64_t planes = v.shared ? int64_t{p.columns} * (p.k + 8) * 2 : 0;
   int64_t each = slots + tile_counts[v.tiles] * 8 * tile_rows * 2 * 4;
   int64_t fitting = (gpu().shared_bytes_max - planes) / each;
@@ -105,7 +131,72 @@ void place_parts(LevelRows& p, const LevelPart* parts, size_t count) {
   p.tiles = static_cast<int>(tiles);
 }
 
-// x as planes of bfloats in memory.
+void launch_rows(int stream, const Variant& variant, const LevelRows& p) {
+  const Function& function = rows_instance(variant);
+  Block block = block_of(variant, p);
+  int64_t resident = gpu().multiprocessors * resident_blocks(variant, function, block);
+  launch(stream, function,
+         {{static_cast<unsigned>(std::min<int64_t>(p.tiles, resident))},
+          {32, static_cast<unsigned>(block.warps)},
+          block.shared_bytes},
+         p);
+}
+
+// As level_tiles.cuh lays it out: columns of x, then the warps' slots.
+unsigned tiles_shared_bytes(const Variant& v) {
+  int tiles = tile_counts[v.tiles], stages = tiles > 4 ? 2 : 3;
+  int64_t stride = v.format.split ? 272 : 288;
+  return static_cast<unsigned>(
+      stages * (tiles * 8 * stride * 2 + block_warps * tile_rows * slot_bytes(v.format)));
+}
+
+void launch_tiles(int stream, const Variant& v, const LevelRows& p, unsigned shared_bytes) {
+  int64_t blocks = ceil_div(p.tiles, block_warps), chunks = ceil_div(p.k, 256);
+  // Two blocks for each multiprocessor, as long as the sums take less time than the levels.
+  int64_t most = std::max<int64_t>(1, std::min(p.row_bytes / (8 * p.columns), chunks / 2));
+  int64_t stretches = std::clamp<int64_t>(2 * gpu().multiprocessors / blocks, 1, most);
+  int64_t each = ceil_div(chunks, stretches);
+  stretches = ceil_div(chunks, each);
+  Scratch parts(
+      stream, static_cast<size_t>(stretches * p.tiles * tile_counts[v.tiles]) * 8 * tile_rows * 4);
+  launch(stream, tiles_instance(v),
+         {{static_cast<unsigned>(blocks), static_cast<unsigned>(stretches)},
+          {32, block_warps},
+          shared_bytes},
+         p, static_cast<int>(each), parts.data());
+  launch(stream, join_instance(v.dtype, v.tiles), {{static_cast<unsigned>(p.tiles)}, {256}}, p,
+         static_cast<int>(stretches), parts.data());
+}
+
+}  // namespace
+
+LevelFormat LevelFormat::of(PackedFormat format) {
+  const PackedFormatInfo& info = packed_format_info(format);
+  bool aligned = format == PackedFormat::q4_k || format == PackedFormat::q5_k;
+  bool split = !aligned && format != PackedFormat::q8_0;
+  return {static_cast<int>(format),
+          true,
+          0,
+          0,
+          format,
+          info.block_bytes * (256 / info.block_elements),
+          aligned,
+          split,
+          aligned};
+}
+
+LevelFormat LevelFormat::affine(int bits, int group, bool aligned) {
+  int bits_index = bits == 8 ? 5 : bits - 2, group_index = group == 32 ? 0 : group == 64 ? 1 : 2;
+  int id = packed_format_count + (bits_index * 3 + group_index) * 2 + aligned;
+  return {id, false, bits, group, PackedFormat::q4_0, 32 * bits, aligned, false, bits == 8};
+}
+
+std::string LevelFormat::device_name(Dtype::Val dtype) const {
+  if (packed) return packed_format_info(format).name;
+  return "Affine<" + std::to_string(bits) + ", " + std::to_string(group) + ", " +
+         device_type(dtype) + (aligned ? ", true>" : ", false>");
+}
+
 void split_planes(const LevelProduct& product, void* to) {
   static Instances<1> instances;
   const Function& function =
@@ -116,37 +207,11 @@ void split_planes(const LevelProduct& product, void* to) {
   launch(product.stream, function, {{blocks}, {256}}, product.x, count, product.k, to);
 }
 
-}  // namespace
-
-LevelFormat LevelFormat::of(PackedFormat format) {
-  const PackedFormatInfo& info = packed_format_info(format);
-  bool aligned = format == PackedFormat::q4_k || format == PackedFormat::q5_k;
-  return {static_cast<int>(format),
-          true,
-          0,
-          0,
-          format,
-          info.block_bytes * (256 / info.block_elements),
-          aligned};
-}
-
-LevelFormat LevelFormat::affine(int bits, int group, bool aligned) {
-  int bits_index = bits == 8 ? 5 : bits - 2, group_index = group == 32 ? 0 : group == 64 ? 1 : 2;
-  int id = packed_format_count + (bits_index * 3 + group_index) * 2 + aligned;
-  return {id, false, bits, group, PackedFormat::q4_0, 32 * bits, aligned};
-}
-
-std::string LevelFormat::device_name(Dtype::Val dtype) const {
-  if (packed) return packed_format_info(format).name;
-  return "Affine<" + std::to_string(bits) + ", " + std::to_string(group) + ", " +
-         device_type(dtype) + (aligned ? ", true>" : ", false>");
-}
-
 bool multiply_level_rows(const LevelProduct& product, const LevelFormat& format, int64_t row_bytes,
                          const LevelPart* parts, size_t count) {
   bool plain = product.dtype == Dtype::Val::float32;
   int64_t columns = plain ? product.m * 3 : product.m;
-  if (product.m > 16 || product.k > inner_max) return false;
+  if (columns > columns_max || product.k > inner_max) return false;
   LevelRows p{};
   p.x = product.x;
   p.out = product.out;
@@ -158,6 +223,9 @@ bool multiply_level_rows(const LevelProduct& product, const LevelFormat& format,
   p.k = static_cast<int>(product.k);
   Variant variant{format, product.dtype, 0, false};
   while (tile_counts[variant.tiles] * 8 < columns) ++variant.tiles;
+  bool few = product.m <= rows_max;
+  unsigned shared_bytes = tiles_shared_bytes(variant);
+  if (!few && shared_bytes > static_cast<unsigned>(gpu().shared_bytes_max)) return false;
   variant.shared = plain && variant.tiles == 0 && columns * (product.k + 8) * 2 <= planes_bytes_max;
   std::optional<Scratch> planes;
   if (plain && !variant.shared) {
@@ -165,16 +233,10 @@ bool multiply_level_rows(const LevelProduct& product, const LevelFormat& format,
     split_planes(product, planes->data());
     p.x = planes->data();
   }
-  const Function& function = instance(variant);
-  Block block = block_of(variant, p);
-  int64_t resident = gpu().multiprocessors * resident_blocks(variant, function, block);
   for (size_t first = 0; first < count; first += matrices_max) {
     place_parts(p, parts + first, std::min<size_t>(matrices_max, count - first));
-    launch(product.stream, function,
-           {{static_cast<unsigned>(std::min<int64_t>(p.tiles, resident))},
-            {32, static_cast<unsigned>(block.warps)},
-            block.shared_bytes},
-           p);
+    if (few) launch_rows(product.stream, variant, p);
+    else launch_tiles(product.stream, variant, p, shared_bytes);
   }
   return true;
 }

@@ -1,11 +1,11 @@
-// out[i, j] = sum over k of x[i, k] * w[j, k] for a few rows of x and rows of levels w [N, K]; several
-// matrices of one format side by side. A format says how four lanes read 256 levels of a row
-// (packed_formats.cuh, affine_formats.cuh).
+// out[i, j] = sum over k of x[i, k] * w[j, k] for a few rows of x and rows of levels w [N, K];
+// several matrices of one format side by side. A format says how four lanes read 256 levels of a
+// row (packed_formats.cuh, affine_formats.cuh).
 //
-// Warps of a block take 16 rows of w and share out chunks of 256 along K. Bytes of the chunks to come
-// travel into shared memory as they lie; of the chunk at hand, levels become the left matrix of
-// tensor core products, x is the right one; each group's product is scaled into float sums.
-// x is of a half type, or float32 as three planes of bfloats that lie below each other.
+// Warps of a block take 16 rows of w and share out chunks of 256 along K. Bytes of the chunks to
+// come travel into shared memory as they lie; of the chunk at hand, levels become the left matrix
+// of tensor core products, x is the right one; each group's product is scaled into float sums. x is
+// of a half type, or float32 as three planes of bfloats that lie below each other.
 //
 // Floor: the bytes of w, read once for each 8 * Tiles columns.
 #pragma once
@@ -36,7 +36,7 @@ template <class F>
 constexpr int slot_bytes_of() {
   int bytes = (F::chunk_bytes + (F::aligned ? 0 : 14 + 8) + 15) / 16 * 16;
   // Lanes of eight rows read different banks.
-  while (bytes % 128 != (F::aligned ? 32 : 16)) bytes += 16;
+  while (bytes % 128 != (F::long_words ? 32 : 16)) bytes += 16;
   return bytes;
 }
 template <class F>
@@ -61,7 +61,8 @@ __device__ __forceinline__ TileRows tile_rows_of(const LevelRows& p, int tile) {
           static_cast<int>(min(p.matrices.rows[m] - row, int64_t(tile_rows))), m, row};
 }
 
-// Starts copying a chunk of each row: the aligned 16 bytes that hold some of it, not beyond the end.
+// Starts copying a chunk of each row: the aligned 16 bytes that hold some of it, not beyond the
+// end.
 template <class F>
 __device__ __forceinline__ void copy_chunk(const LevelRows& p, const TileRows& tile, int chunk,
                                            uint8_t* slots) {
@@ -138,8 +139,12 @@ struct Sums {
     }
   }
 
+  // A run with its columns at x + k; where `totals` is not null, the sums of the columns over each
+  // half of the run (or all of it) are there, [halves][Tiles * 8].
+  template <bool HasTotals>
   __device__ __forceinline__ void add(const Run& upper, const Run& lower,
-                                      const T* const (&x)[Tiles], int k, int t) {
+                                      const T* const (&x)[Tiles], int k, int t,
+                                      const float* totals) {
     uint32_t a[2][2], b[2][2], ones = pair_of<T>(1);
     float c[Tiles][4] = {}, total[Tiles][4] = {};
     uint32_t columns[Tiles][2][2];
@@ -153,10 +158,15 @@ struct Sums {
       for (int n = 0; n < Tiles; ++n) {
         multiply_tile<T>(c[n], a[i][0], b[i][0], a[i][1], b[i][1], columns[n][i][0],
                          columns[n][i][1]);
-        if (F::has_minimum) {
+        if (F::has_minimum && !HasTotals) {
           multiply_tile<T>(total[n], ones, ones, ones, ones, columns[n][i][0], columns[n][i][1]);
         }
         if (!F::halves_differ && i == 0) continue;
+        if (F::has_minimum && HasTotals) {
+          const float* of = totals + ((F::halves_differ ? i : 0) * Tiles + n) * 8 + 2 * t;
+          total[n][0] = total[n][2] = of[0];
+          total[n][1] = total[n][3] = of[1];
+        }
         scale(n, c[n], total[n], upper.scale[i], lower.scale[i], upper.minimum[i],
               lower.minimum[i]);
         for (int j = 0; j < 4; ++j) c[n][j] = total[n][j] = 0;
@@ -164,6 +174,30 @@ struct Sums {
     }
   }
 };
+
+// The sums of a run's columns, as Sums::add takes them; all lanes of a warp.
+template <class F, class T, int Tiles>
+__device__ __forceinline__ void add_columns(const T* const (&x)[Tiles], int k, int lane,
+                                            float* totals) {
+  uint32_t ones = pair_of<T>(1);
+#pragma unroll
+  for (int n = 0; n < Tiles; ++n) {
+    uint32_t columns[2][2];
+    load_columns<F>(x[n], k, lane % 4, columns);
+    float total[4] = {};
+#pragma unroll
+    for (int i = 0; i < 2; ++i) {
+      multiply_tile<T>(total, ones, ones, ones, ones, columns[i][0], columns[i][1]);
+      if (!F::halves_differ && i == 0) continue;
+      if (lane < 4) {
+        float* to = totals + ((F::halves_differ ? i : 0) * Tiles + n) * 8 + 2 * lane;
+        to[0] = total[0];
+        to[1] = total[1];
+      }
+      total[0] = total[1] = 0;
+    }
+  }
+}
 
 // What a lane holds of a chunk's scales that lie apart; nothing of formats that have none.
 template <class F, bool = F::has_extra>
@@ -299,7 +333,8 @@ __global__ void __launch_bounds__(256) level_rows(__grid_constant__ const LevelR
       int runs = F::block_elements == 256 ? 8 : min(8, (p.k - chunk * 256) / 32);
 #pragma unroll
       for (int r = 0; r < 8; ++r) {
-        if (r < runs) sum.add(upper.run(r), lower.run(r), x, chunk * 256 + r * 32, t);
+        if (r >= runs) continue;
+        sum.template add<false>(upper.run(r), lower.run(r), x, chunk * 256 + r * 32, t, nullptr);
       }
       __syncwarp();
       stage = stage + 1 == stages ? 0 : stage + 1;

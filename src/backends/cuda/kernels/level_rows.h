@@ -18,6 +18,7 @@ struct LevelFormat {
   PackedFormat format;  // of GGUF's
   int64_t chunk_bytes;  // of 256 elements
   bool aligned;         // rows are read as if at multiples of 16 bytes
+  bool split, long_words;  // as in byte_readers.cuh: the order of a run's elements, bytes at a time
 
   static LevelFormat of(PackedFormat format);
   static LevelFormat affine(int bits, int group, bool aligned);
@@ -45,6 +46,9 @@ struct LevelProduct {
 // True if the products were queued; false where x has too many rows.
 bool multiply_level_rows(const LevelProduct& product, const LevelFormat& format, int64_t row_bytes,
                          const LevelPart* parts, size_t count);
+
+// The floats of x as planes of bfloats whose sum they are: [m, 3, k].
+void split_planes(const LevelProduct& product, void* to);
 
 // An operand's address, or that of a copy where it is not at a multiple of `bytes`.
 const void* aligned_data(int stream, const Operand& operand, uintptr_t bytes,

@@ -92,7 +92,7 @@ bool multiply_few_rows(int stream, const MatrixProduct& p) {
   bool half = p.dtype == Dtype::Val::float16 || p.dtype == Dtype::Val::bfloat16;
   bool transposed = p.m > few_rows_max;
   if (std::min(p.m, p.n) > few_rows_max || p.batches > batches_max) return false;
-  if (!half && p.dtype != Dtype::Val::float32) return false;
+  if ((!half && p.dtype != Dtype::Val::float32) || p.into_float || p.added) return false;
   int64_t item = dtype_of(p.dtype).size(), width = 16 / item;
   FewRows rows = few_rows_of(p, transposed);
   bool x_together = (transposed ? p.y.row : p.x.column) == 1 || p.k == 1;
@@ -114,21 +114,22 @@ bool multiply_few_rows(int stream, const MatrixProduct& p) {
 }
 
 void multiply_tiles(int stream, MatrixProduct p) {
-  static Instances<dtype_slots> instances;
-  const Function& function = instances.get(slot_of(p.dtype), "matmul.cu", [&] {
-    return std::string("matmul<") + device_type(p.dtype) + ">";
+  static Instances<dtype_slots * 2> instances;
+  const Function& function = instances.get(slot_of(p.dtype) * 2 + p.into_float, "matmul.cu", [&] {
+    return std::string("matmul<") + device_type(p.dtype) + ", " + device_type(p.out_dtype()) + ">";
   });
   int64_t tiles = ceil_div(p.m, 64) * ceil_div(p.n, 64), item = dtype_of(p.dtype).size();
+  int64_t out_item = dtype_of(p.out_dtype()).size();
   PlaceStrides x{p.x.row, p.x.column, p.x.batch}, y{p.y.row, p.y.column, p.y.batch},
       out{p.out_row, 1, p.out_batch};
   for (int64_t first = 0; first < p.batches; first += batches_max) {
-    auto moved = [&](const void* data, int64_t batch) {
-      return static_cast<const char*>(data) + first * batch * item;
+    auto moved = [&](const void* data, int64_t batch, int64_t bytes) {
+      return static_cast<const char*>(data) + first * batch * bytes;
     };
     launch(stream, function,
            {{count_of(tiles), count_of(std::min(batches_max, p.batches - first))}, {256}},
-           moved(p.x.data, p.x.batch), x, moved(p.y.data, p.y.batch), y, moved(p.out, p.out_batch),
-           out, p.m, p.n, p.k);
+           moved(p.x.data, p.x.batch, item), x, moved(p.y.data, p.y.batch, item), y,
+           moved(p.out, p.out_batch, out_item), out, p.m, p.n, p.k, p.added);
   }
 }
 
@@ -221,6 +222,19 @@ void multiply(int stream, const MatrixProduct& product) {
   if (multiply_few_rows(stream, product)) return;
   if (blas_multiply(stream, product)) return;
   multiply_tiles(stream, product);
+}
+
+void multiply_planes(int stream, const PlanesProduct& p) {
+  MatrixProduct product{Dtype::Val::bfloat16, p.m, p.n, p.k, 1, {}, {}, p.out, p.out_row, 0, true};
+  // The planes of x lie row by row below each other; of each operand two count, but not their
+  // tails' product, which is as small as what the third plane holds.
+  const int planes[][2] = {{0, 0}, {1, 0}, {0, 1}};
+  for (const auto& [x, w] : planes) {
+    product.x = {static_cast<const char*>(p.x) + x * p.k * 2, 3 * p.k, 1, 0};
+    product.y = {static_cast<const char*>(p.w) + w * p.w_plane * 2, p.w_row, p.w_column, 0};
+    multiply(stream, product);
+    product.added = true;
+  }
 }
 
 // Inputs: x [..., M, K], y [..., K, N], of any strides; leading axes broadcast.

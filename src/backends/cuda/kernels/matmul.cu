@@ -26,9 +26,11 @@ __device__ __forceinline__ Wide<T> element(const T* from, Strides s, int64_t i, 
   return static_cast<Wide<T>>(from[i * s.row + j * s.column]);
 }
 
-template <class T>
-__global__ void __launch_bounds__(256) matmul(const T* x, Strides xs, const T* y, Strides ys,
-                                              T* out, Strides os, int64_t m, int64_t n, int64_t k) {
+// With `added`, to what is there.
+template <class T, class Out>
+__global__ void __launch_bounds__(256)
+    matmul(const T* x, Strides xs, const T* y, Strides ys, Out* out, Strides os, int64_t m,
+           int64_t n, int64_t k, bool added) {
   using W = Wide<T>;
   __shared__ alignas(16) unsigned char memory[2 * depth * (tile + 1) * sizeof(W)];
   auto left = reinterpret_cast<W(*)[tile + 1]>(memory);
@@ -71,7 +73,9 @@ __global__ void __launch_bounds__(256) matmul(const T* x, Strides xs, const T* y
   for (int i = 0; i < per_thread; ++i) {
     for (int j = 0; j < per_thread; ++j) {
       int64_t r = row + ty + 16 * i, c = column + tx + 16 * j;
-      if (r < m && c < n) out[r * os.row + c * os.column] = T(sums[i][j]);
+      if (r >= m || c >= n) continue;
+      Out& to = out[r * os.row + c * os.column];
+      to = added ? Out(static_cast<Wide<Out>>(to) + sums[i][j]) : Out(sums[i][j]);
     }
   }
 }

@@ -10,4 +10,15 @@ namespace lazuli::cuda {
 // kernel.
 void multiply(int stream, const MatrixProduct& product);
 
+// A product in nearly float32 (relative error 2^-16) from planes of bfloat16: out [m, n] = x w.
+struct PlanesProduct {
+  int64_t m, n, k;
+  const void* x;  // [m, 3, k]
+  const void* w;  // two matrices [k, n], w_plane elements apart
+  int64_t w_row, w_column, w_plane;
+  float* out;
+  int64_t out_row;
+};
+void multiply_planes(int stream, const PlanesProduct& product);
+
 }  // namespace lazuli::cuda

@@ -41,28 +41,37 @@ void dequantize(int stream, PackedFormat format, const void* blocks, int64_t ele
          elements, out);
 }
 
-// Many rows: weights in slices as dense matrices of x's dtype.
-void multiply_dense(const LevelProduct& product, PackedFormat format, const LevelPart& part) {
-  int64_t item = dtype_of(product.dtype).size(), k = product.k;
+void dequantize_planes(int stream, PackedFormat format, const void* blocks, int64_t elements,
+                       void* out) {
+  static Instances<packed_format_count> instances;
+  const Function& function = instances.get(
+      static_cast<size_t>(format), "packed_dequantize.cu",
+      [&] { return std::string("packed_planes<") + packed_format_info(format).name + ">"; });
+  launch(stream, function, shape_for(ceil_div(elements, 256)), blocks, elements, out);
+}
+
+// Many rows: weights in slices as dense matrices. `planes`, if not null, holds x of float32 as
+// planes of bfloats: products of these are several times as fast.
+void multiply_dense(const LevelProduct& product, const void* planes, PackedFormat format,
+                    const LevelPart& part) {
+  int64_t item = dtype_of(product.dtype).size(), k = product.k, m = product.m;
   int64_t rows = std::clamp<int64_t>(slice_bytes / (k * item), 1, part.rows);
   Scratch slice(product.stream, static_cast<size_t>(rows * k * item));
   int64_t row_bytes = packed_row_bytes(format, k);
   auto* w = static_cast<const char*>(part.w);
   for (int64_t first = 0; first < part.rows; first += rows) {
     int64_t count = std::min(rows, part.rows - first);
-    dequantize(product.stream, format, w + first * row_bytes, count * k, slice.data(),
-               product.dtype);
+    const char* from = w + first * row_bytes;
     char* out = static_cast<char*>(product.out) + (part.column + first) * item;
-    multiply(product.stream, {product.dtype,
-                              product.m,
-                              count,
-                              k,
-                              1,
-                              {product.x, k, 1, 0},
-                              {slice.data(), 1, k, 0},
-                              out,
-                              product.columns,
-                              0});
+    if (planes) {
+      dequantize_planes(product.stream, format, from, count * k, slice.data());
+      multiply_planes(product.stream, {m, count, k, planes, slice.data(), 1, k, count * k,
+                                       reinterpret_cast<float*>(out), product.columns});
+      continue;
+    }
+    dequantize(product.stream, format, from, count * k, slice.data(), product.dtype);
+    MatrixPlace x{product.x, k, 1, 0}, y{slice.data(), 1, k, 0};
+    multiply(product.stream, {product.dtype, m, count, k, 1, x, y, out, product.columns, 0});
   }
 }
 
@@ -116,6 +125,7 @@ void kernel_packed_matmul(const KernelCall& call) {
     parts.push_back({data, nullptr, nullptr, w.extent(0), column});
     column += w.extent(0);
   }
+  std::optional<Scratch> planes;
   // Neighbours of one format share a launch.
   for (size_t first = 0, last; first < parts.size(); first = last) {
     PackedFormat format = formats[first];
@@ -125,7 +135,13 @@ void kernel_packed_matmul(const KernelCall& call) {
                             &parts[first], last - first)) {
       continue;
     }
-    for (size_t i = first; i < last; ++i) multiply_dense(product, format, parts[i]);
+    if (x.dtype == Dtype::Val::float32 && has_blas() && !planes) {
+      planes.emplace(call.stream, static_cast<size_t>(x.size()) * 3 * 2);
+      split_planes(product, planes->data());
+    }
+    for (size_t i = first; i < last; ++i) {
+      multiply_dense(product, planes ? planes->data() : nullptr, format, parts[i]);
+    }
   }
 }
 

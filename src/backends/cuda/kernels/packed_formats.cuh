@@ -1,5 +1,5 @@
-// Reading GGUF blocks where they lie: four lanes share 256 elements (a chunk) of a row and take runs
-// of 32 one after the other. backends/reference/packed.h has the layouts.
+// Reading GGUF blocks where they lie: four lanes share 256 elements (a chunk) of a row and take
+// runs of 32 one after the other. backends/reference/packed.h has the layouts.
 //
 #pragma once
 
@@ -131,7 +131,7 @@ template <bool Fifth>
 struct Nibbles : FormatFacts {
   static constexpr int chunk_bytes = Fifth ? 176 : 144;
   static constexpr Order order = Order::wide;
-  static constexpr bool aligned = true, has_minimum = true;
+  static constexpr bool aligned = true, long_words = true, has_minimum = true;
   template <class Bytes>
   struct Reader {
     Bytes from;

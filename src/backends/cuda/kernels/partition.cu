@@ -1,6 +1,6 @@
-// partition, argpartition along the last axis of a dense array: the element that sorting would bring
-// to position k is there, smaller ones (or equal ones) before it, others behind it, each part in the
-// order of the input; NaN are the greatest.
+// partition, argpartition along the last axis of a dense array: the element that sorting would
+// bring to position k is there, smaller ones (or equal ones) before it, others behind it, each
+// part in the order of the input; NaN are the greatest.
 //
 // Selection of the k-th key from its highest digit of 11 bits down: a launch a digit counts, among
 // the keys that agree so far, in shared memory; the row's last block finds the digit. Then one

@@ -1,4 +1,4 @@
 // Products of a few rows of x with rows of affine levels: level_rows.cuh with the formats of
 // affine_formats.cuh.
 #include "affine_formats.cuh"
-#include "level_rows.cuh"
+#include "level_tiles.cuh"

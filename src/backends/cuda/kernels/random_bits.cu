@@ -1,8 +1,9 @@
 // random_bits: keys [..., 2] of uint32 -> [..., shape] of uint8, uint16 or uint32.
 //
 // For each key the output is a sequence of `words` 32-bit words, cut to its bytes. With
-// h = ceil(words / 2), the pair of counters (i, i + h) gives words i and i + h; when `words` is odd,
-// the last pair is (h - 1, 0) and gives one word. Threefry-2x32, 20 rounds (Salmon et al., SC 2011).
+// h = ceil(words / 2), the pair of counters (i, i + h) gives words i and i + h; when `words` is
+// odd, the last pair is (h - 1, 0) and gives one word. Threefry-2x32, 20 rounds (Salmon et al.,
+// SC 2011).
 //
 // Floor: one write of the output; about 75 instructions for two words.
 #include "types.cuh"

@@ -1,6 +1,6 @@
-// Rotary positions: see rope.cu. Inputs: x, offset (int32, int64 or float32, one or one an example)
-// and, instead of a base, freqs (float32). Parameters: dims, traditional; scale and base as the bits
-// of doubles.
+// Rotary positions: see rope.cu. Inputs: x, offset (int32, int64 or float32, one or one an
+// example) and, instead of a base, freqs (float32). Parameters: dims, traditional; scale and base
+// as the bits of doubles.
 #include <bit>
 #include <cmath>
 

@@ -1,9 +1,10 @@
 // Rotary positions: x [examples, heads..., length, width], the first 2 * half features of each row
 // rotated in pairs: neighbours (traditional) or i and i + half. Any steps -> dense.
 //
-// A thread has `V` neighbouring pairs of one position, forms their turns (offset + t) * frequency in
-// double, reduces them to a fraction of a turn and takes sine and cosine in float32, then rotates
-// these pairs in a group of heads. Further threads of a row copy what lies behind the pairs.
+// A thread has `V` neighbouring pairs of one position, forms their turns (offset + t) * frequency
+// in double, reduces them to a fraction of a turn and takes sine and cosine in float32, then
+// rotates these pairs in a group of heads. Further threads of a row copy what lies behind the
+// pairs.
 //
 // Floor: one read and one write of x.
 #include "indexing.cuh"

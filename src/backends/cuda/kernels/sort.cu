@@ -1,10 +1,10 @@
 // sort, argsort along the last axis of a dense array: ascending, NaN last, indices stable.
 //
 // Short rows: one or more rows in a block's shared memory, a bitonic network over keys, or over
-// pairs of a key and an index, which makes it stable. Long rows: a radix sort from the lowest digit
-// of 8 bits, one launch a digit (after Adinets and Merrill, "Onesweep", 2022): a block ranks its tile
-// with warp votes, finds where its digits go by looking back over the tiles before, orders the tile
-// in shared memory and writes runs. One launch before counts all digits.
+// pairs of a key and an index, which makes it stable. Long rows: a radix sort from the lowest
+// digit of 8 bits, one launch a digit (after Adinets and Merrill, "Onesweep", 2022): a block ranks
+// its tile with warp votes, finds where its digits go by looking back over the tiles before,
+// orders the tile in shared memory and writes runs. One launch before counts all digits.
 //
 // Floor: one read and one write for each digit, and the indices likewise.
 #include "indexing.cuh"
@@ -125,8 +125,8 @@ __global__ void __launch_bounds__(radix_threads) place_digits(uint64_t* counts) 
   counts[threadIdx.x] = exclusive_sum(counts[threadIdx.x]);
 }
 
-// What a tile knows of one digit: a count in the lower bits; above, 2 * pass + 1 if it is of the tile
-// alone, 2 * pass + 2 if it is of all tiles so far. Words of passes before count as empty.
+// What a tile knows of one digit: a count in the lower bits; above, 2 * pass + 1 if it is of the
+// tile alone, 2 * pass + 2 if it is of all tiles so far. Words of passes before count as empty.
 constexpr int status_shift = 56;
 
 __device__ __forceinline__ uint64_t count_before(uint64_t* status, int64_t row_tiles, int64_t tile,

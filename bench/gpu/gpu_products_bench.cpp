@@ -1,0 +1,144 @@
+// Products on the GPU: plain, quantised and packed ones, and attention. Weights rotate, so that none
+// is found in the cache. gpu_products_bench [PART]: rows whose names contain it.
+#include "gpu/timing.h"
+#include "lazuli/packed.h"
+
+namespace lazuli::bench {
+namespace {
+
+constexpr size_t rotated_bytes = size_t{512} << 20;  // several times the cache
+
+std::string wanted;
+
+template <class Make>
+auto rotated(size_t bytes, Make make) {
+  std::vector<decltype(make(uint64_t{0}))> all;
+  size_t count = std::clamp<size_t>(rotated_bytes / bytes, 1, 16);
+  for (size_t k = 0; k < count; ++k) all.push_back(make(100 + k));
+  return all;
+}
+
+bool skips(const std::string& name) { return name.find(wanted) == std::string::npos; }
+
+void square_products() {
+  for (Dtype dtype : {bfloat16, float16, float32}) {
+    for (int n : {4096, 8192}) {
+      std::string name = "matmul_" + std::to_string(n);
+      if (skips(name)) continue;
+      array x = random_values({n, n}, dtype, 1), y = random_values({n, n}, dtype, 2);
+      row(name, short_name(dtype), seconds_of([&] { return matmul(x, y); }), 2.0 * n * n * n,
+          "TFLOP/s");
+    }
+  }
+}
+
+void few_rows() {
+  for (auto [n, k] : {std::pair{4096, 4096}, {1024, 4096}, {14336, 4096}, {4096, 14336},
+                      {128256, 4096}}) {
+    for (int m : {1, 8}) {
+      std::string name = fmt::format("rows{}_{}x{}", m, n, k);
+      if (skips(name)) continue;
+      auto weights = rotated(static_cast<size_t>(n) * k * 2,
+                             [&](uint64_t seed) { return random_values({n, k}, bfloat16, seed); });
+      array x = random_values({m, k}, bfloat16, 3);
+      size_t turn = 0;
+      double s = seconds_of(
+          [&] { return matmul(x, transpose(weights[turn++ % weights.size()])); });
+      row(name, "bf16", s, 2.0 * n * k, "TB/s");
+    }
+  }
+}
+
+void quantised() {
+  for (auto [n, k] : {std::pair{4096, 4096}, {14336, 4096}, {4096, 14336}}) {
+    for (int m : {1, 2, 4, 8, 16, 32, 64, 2048}) {
+      std::string name = fmt::format("affine4_m{}_{}x{}", m, n, k);
+      if (skips(name)) continue;
+      size_t bytes = static_cast<size_t>(n) * k * 9 / 16;
+      auto weights = rotated(bytes, [&](uint64_t seed) {
+        std::vector<array> parts = quantize(random_values({n, k}, bfloat16, seed), 64, 4);
+        eval(parts);
+        return parts;
+      });
+      array x = random_values({m, k}, bfloat16, 3);
+      size_t turn = 0;
+      double s = seconds_of([&] {
+        const std::vector<array>& w = weights[turn++ % weights.size()];
+        return quantized_matmul(x, w[0], w[1], w[2], true, 64, 4);
+      });
+      if (m < 128) row(name, "bf16", s, static_cast<double>(bytes), "TB/s");
+      else row(name, "bf16", s, 2.0 * m * n * k, "TFLOP/s");
+    }
+  }
+}
+
+void packed() {
+  for (auto [format, label] : {std::pair{PackedFormat::q4_k, "q4_k"}, {PackedFormat::q8_0, "q8_0"}}) {
+    const PackedFormatInfo& info = packed_format_info(format);
+    for (auto [n, k] : {std::pair{4096, 4096}, {14336, 4096}}) {
+      std::string name = fmt::format("{}_m1_{}x{}", label, n, k);
+      if (skips(name)) continue;
+      int64_t row_bytes = k / info.block_elements * info.block_bytes;
+      auto weights = rotated(static_cast<size_t>(n * row_bytes), [&](uint64_t seed) {
+        array w = random::randint(0, 60, {n, static_cast<int>(row_bytes)}, uint8, random::key(seed));
+        w.eval();
+        return w;
+      });
+      array x = random_values({1, k}, bfloat16, 3);
+      size_t turn = 0;
+      double s = seconds_of(
+          [&, format = format] { return packed_matmul(x, weights[turn++ % weights.size()], format); });
+      row(name, "bf16", s, static_cast<double>(n * row_bytes), "TB/s");
+    }
+  }
+}
+
+void attention() {
+  for (int head : {64, 128, 256}) {
+    std::string name = fmt::format("prefill_causal_4096_d{}", head);
+    if (!skips(name)) {
+      int heads = 4096 / head;
+      array q = random_values({4, heads, 4096, head}, bfloat16, 1);
+      array k = random_values({4, heads, 4096, head}, bfloat16, 2);
+      array v = random_values({4, heads, 4096, head}, bfloat16, 3);
+      float scale = 1.0f / std::sqrt(static_cast<float>(head));
+      double s = seconds_of(
+          [&] { return fast::scaled_dot_product_attention(q, k, v, scale, "causal"); });
+      row(name, "bf16", s, 4.0 * 4 * heads * 4096.0 * 4096 * head / 2, "TFLOP/s");
+    }
+    for (int length : {4096, 32768}) {
+      std::string decode = fmt::format("decode_{}_d{}", length, head);
+      if (skips(decode)) continue;
+      size_t bytes = size_t{2} * 8 * length * head * 2;
+      auto caches = rotated(bytes, [&](uint64_t seed) {
+        return std::pair(random_values({1, 8, length, head}, bfloat16, seed),
+                         random_values({1, 8, length, head}, bfloat16, seed + 50));
+      });
+      array q = random_values({1, 32, 1, head}, bfloat16, 1);
+      size_t turn = 0;
+      float scale = 1.0f / std::sqrt(static_cast<float>(head));
+      double s = seconds_of([&] {
+        const auto& [keys, values] = caches[turn++ % caches.size()];
+        return fast::scaled_dot_product_attention(q, keys, values, scale);
+      });
+      row(decode, "bf16", s, static_cast<double>(bytes), "TB/s");
+    }
+  }
+}
+
+}  // namespace
+}  // namespace lazuli::bench
+
+int main(int count, char** arguments) {
+  using namespace lazuli;
+  if (count > 1) bench::wanted = arguments[1];
+  set_default_device(Device::gpu);
+  for (auto part : {bench::square_products, bench::few_rows, bench::quantised, bench::packed,
+                    bench::attention}) {
+    try {
+      part();
+    } catch (const std::exception& error) {
+      fmt::print("stopped: {}\n", error.what());
+    }
+  }
+}
