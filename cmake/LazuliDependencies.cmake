@@ -13,6 +13,17 @@ if(NOT EXISTS ${LAZULI_VENDOR_DIR}/highway/hwy/highway.h)
                       "or set LAZULI_VENDOR_DIR to a folder that has highway/hwy/highway.h")
 endif()
 
+# NVIDIA's run-time compiler, unpacked by `./dev setup`. Programs of the build tree find it in the
+# folder nvidia/ above them, as those of an installed package do.
+set(LAZULI_CUDA_DIR ${CMAKE_CURRENT_SOURCE_DIR}/.cache/cuda CACHE PATH
+    "Folder with nvidia/cu13/lib, where libnvrtc.so.13 is")
+file(REMOVE ${CMAKE_BINARY_DIR}/nvidia)
+if(EXISTS ${LAZULI_CUDA_DIR}/nvidia/cu13/lib/libnvrtc.so.13)
+  file(CREATE_LINK ${LAZULI_CUDA_DIR}/nvidia ${CMAKE_BINARY_DIR}/nvidia SYMBOLIC)
+else()
+  message(STATUS "Lazuli: libnvrtc.so.13 was not found; GPU kernels are compiled at first use")
+endif()
+
 # Decides one AUTO|ON|OFF option: sets LAZULI_HAVE_<name> to 1 or 0, says what was left out.
 function(lazuli_decide name found package)
   set(wish ${LAZULI_${name}})

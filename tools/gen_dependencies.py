@@ -47,6 +47,8 @@ def main():
               for row in data["debian"]]
     archives = [(row["name"], row["version"], row["licence"], row["reason"])
                 for row in data["archive"]]
+    wheels = [(row["name"], row["version"], row["licence"], row["reason"])
+              for row in data["wheel"]]
     python = [(row["name"], pinned(row["name"]), row["licence"], row["reason"])
               for row in data["python"]]
     peers = [(name, version, "measured against") for name, version in asked_for("peers")]
@@ -59,6 +61,10 @@ def main():
         "## Parts of source archives\n",
         "From the source archive of a Python package, by digest; unpacked into `.cache/vendor`.\n",
         table(archives, columns), "",
+        "## Parts of wheels\n",
+        "By digest; unpacked into `.cache/cuda`. `./dev setup --no-cuda` leaves them out: then GPU",
+        "kernels are not compiled ahead, and their tests are skipped.\n",
+        table(wheels, columns), "",
         "## Python packages\n",
         "In `.cache/venv`, pinned with hashes in `tools/requirements/tools.txt`.\n",
         table(python, columns), "",

@@ -9,6 +9,7 @@ namespace lazuli::app {
 
 struct GenerateCommand {
   std::string model, prompt;
+  std::string device;  // cpu or gpu; empty: the default one
   models::GenerateOptions options;
   bool json = false, quiet = false;
 };

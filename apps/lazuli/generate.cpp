@@ -62,6 +62,9 @@ std::string default_model_path() {
 int run_generate(const GenerateCommand& command) {
   std::string path = command.model.empty() ? default_model_path() : command.model;
   if (command.model.empty() && !std::filesystem::exists(path)) explain_missing_model();
+  if (!command.device.empty()) {
+    set_default_device(command.device == "gpu" ? Device::gpu : Device::cpu);
+  }
   catch_interrupts();
   bool terminal = isatty(STDERR_FILENO) && !command.json && !command.quiet;
   if (terminal) std::cerr << "Loading " << path << " ...\r" << std::flush;

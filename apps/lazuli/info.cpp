@@ -74,26 +74,31 @@ int run_info(const std::string& path, bool json) {
 
 int run_devices(bool json) {
   unsigned threads = std::thread::hardware_concurrency();
+  std::string missing = why_unavailable(Device::gpu);
   nlohmann::json all = nlohmann::json::array();
   for (auto type : {Device::cpu, Device::gpu}) {
     for (int index = 0; index < device_count(type); ++index) {
       Device device(type, index);
       DeviceInfo info = device_info(device);
       std::string name = std::get<std::string>(info["device_name"]);
+      std::string architecture = std::get<std::string>(info["architecture"]);
       size_t bytes = std::get<size_t>(info["memory_size"]);
-      nlohmann::json row = {{"device", to_string(device)}, {"name", name}, {"memory_bytes", bytes}};
+      nlohmann::json row = {{"device", to_string(device)},
+                            {"name", name},
+                            {"architecture", architecture},
+                            {"memory_bytes", bytes}};
       if (type == Device::cpu) row["threads"] = threads;
       all.push_back(row);
       if (json) continue;
-      std::cout << to_string(device) << "  " << name << ", " << bytes / 1000000 << " MB";
-      if (type == Device::cpu) std::cout << ", " << threads << " threads";
-      std::cout << "\n";
+      std::cout << to_string(device) << "  " << name << ", " << bytes / 1000000 << " MB, ";
+      if (type == Device::cpu) std::cout << threads << " threads\n";
+      else std::cout << architecture << "\n";
     }
   }
   if (json) {
-    std::cout << nlohmann::json({{"devices", all}}).dump(2) << "\n";
-  } else if (device_count(Device::gpu) == 0) {
-    std::cout << "gpu    none: this version computes on the CPU alone\n";
+    std::cout << nlohmann::json({{"devices", all}, {"missing", missing}}).dump(2) << "\n";
+  } else if (!missing.empty()) {
+    std::cout << "gpu    none: " << missing << "\n";
   }
   return 0;
 }

@@ -16,6 +16,8 @@ namespace {
 void add_generate(CLI::App& app, app::GenerateCommand& c) {
   CLI::App* g = app.add_subcommand("generate", "Write text that continues a prompt");
   g->add_option("-m,--model", c.model, "GGUF file of a Gemma 3 model");
+  g->add_option("--device", c.device, "Where to compute: cpu or gpu; `lazuli devices` lists them")
+      ->check(CLI::IsMember({"cpu", "gpu"}));
   g->add_option("prompt", c.prompt, "Text to continue")->required();
   g->add_option("-n,--tokens", c.options.tokens_max, "Most tokens to write")
       ->check(CLI::Range(1, 1 << 20))

@@ -42,6 +42,8 @@ const Device& default_device();
 void set_default_device(const Device& device);  // DeviceError if it does not exist
 bool is_available(const Device& device);
 int device_count(Device::DeviceType type);
+// Empty for a device that is available; else what is missing and how to get it.
+std::string why_unavailable(const Device& device);
 
 // Facts about a device: device_name, architecture and memory_size, in bytes. DeviceError if it does
 // not exist.

@@ -13,33 +13,39 @@
 namespace lazuli {
 namespace {
 
-std::vector<Backend*>* make_backends() {
-  auto* all = new std::vector<Backend*>{&cpu_backend()};
-  if (flags().fake_device) {
-    all->push_back(&fake_backend(cpu_backend()));
-  } else if (flags().cuda) {
-    std::string missing;
-    Backend* cuda = cuda_backend(missing);
-    if (cuda) all->push_back(cuda);
-    if (debugging(1) && !cuda) debug_line("no NVIDIA GPU: " + missing);
-  }
+struct Devices {
+  std::vector<Backend*> backends{&cpu_backend()};
+  std::string missing_gpu;
+};
+
+const Devices* find_devices() {
+  auto* found = new Devices;
+  Backend* gpu = nullptr;
+  if (flags().fake_device) gpu = &fake_backend(cpu_backend());
+  else if (flags().cuda) gpu = cuda_backend(found->missing_gpu);
+  else found->missing_gpu = "NVIDIA GPUs are not looked for, because LAZULI_CUDA is 0.";
+  if (gpu) found->backends.push_back(gpu);
   if (debugging(1)) {
-    for (const Backend* backend : *all) {
+    for (const Backend* backend : found->backends) {
       debug_line("device " + to_string(backend->device) + ": " + backend->name() + ", " +
                  std::to_string(backend->memory_bytes() >> 20) + " MiB");
     }
+    if (!gpu) debug_line("no NVIDIA GPU: " + found->missing_gpu);
   }
-  return all;
+  return found;
+}
+
+const Devices& devices() {
+  static const Devices* found = find_devices();
+  return *found;
 }
 
 }  // namespace
 
 Backend& host_backend() { return cpu_backend(); }
 
-std::span<Backend* const> backends() {
-  static const std::vector<Backend*>* all = make_backends();
-  return *all;
-}
+std::span<Backend* const> backends() { return devices().backends; }
+const std::string& missing_gpu() { return devices().missing_gpu; }
 
 Backend* find_backend(const Device& device) {
   for (Backend* backend : backends()) {

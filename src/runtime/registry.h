@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 
 #include "compiler/backend.h"
 
@@ -16,5 +17,7 @@ std::unique_ptr<StepCheck> check_step(const Graph& graph, const Step& step,
 
 // The backend of a device, or nullptr if there is no such device.
 Backend* find_backend(const Device& device);
+// Why there is no GPU; empty if there is one.
+const std::string& missing_gpu();
 
 }  // namespace lazuli

@@ -131,7 +131,10 @@ thread_local int default_streams[2] = {-1, -1};
 
 Backend& existing(const Device& device) {
   Backend* backend = find_backend(device);
-  if (!backend) throw DeviceError("[device] There is no " + to_string(device) + " here.");
+  if (!backend) {
+    throw DeviceError("[device] There is no " + to_string(device) + " here. " +
+                      why_unavailable(device));
+  }
   return *backend;
 }
 
@@ -164,6 +167,12 @@ void set_default_device(const Device& device) {
   default_device_value().store(device.type == Device::cpu ? &cpu_device : &gpu_device);
 }
 bool is_available(const Device& device) { return find_backend(device) != nullptr; }
+std::string why_unavailable(const Device& device) {
+  if (is_available(device)) return "";
+  if (device.type == Device::cpu) return "All cores together are cpu:0.";
+  if (missing_gpu().empty()) return "Only the first GPU is used, gpu:0.";
+  return missing_gpu();
+}
 int device_count(Device::DeviceType type) {
   auto is_type = [type](const Backend* backend) { return backend->device.type == type; };
   return static_cast<int>(std::ranges::count_if(backends(), is_type));

@@ -142,6 +142,8 @@ TEST(Residency, MemoryOfTheDeviceIsGivenBack) {
 
 TEST(Devices, StreamsBelongToThem) {
   EXPECT_EQ(device_count(Device::gpu), 1);
+  EXPECT_EQ(why_unavailable(gpu), "");
+  EXPECT_NE(why_unavailable(Device(Device::gpu, 7)).find("gpu:0"), std::string::npos);
   Stream stream = new_stream(gpu);
   array x = exp(ones({4}), stream);
   EXPECT_EQ(x.stream(), stream);

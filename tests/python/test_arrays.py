@@ -3,6 +3,7 @@
 import copy
 import gc
 import math
+import os
 import pickle
 import sys
 import weakref
@@ -186,9 +187,8 @@ def test_streams_and_devices():
     assert mx.default_stream(mx.cpu) != stream
     assert mx.add(x, 1, stream=stream).tolist() == [2, 3, 4]
     mx.synchronize(stream)
-    assert repr(mx.default_device()) == "Device(cpu, 0)"
-    with pytest.raises(ValueError):
-        mx.set_default_device(mx.gpu)
+    default = "gpu" if os.environ.get("LAZULI_GPU") == "1" else "cpu"
+    assert repr(mx.default_device()) == f"Device({default}, 0)"
     with pytest.raises(TypeError):
         mx.add(x, 1, stream=3)
 

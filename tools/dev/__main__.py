@@ -6,9 +6,9 @@ import sys
 from console import Failure
 
 COMMANDS = {
-    "setup": ("setup", "[peers] [clang]  fetch what a build needs, once; peers: to compare with"),
+    "setup": ("setup", "[peers] [clang] [--no-cuda]  fetch what a build needs, once; peers: to compare with"),
     "build": ("build", "[preset] [target...]  configure and build (presets: release, debug, ...)"),
-    "test": ("test", "[name...] [--preset P]  build and run the tests"),
+    "test": ("test", "[name...] [--preset P] [--device gpu]  build and run the tests"),
     "bench": ("bench", "[name...]  measure, beside the peers that are set up"),
     "demo": ("demo", "[prompt]  set up, build, fetch a model and write text with it"),
     "tidy": ("housekeeping", "[--fix]  check what keeps the house in order"),

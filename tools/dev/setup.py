@@ -3,11 +3,13 @@
 import tomllib
 
 import archives
+import cuda
 import debian
 import environments
 from console import REQUIREMENTS, Failure, say
 
 GROUPS = ("build", "clang", "peers")
+CHOICES = {"--cuda": True, "--no-cuda": False}  # whether NVIDIA's compiler is fetched; remembered
 
 
 def ensure(*groups):
@@ -16,6 +18,7 @@ def ensure(*groups):
     debian.ensure([row for row in table["debian"] if row.get("group", "build") in wanted])
     environments.ensure("venv", "tools", "tools that build, test and tidy")
     archives.ensure(table["archive"])
+    cuda.ensure(table["wheel"])
     environments.ensure("oracle", "oracle", "the MLX wheel, whose behaviour is the contract")
     if "peers" in wanted:
         environments.ensure("peers", "peers", "PyTorch, JAX and llama.cpp to measure against: "
@@ -23,8 +26,11 @@ def ensure(*groups):
 
 
 def main(arguments):
-    unknown = [argument for argument in arguments if argument not in GROUPS]
+    unknown = [argument for argument in arguments if argument not in (*GROUPS, *CHOICES)]
     if unknown:
-        raise Failure(f"setup knows no {unknown[0]}; choose among {', '.join(GROUPS)}")
-    ensure(*arguments)
+        raise Failure(f"setup knows no {unknown[0]}; choose among {', '.join((*GROUPS, *CHOICES))}")
+    for choice in arguments:
+        if choice in CHOICES:
+            cuda.choose(CHOICES[choice])
+    ensure(*(argument for argument in arguments if argument in GROUPS))
     say("everything is set up")

@@ -1,6 +1,7 @@
 """./dev test: builds, runs the C++ and Python tests, ends with totals, skips and reasons."""
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -15,7 +16,23 @@ from results import Totals, of_cases, of_ctest
 PYTHON_SUITES = {"tools": ("tests/tools", False), "python": ("tests/python", True)}
 
 
-def run_ctest(place, names):
+def on_gpu():
+    """The environment in which the GPU is the default device."""
+    return {**os.environ, "LAZULI_GPU": "1"}
+
+
+def need_gpu(place):
+    """Says which GPU is used; without one, why there is none."""
+    listed = subprocess.run([place / "bin" / "lazuli", "devices", "--json"], env=on_gpu(),
+                            stdout=subprocess.PIPE, text=True, check=True)
+    facts = json.loads(listed.stdout)
+    names = [row["name"] for row in facts["devices"] if row["device"].startswith("gpu")]
+    if not names:
+        raise Failure(f"there is no GPU to test on. {facts['missing']}")
+    step(f"tests on {names[0]}")
+
+
+def run_ctest(place, names, device):
     """The totals of those C++ test programs whose names contain one of `names`."""
     results = place / "test-results"
     shutil.rmtree(results, ignore_errors=True)
@@ -23,12 +40,17 @@ def run_ctest(place, names):
     step("C++ tests")
     report = results / "ctest-report.xml"
     chosen = ["-R", "|".join(names)] if names else []
-    subprocess.run(["ctest", "--test-dir", place, "-j", jobs(), "--output-on-failure",
-                    "--output-junit", report, *chosen], cwd=ROOT, check=False)
+    count, environment = jobs(), dict(os.environ)
+    if device == "gpu":
+        # One program after the other: each takes most of the GPU's memory for itself.
+        count, environment = "1", on_gpu()
+        chosen += ["-L", "cpp", "-LE", "variant"]
+    subprocess.run(["ctest", "--test-dir", place, "-j", count, "--output-on-failure",
+                    "--output-junit", report, *chosen], cwd=ROOT, env=environment, check=False)
     return of_ctest(report, results) if report.exists() else Totals()
 
 
-def run_pytest(place, suite):
+def run_pytest(place, suite, device):
     """The totals of one Python suite."""
     folder, needs_package = PYTHON_SUITES[suite]
     if not (ROOT / folder).is_dir():
@@ -38,7 +60,8 @@ def run_pytest(place, suite):
         return Totals(skipped=[f"{suite}: the preset does not build the Python package"])
     step(f"Python tests in {folder}")
     report = place / "test-results" / f"pytest-{suite}.xml"
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = on_gpu() if device == "gpu" else dict(os.environ)
+    environment["PYTHONDONTWRITEBYTECODE"] = "1"
     if needs_package:
         environment["PYTHONPATH"] = str(package)
     done = subprocess.run(
@@ -53,16 +76,20 @@ def run_pytest(place, suite):
     return Totals(failed=[f"{suite}: pytest ended with {done.returncode} and left no report"])
 
 
-def run_all(preset="release", names=()):
+def run_all(preset="release", names=(), device="cpu"):
     setup.ensure()
     place = build.build(preset)
+    suites = dict(PYTHON_SUITES)
+    if device == "gpu":
+        need_gpu(place)
+        del suites["tools"]
     cpp_names = [name for name in names if name not in PYTHON_SUITES]
     totals = Totals()
     if not names or cpp_names:
-        totals.add(run_ctest(place, cpp_names))
-    for suite in PYTHON_SUITES:
+        totals.add(run_ctest(place, cpp_names, device))
+    for suite in suites:
         if not names or suite in names:
-            totals.add(run_pytest(place, suite))
+            totals.add(run_pytest(place, suite, device))
     return totals
 
 
@@ -81,9 +108,11 @@ def main(arguments):
     parser.add_argument("names", nargs="*", metavar="name",
                         help="folders of tests/, or tools, python; all unless named")
     parser.add_argument("--preset", default="release")
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu",
+                        help="gpu: the programs that compute, on this machine's GPU")
     options = parser.parse_args(arguments)
     started = time.monotonic()
-    totals = run_all(options.preset, options.names)
+    totals = run_all(options.preset, options.names, options.device)
     if not totals.passed and not totals.failed:
         raise Failure(f"no test is named {' or '.join(options.names)}: names are the folders of "
                       f"tests/, and {', '.join(PYTHON_SUITES)}")

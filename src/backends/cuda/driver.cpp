@@ -7,6 +7,7 @@ namespace lazuli::cuda {
 namespace {
 
 constexpr int version_min = 13000;
+constexpr const char* wanted_driver = "install a driver for CUDA 13.0 or newer (580 or newer).";
 
 struct Opened {
   Driver driver;
@@ -16,22 +17,30 @@ struct Opened {
 std::string open(Driver& driver) {
   std::string tried;
   void* library = open_library("libcuda.so.1", tried);
-  if (!library) return "NVIDIA's driver (libcuda.so.1) is not installed:" + tried;
-#define DRIVER(name, symbol, parameters)                                                     \
-  driver.name = reinterpret_cast<decltype(driver.name)>(find_symbol(library, #symbol));      \
-  if (!driver.name) return "NVIDIA's driver has no " #symbol "; a driver for CUDA 13.0 does.";
+  if (!library) {
+    return "NVIDIA's driver (libcuda.so.1) was not found; " + std::string(wanted_driver) +
+           " It was looked for here:" + tried;
+  }
+#define DRIVER(name, symbol, parameters)                                                \
+  driver.name = reinterpret_cast<decltype(driver.name)>(find_symbol(library, #symbol)); \
+  if (!driver.name) return "NVIDIA's driver has no " #symbol "; " + std::string(wanted_driver);
 #include "backends/cuda/driver_api.def"
 #undef DRIVER
   int version = 0;
-  if (driver.cuInit(0) != cuda_success) return "NVIDIA's driver finds no usable GPU.";
+  if (CUresult result = driver.cuInit(0); result != cuda_success) {
+    const char* text = nullptr;
+    driver.cuGetErrorString(result, &text);
+    return "NVIDIA's driver does not start" + (text ? ": " + std::string(text) : "") +
+           ". `nvidia-smi` says more.";
+  }
   driver.cuDriverGetVersion(&version);
   if (version < version_min) {
     return "NVIDIA's driver supports CUDA " + std::to_string(version / 1000) + "." +
-           std::to_string(version % 1000 / 10) + "; 13.0 or newer is needed.";
+           std::to_string(version % 1000 / 10) + "; " + wanted_driver;
   }
   int count = 0;
   if (driver.cuDeviceGetCount(&count) != cuda_success || count == 0) {
-    return "NVIDIA's driver finds no GPU.";
+    return "NVIDIA's driver finds no GPU; CUDA_VISIBLE_DEVICES may hide it.";
   }
   return "";
 }

@@ -34,8 +34,9 @@ void open(Compiler& c) {
   void* library = open_library("libnvrtc.so.13", tried);
   if (!library) {
     c.missing =
-        "NVIDIA's run-time compiler (libnvrtc.so.13) was not found; `pip install lazuli[cuda]` "
-        "brings it:" +
+        "NVIDIA's run-time compiler (libnvrtc.so.13) was not found; `pip install 'lazuli[cuda]'` "
+        "brings it, in a checkout `./dev setup` does, and LAZULI_CUDA_PATH may name its folder. "
+        "It was looked for here:" +
         tried;
     return;
   }

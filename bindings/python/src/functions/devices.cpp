@@ -81,6 +81,10 @@ void register_functions(nb::module_& module) {
       },
       nb::arg("d") = nb::none(),
       "Facts about a device: its name, architecture and memory in bytes.");
+  module.def(
+      "why_unavailable", [](nb::handle device) { return why_unavailable(load_device(device)); },
+      nb::arg("device"),
+      "Empty for a device that is available, else what is missing and how to get it.");
   module.def("device_count", &device_count, nb::arg("device_type"));
   module.def(
       "default_stream", [](nb::handle device) { return default_stream(load_device(device)); },
