@@ -165,4 +165,20 @@ void async_eval(Arrays&&... outputs) {
   async_eval(std::vector<array>{std::forward<Arrays>(outputs)...});
 }
 
+// The host's memory of an array, shared with other code as long as this lives. Others may read and
+// write it at any time: devices fetch what it holds then, and nothing else is put there.
+class HostExport {
+ public:
+  explicit HostExport(const array& shared);  // evaluates
+  ~HostExport();
+  HostExport(const HostExport&) = delete;
+  HostExport& operator=(const HostExport&) = delete;
+
+  void* data() const { return data_; }
+
+ private:
+  array array_;
+  void* data_;
+};
+
 }  // namespace lazuli

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 
 #include "common/text_stream.h"
 
@@ -32,6 +33,71 @@ array prefill(const Gemma3& model, const std::vector<int32_t>& prompt, int chunk
   return logits;
 }
 
+// Where the tokens of a text come from, after the prompt's logits.
+class TokenSource {
+ public:
+  virtual ~TokenSource() = default;
+  virtual int32_t first(const array& logits, const std::vector<int32_t>& tokens) = 0;
+  // The token after the last one of `tokens`, which `first` or `next` has given.
+  virtual int32_t next(const std::vector<int32_t>& tokens) = 0;
+};
+
+class SampledTokens : public TokenSource {
+ public:
+  SampledTokens(const Gemma3& model, Gemma3::Cache& cache, const SamplerOptions& options)
+      : model_(model), cache_(cache), sampler_(options) {}
+  int32_t first(const array& logits, const std::vector<int32_t>& tokens) override {
+    return sampler_({logits.data<float>(), static_cast<size_t>(logits.shape(-1))}, tokens);
+  }
+  int32_t next(const std::vector<int32_t>& tokens) override {
+    array logits = model_(token_array(&tokens.back(), 1), cache_);
+    logits.eval();
+    return first(logits, tokens);
+  }
+
+ private:
+  const Gemma3& model_;
+  Gemma3::Cache& cache_;
+  Sampler sampler_;
+};
+
+// The most likely tokens, chosen on the device: it is at the next one while the host looks at the
+// last one.
+class LikeliestTokens : public TokenSource {
+ public:
+  LikeliestTokens(const Gemma3& model, Gemma3::Cache& cache) : model_(model), cache_(cache) {}
+  int32_t first(const array& logits, const std::vector<int32_t>&) override {
+    ahead_ = chosen(logits);
+    return advance();
+  }
+  int32_t next(const std::vector<int32_t>&) override { return advance(); }
+
+ private:
+  static array chosen(const array& logits) {
+    array token = astype(reshape(argmax(logits, -1), {1, 1}), int32);
+    async_eval(token);
+    return token;
+  }
+  int32_t advance() {
+    array token = ahead_;
+    ahead_ = chosen(model_(token, cache_));
+    return token.item<int32_t>();
+  }
+
+  const Gemma3& model_;
+  Gemma3::Cache& cache_;
+  array ahead_ = array(0);
+};
+
+std::unique_ptr<TokenSource> token_source(const Gemma3& model, Gemma3::Cache& cache,
+                                          const SamplerOptions& options) {
+  bool likeliest = options.temperature == 0 && options.repetition_penalty == 1;
+  if (likeliest && default_device() == Device::gpu) {
+    return std::make_unique<LikeliestTokens>(model, cache);
+  }
+  return std::make_unique<SampledTokens>(model, cache, options);
+}
+
 }  // namespace
 
 GenerateResult generate(const Gemma3& model, const Tokenizer& tokenizer, const std::string& prompt,
@@ -46,19 +112,19 @@ GenerateResult generate(const Gemma3& model, const Tokenizer& tokenizer, const s
                         std::to_string(model.config().context) + ".");
   }
   result.prompt_tokens = static_cast<int>(tokens.size());
-  Sampler sampler(options.sampler);
   TextStream stream(tokenizer);
   Gemma3::Cache cache = model.make_cache();
   array logits = prefill(model, tokens, std::max(options.prefill_chunk, 1), cache);
+  std::unique_ptr<TokenSource> source = token_source(model, cache, options.sampler);
   auto first = std::chrono::steady_clock::now();
   auto emit = [&](const std::string& text) {
     result.text += text;
     return text.empty() || on_text(text);
   };
   for (bool go_on = true; go_on && result.new_tokens < options.tokens_max;) {
-    size_t vocabulary = static_cast<size_t>(logits.shape(-1));
-    int32_t token = sampler({logits.data<float>(), vocabulary}, tokens);
-    if (result.new_tokens == 0) {
+    bool is_first = result.new_tokens == 0;
+    int32_t token = is_first ? source->first(logits, tokens) : source->next(tokens);
+    if (is_first) {
       result.prompt_seconds = seconds_since(start);
       first = std::chrono::steady_clock::now();
     }
@@ -69,9 +135,6 @@ GenerateResult generate(const Gemma3& model, const Tokenizer& tokenizer, const s
       break;
     }
     go_on = emit(stream.push(token));
-    if (!go_on || result.new_tokens == options.tokens_max) break;
-    logits = model(token_array(&token, 1), cache);
-    logits.eval();
   }
   result.decode_seconds = seconds_since(first);
   emit(stream.finish());

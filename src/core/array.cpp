@@ -173,4 +173,9 @@ void array::read_item(void* value, Dtype wanted) const {
   convert_all(host_data(false), dtype(), value, wanted, 1);
 }
 
+HostExport::HostExport(const array& shared) : array_(shared), data_(array_.data<void>()) {
+  array_.node()->value->layout.buffer->pins.fetch_add(1);
+}
+HostExport::~HostExport() { array_.node()->value->layout.buffer->pins.fetch_sub(1); }
+
 }  // namespace lazuli

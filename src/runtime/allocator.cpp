@@ -206,6 +206,8 @@ Buffer* wrap_buffer(void* memory, size_t bytes, std::function<void(void*)> delet
   buffer->host = memory;
   buffer->deleter = std::move(deleter);
   buffer->read_only = read_only;
+  // Its owner may write there at any time.
+  if (!read_only) buffer->pins.store(1);
   return buffer;
 }
 

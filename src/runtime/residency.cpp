@@ -166,7 +166,7 @@ void fetch_to_device(Buffer* buffer, Backend& backend, int stream) {
   ++uploads;
   bytes_up += buffer->bytes;
   // Whoever holds an export may write through it at any time: the copy serves this step alone.
-  if (buffer->pins.load() == 0) buffer->current.fetch_or(Buffer::on_device);
+  if (buffer->pins.load() == 0 || buffer->read_only) buffer->current.fetch_or(Buffer::on_device);
 }
 
 void wait_until_written(const Buffer* buffer) {

@@ -41,7 +41,7 @@ void report(const testing::Coverage& coverage, int64_t graphs) {
 TEST(RandomGraphs, AgreeWithTheReference) {
   testing::Coverage coverage;
   int64_t graphs = flags().test_graphs;
-  for (int64_t seed = 0; seed < graphs; ++seed) {
+  for (int64_t seed = flags().test_first; seed < flags().test_first + graphs; ++seed) {
     RandomGraph g = testing::build(static_cast<uint64_t>(seed), 0, &coverage);
     ASSERT_TRUE(testing::agrees(g.outputs, slack)) << "seed " << seed;
   }

@@ -1,6 +1,6 @@
 // The buffer protocol, NumPy and DLPack.
 //
-// An export holds a handle of the array, so that no evaluation takes its memory over.
+// An export holds the array's memory where it is, so that no evaluation takes it over.
 #include <nanobind/ndarray.h>
 
 #include <cstring>
@@ -18,7 +18,8 @@ namespace {
 
 // What a view of the buffer protocol points to.
 struct Export {
-  array value;
+  explicit Export(const array& a) : memory(a) {}
+  HostExport memory;
   std::vector<Py_ssize_t> shape, strides;
 };
 
@@ -164,8 +165,11 @@ nb::object to_dlpack(const array& a, nb::handle stream, nb::handle version, nb::
   evaluate(value);
   std::vector<size_t> shape(value.shape().begin(), value.shape().end());
   std::vector<int64_t> strides(value.strides().begin(), value.strides().end());
-  nb::object owner = nb::steal(wrap(array(value)));
-  nb::ndarray<nb::array_api> tensor(value.data<void>(), shape.size(), shape.data(), owner,
+  auto memory = std::make_unique<HostExport>(value);
+  void* data = memory->data();
+  nb::capsule owner(memory.release(),
+                    [](void* held) noexcept { delete static_cast<HostExport*>(held); });
+  nb::ndarray<nb::array_api> tensor(data, shape.size(), shape.data(), owner,
                                     strides.data(), dlpack_dtype(value.dtype()));
   nb::object object = nb::cast(tensor);
   nb::dict keywords;
@@ -254,13 +258,13 @@ int get_buffer(PyObject* object, Py_buffer* view, int) {
   try {
     const array& a = value_of(object);
     evaluate(a);
-    auto data = std::make_unique<Export>(Export{a, {}, {}});
+    auto data = std::make_unique<Export>(a);
     auto size = static_cast<Py_ssize_t>(a.itemsize());
     for (size_t d = 0; d < a.ndim(); ++d) {
       data->shape.push_back(a.shape()[d]);
       data->strides.push_back(a.strides()[d] * size);
     }
-    view->buf = const_cast<void*>(a.data<void>());
+    view->buf = data->memory.data();
     view->obj = Py_NewRef(object);
     view->len = static_cast<Py_ssize_t>(a.nbytes());
     view->itemsize = size;

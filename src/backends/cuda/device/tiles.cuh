@@ -130,12 +130,16 @@ __device__ __forceinline__ uint4 load_once(const void* from) {
   return *static_cast<const uint4*>(from);
 #else
   uint4 to;
-  asm("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
+  asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
       : "=r"(to.x), "=r"(to.y), "=r"(to.z), "=r"(to.w)
       : "l"(from));
   return to;
 #endif
 }
+
+// Everything above has been asked of memory before anything below waits for it. Left alone, the
+// compiler saves registers by asking piece by piece, and a warp has too little under way.
+__device__ __forceinline__ void all_asked() { __syncwarp(); }
 
 // Copies 16 bytes into shared memory in the background; only the first `bytes` are read, the rest
 // become zero. Both addresses are 16-byte aligned.

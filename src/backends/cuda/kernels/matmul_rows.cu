@@ -62,6 +62,7 @@ __global__ void __launch_bounds__(256) few_rows_halves(FewRows p) {
       v[s] = inside && has_x ? *reinterpret_cast<const uint4*>(x + k + s * 32)
                              : make_uint4(0, 0, 0, 0);
     }
+    all_asked();
 #pragma unroll
     for (int s = 0; s < steps; ++s) {
       multiply_tile<T>(c, a[s].x, b[s].x, a[s].y, b[s].y, v[s].x, v[s].y);
@@ -96,6 +97,7 @@ __global__ void __launch_bounds__(256) few_rows_floats(FewRows p) {
         a[s][j] = load_or_zero(w + (first + j) * p.w_row + k, k < p.k && first + j < p.n);
       }
     }
+    all_asked();
 #pragma unroll
     for (int s = 0; s < steps; ++s) {
       int64_t k = from + s * 128 + threadIdx.x * 4;
@@ -141,6 +143,7 @@ __global__ void __launch_bounds__(512) few_rows_columns(FewRows p) {
       int64_t k = from + s * 128;
       a[s] = load_or_zero(w + k * p.w_row, k < p.k && column < p.n);
     }
+    __syncwarp(__activemask());
 #pragma unroll
     for (int s = 0; s < steps; ++s) {
       int64_t k = from + s * 128;

@@ -1,0 +1,60 @@
+// Arrays on their way between host and GPU: 4 GiB in each direction, and whether a product of
+// arrays that were built on the host costs more than one of arrays built on the GPU, once they have
+// moved.
+#include "gpu/timing.h"
+
+namespace lazuli::bench {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+template <class Work>
+double once(Work work) {
+  synchronize();
+  Clock::time_point start = Clock::now();
+  work();
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+void transfers() {
+  for (int64_t mib : {64, 1024, 4096}) {
+    int64_t count = (mib << 20) / 4;
+    std::vector<float> values(static_cast<size_t>(count), 0.5f);
+    array host(values.data(), {count}, float32);
+    double bytes = static_cast<double>(count) * 4;
+    // The sum reads what has arrived; its own time is small beside the way.
+    double up = once([&] { sum(host).eval(); });
+    array there = host + 1.0f;
+    there.eval();
+    double down = once([&] { there.data<float>(); });
+    fmt::print("{:5} MiB  to the GPU {:6.1f} GB/s  to the host {:6.1f} GB/s\n", mib,
+               bytes / up / 1e9, bytes / down / 1e9);
+    std::fflush(stdout);
+  }
+}
+
+void products() {
+  constexpr int n = 4096;
+  std::vector<float> values(static_cast<size_t>(n) * n);
+  for (size_t k = 0; k < values.size(); ++k) values[k] = static_cast<float>(k % 1000) * 1e-3f;
+  array a(values.data(), {n, n}, float32), b(values.data(), {n, n}, float32);
+  double first = once([&] { matmul(a, b).eval(); });
+  double second = 1, built = 1;
+  array x = random_values({n, n}, float32, 1), y = random_values({n, n}, float32, 2);
+  matmul(x, y).eval();
+  for (int k = 0; k < 10; ++k) {
+    second = std::min(second, once([&] { matmul(a, b).eval(); }));
+    built = std::min(built, once([&] { matmul(x, y).eval(); }));
+  }
+  fmt::print("matmul 4096 f32: host-built first {:.2f} ms, again {:.3f} ms; GPU-built {:.3f} ms\n",
+             first * 1e3, second * 1e3, built * 1e3);
+}
+
+}  // namespace
+}  // namespace lazuli::bench
+
+int main() {
+  lazuli::set_default_device(lazuli::Device::gpu);
+  lazuli::bench::transfers();
+  lazuli::bench::products();
+}
