@@ -85,19 +85,25 @@ class Program {
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
 
-  CompiledProgram compile(const std::string& instance, const std::string& architecture) {
-    check(compiler().nvrtcAddNameExpression(program_, instance.c_str()));
+  CompiledInstances compile(const std::vector<std::string>& instances,
+                            const std::string& architecture) {
+    for (const std::string& instance : instances) {
+      check(compiler().nvrtcAddNameExpression(program_, instance.c_str()));
+    }
     std::string target = "--gpu-architecture=" + architecture;
     const char* options[] = {target.c_str(), "--std=c++17", "--fmad=true", "-default-device"};
     int result = compiler().nvrtcCompileProgram(program_, 4, options);
     if (result != 0) {
-      throw DeviceError("[cuda] Device code does not compile (" + instance + ", " + architecture +
-                        "):\n" + log());
+      throw DeviceError("[cuda] Device code does not compile (" + instances.front() +
+                        (instances.size() > 1 ? " and others, " : ", ") + architecture + "):\n" +
+                        log());
     }
-    const char* name = nullptr;
-    check(compiler().nvrtcGetLoweredName(program_, instance.c_str(), &name));
-    CompiledProgram made;
-    made.function = name;
+    CompiledInstances made;
+    for (const std::string& instance : instances) {
+      const char* name = nullptr;
+      check(compiler().nvrtcGetLoweredName(program_, instance.c_str(), &name));
+      made.functions.push_back(name);
+    }
     size_t bytes = 0;
     check(compiler().nvrtcGetCUBINSize(program_, &bytes));
     made.image.resize(bytes);
@@ -132,10 +138,17 @@ std::string compiler_version() {
   return std::to_string(major) + "." + std::to_string(minor);
 }
 
+CompiledInstances compile_instances(const std::string& source,
+                                    const std::vector<std::string>& instances,
+                                    const std::string& architecture) {
+  if (!missing_compiler().empty()) throw DeviceError("[cuda] " + missing_compiler());
+  return Program(source).compile(instances, architecture);
+}
+
 CompiledProgram compile_program(const std::string& source, const std::string& instance,
                                 const std::string& architecture) {
-  if (!missing_compiler().empty()) throw DeviceError("[cuda] " + missing_compiler());
-  return Program(source).compile(instance, architecture);
+  CompiledInstances made = compile_instances(source, {instance}, architecture);
+  return {std::move(made.image), std::move(made.functions.front())};
 }
 
 std::string_view device_source(std::string_view name) {

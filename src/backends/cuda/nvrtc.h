@@ -18,8 +18,13 @@ std::vector<DeviceSource> device_sources();
 std::string_view device_source(std::string_view name);
 
 struct CompiledProgram {
-  std::string image;     // machine code (a cubin)
+  std::string image;  // machine code (a cubin)
   std::string function;  // the exported name of the instance that was asked for
+};
+// Several instances of one source.
+struct CompiledInstances {
+  std::string image;
+  std::vector<std::string> functions;  // in the order of the instances
 };
 
 // Empty if the compiler is there, else why it is not.
@@ -32,6 +37,9 @@ std::string compiler_version();
 // with the compiler's messages.
 CompiledProgram compile_program(const std::string& source, const std::string& instance,
                                 const std::string& architecture);
+CompiledInstances compile_instances(const std::string& source,
+                                    const std::vector<std::string>& instances,
+                                    const std::string& architecture);
 
 // The same, from the disk cache where it has been before (see docs/decisions/006): the cache is
 // keyed by all text that takes part, the architecture and the compiler's version, is shared by

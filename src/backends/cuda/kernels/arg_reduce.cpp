@@ -8,10 +8,13 @@ namespace lazuli::cuda {
 namespace {
 
 template <bool Largest>
-std::string policy(const KernelCall& call) {
-  return std::string("ArgExtreme<") + device_type(call.inputs[0].dtype) +
-         (Largest ? ", true>" : ", false>");
+std::string instance(size_t slot) {
+  const Dtype::Val dtype = dtype_at(slot / reduction_variants);
+  return reduction_instance(slot,
+                            instance_name("ArgExtreme", {device_type(dtype), truth(Largest)}));
 }
+template <bool Largest>
+ReductionTable functions("arg_reduce.cu", instance<Largest>);
 
 template <bool Largest>
 void arg_extreme(const KernelCall& call) {
@@ -20,11 +23,8 @@ void arg_extreme(const KernelCall& call) {
     throw ArgumentError("[" + std::string(op_info(call.node->op).name) +
                         "] An axis of more than 2^32 - 1 elements has no positions in uint32.");
   }
-  static ReductionTable<dtype_count> table("arg_reduce.cu");
   const bool large = dtype_of(call.inputs[0].dtype).size() == 8;
-  run_reduction<dtype_count>(
-      call, {&axis, 1}, table,
-      {policy<Largest>, large ? size_t{16} : size_t{8}, static_cast<size_t>(call.inputs[0].dtype)});
+  run_reduction(call, {&axis, 1}, functions<Largest>, large ? 16 : 8);
 }
 
 }  // namespace

@@ -7,7 +7,6 @@
 
 #include "backends/cuda/kernel_table.h"
 #include "backends/cuda/kernels/dense_copy.h"
-#include "backends/cuda/kernels/instances.h"
 #include "lazuli/error.h"
 
 namespace lazuli::cuda {
@@ -51,24 +50,17 @@ int extent(const Operand& operand, int axis) {
   return static_cast<int>(value);
 }
 
-size_t float_slot(Dtype::Val dtype) {
-  return dtype == Dtype::Val::float32 ? 0 : dtype == Dtype::Val::float16 ? 1 : 2;
-}
+FunctionTable<attention_types> plain("attention.cu", [](size_t slot) {
+  const Dtype::Val q = float_types[slot / 9], k = float_types[slot / 3 % 3],
+                   v = float_types[slot % 3];
+  return instance_name("attention", {device_type(q), device_type(k), device_type(v),
+                                     device_type(attention_dtype(q, k, v))});
+});
 
 // Everything.
 void attend_plainly(const AttentionCall& call) {
-  static Instances<81> instances;
-  size_t index = ((float_slot(call.q) * 3 + float_slot(call.k)) * 3 + float_slot(call.v)) * 3 +
-                 float_slot(call.out);
-  const Function& function = instances.get(index, "attention.cu", [&] {
-    std::string types;
-    for (Dtype::Val dtype : {call.q, call.k, call.v, call.out}) {
-      types += (types.empty() ? "" : ", ") + std::string(device_type(dtype));
-    }
-    return "attention<" + types + ">";
-  });
   auto blocks = static_cast<unsigned>(call.key_heads() * ceil_div(call.rows(), 16));
-  launch(call.stream, function,
+  launch(call.stream, plain.at(call.types_slot()),
          {{blocks, static_cast<unsigned>(ceil_div(call.a.value_size, 256))}, {128}}, call.a);
 }
 

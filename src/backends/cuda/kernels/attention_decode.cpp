@@ -2,7 +2,6 @@
 #include <optional>
 
 #include "backends/cuda/kernels/attention.h"
-#include "backends/cuda/kernels/instances.h"
 
 namespace lazuli::cuda {
 namespace {
@@ -16,52 +15,66 @@ struct Pair {
   int size, rows;
 };
 
-size_t float_slot(Dtype::Val dtype) {
-  return dtype == Dtype::Val::float32 ? 0 : dtype == Dtype::Val::float16 ? 1 : 2;
-}
+// A kernel of a table: its dtypes' slot, the size of heads that it takes, and its rows.
+struct Slot {
+  size_t types;
+  int size, rows;
+  std::string size_text() const { return std::to_string(size); }
+  std::string rows_text() const { return std::to_string(rows); }
+};
 
-std::string numbers(int size, int rows) {
-  return ", " + std::to_string(size) + ", " + std::to_string(rows);
+// Of halves: sizes 64 to 256; rows of larger heads than 128 come by eights alone.
+constexpr size_t half_slots = 2 * 4 * 2;
+Slot half_slot(size_t slot) {
+  return {slot / 8, static_cast<int>(slot / 2 % 4 + 1) * 64, slot % 2 ? 16 : 8};
 }
+template <bool Joins>
+std::string half_instance(size_t slot) {
+  const Slot s = half_slot(slot);
+  if (s.size > 128 && s.rows > 8) return "";
+  const char* type = s.types ? "bfloat_t" : "half_t";
+  if (!Joins) return instance_name("attention_decode", {type, s.size_text(), s.rows_text()});
+  return instance_name("attention_join", {type, s.size_text(), s.rows_text(),
+                                          instance_name("TilePlaces", {s.rows_text()})});
+}
+FunctionTable<half_slots> half_attends("attention_decode.cu", half_instance<false>);
+FunctionTable<half_slots> half_joins("attention_decode.cu", half_instance<true>);
+
+// In float32: sizes 128 and 256, rows 4 and 8.
+Slot float_kernel_slot(size_t slot) {
+  return {slot / 4, slot / 2 % 2 ? 256 : 128, slot % 2 ? 8 : 4};
+}
+FunctionTable<attention_types * 4> float_attends("attention_floats.cu", [](size_t slot) {
+  const Slot s = float_kernel_slot(slot);
+  const Dtype::Val q = float_types[s.types / 9], k = float_types[s.types / 3 % 3],
+                   v = float_types[s.types % 3];
+  return instance_name("attention_floats",
+                       {device_type(q), device_type(k), device_type(v),
+                        device_type(attention_dtype(q, k, v)), s.size_text(), s.rows_text()});
+});
+FunctionTable<float_count * 4> float_joins("attention_floats.cu", [](size_t slot) {
+  const Slot s = float_kernel_slot(slot);
+  return instance_name("attention_join",
+                       {device_type(float_types[s.types]), s.size_text(), s.rows_text(),
+                        instance_name("RowPlaces", {s.size_text()})});
+});
 
 // On tensor cores.
 Pair half_kernels(const AttentionCall& call) {
-  static Instances<64> instances;
   int size = static_cast<int>(ceil_div(std::max(call.a.size, call.a.value_size), 64) * 64);
   int rows = call.rows() > 8 && size <= 128 ? 16 : 8;
-  std::string type = device_type(call.out);
-  size_t index = (call.out == Dtype::Val::bfloat16 ? 2 : 0) + (rows == 16 ? 4 : 0) +
-                 static_cast<size_t>(size / 64 - 1) * 8;
-  return {instances.get(index, "attention_decode.cu",
-                        [&] { return "attention_decode<" + type + numbers(size, rows) + ">"; }),
-          instances.get(index + 1, "attention_decode.cu",
-                        [&] {
-                          return "attention_join<" + type + numbers(size, rows) + ", TilePlaces<" +
-                                 std::to_string(rows) + ">>";
-                        }),
-          size, rows};
+  size_t slot = (call.out == Dtype::Val::bfloat16 ? 8 : 0) +
+                static_cast<size_t>(size / 64 - 1) * 2 + (rows == 16);
+  return {half_attends.at(slot), half_joins.at(slot), size, rows};
 }
 
 // In float32.
 Pair float_kernels(const AttentionCall& call) {
-  static Instances<27 * 8> instances;
   int size = std::max(call.a.size, call.a.value_size) > 128 ? 256 : 128;
   int rows = call.rows() > 4 ? 8 : 4;
-  std::string out = device_type(call.out);
-  size_t types = (float_slot(call.q) * 3 + float_slot(call.k)) * 3 + float_slot(call.v);
-  size_t index = types * 8 + (size == 256 ? 2 : 0) + (rows == 8 ? 4 : 0);
-  return {instances.get(index, "attention_floats.cu",
-                        [&] {
-                          return std::string("attention_floats<") + device_type(call.q) + ", " +
-                                 device_type(call.k) + ", " + device_type(call.v) + ", " + out +
-                                 numbers(size, rows) + ">";
-                        }),
-          instances.get(index + 1, "attention_floats.cu",
-                        [&] {
-                          return "attention_join<" + out + numbers(size, rows) + ", RowPlaces<" +
-                                 std::to_string(size) + ">>";
-                        }),
-          size, rows};
+  size_t form = (size == 256 ? 2 : 0) + (rows == 8);
+  return {float_attends.at(call.types_slot() * 4 + form),
+          float_joins.at(float_slot(call.out) * 4 + form), size, rows};
 }
 
 // How many keys each block takes: enough blocks for all multiprocessors, if there are enough keys.

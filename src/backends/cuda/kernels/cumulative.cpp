@@ -18,6 +18,33 @@ constexpr int64_t threads = 256, warps = threads / 32;
 constexpr size_t modes = 5;
 constexpr const char* joins[modes] = {"", "op::Sum", "op::Prod", "op::Max", "op::Min"};
 
+// Slots are made of a dtype and a mode.
+std::string types_at(size_t slot) {
+  const Dtype::Val dtype = dtype_at(slot / modes);
+  const size_t mode = slot % modes;
+  // Sums and products of truth values are those of integers.
+  if (mode == 0 || (dtype == bool_ && mode <= 2)) return "";
+  return std::string(device_type(dtype)) + ", " + joins[mode];
+}
+std::string vector_at(size_t slot) {
+  return std::to_string(16 / dtype_of(dtype_at(slot / modes)).size());
+}
+
+FunctionTable<dtype_count * modes * 2> tile_scans("cumulative.cu", [](size_t slot) {
+  const std::string types = types_at(slot / 2);
+  if (types.empty()) return types;
+  return instance_name("scan_tiles", {types, slot % 2 ? vector_at(slot / 2) : "1"});
+});
+FunctionTable<dtype_count * modes * 4> row_scans("cumulative.cu", [](size_t slot) {
+  const std::string types = types_at(slot / 4);
+  if (types.empty()) return types;
+  return instance_name("scan_rows", {types, slot & 2 ? vector_at(slot / 4) : "1", truth(slot & 1)});
+});
+FunctionTable<dtype_count * modes * 2> column_scans("cumulative.cu", [](size_t slot) {
+  const std::string types = types_at(slot / 2);
+  return types.empty() ? types : instance_name("scan_columns", {types, truth(slot % 2)});
+});
+
 struct Scan {
   const KernelCall& call;
   Dtype::Val dtype;
@@ -30,8 +57,7 @@ struct Scan {
   bool is_half() const { return dtype == float16 || dtype == bfloat16; }
   // What the kernels keep: float32 for halves.
   Dtype::Val state() const { return is_half() ? Dtype::Val::float32 : dtype; }
-  std::string types() const { return std::string(device_type(dtype)) + ", " + joins[mode]; }
-  size_t slot() const { return static_cast<size_t>(dtype) * modes + mode; }
+  size_t slot() const { return slot_of(dtype) * modes + mode; }
 };
 
 LaunchShape blocks_of(int64_t blocks) { return {{static_cast<unsigned>(blocks)}, {threads}}; }
@@ -46,7 +72,7 @@ struct ScanProgress {
   void *ticket, *tile_done, *group_done, *tile_total, *group_before;
 };
 
-void scan_tiles(const Scan& scan, const std::string& vector, size_t slot) {
+void scan_tiles(const Scan& scan, size_t slot) {
   const ScanShape& shape = scan.shape;
   const size_t tiles = static_cast<size_t>(shape.rows * shape.tiles);
   const size_t groups = static_cast<size_t>(shape.rows * ceil_div(shape.tiles, scan_group));
@@ -58,11 +84,8 @@ void scan_tiles(const Scan& scan, const std::string& vector, size_t slot) {
   uint32_t* words = flags.data<uint32_t>();
   const ScanProgress progress{words, words + 1, words + 1 + tiles, states.data(),
                               states.data<char>() + tiles * state};
-  static FunctionTable<dtype_count * modes * 2> table("cumulative.cu");
-  const Function& function =
-      table.at(slot, [&] { return "scan_tiles<" + scan.types() + ", " + vector + ">"; });
-  launch(scan.call.stream, function, blocks_of(static_cast<int64_t>(tiles)), scan.from, scan.to,
-         shape, progress);
+  launch(scan.call.stream, tile_scans.at(slot), blocks_of(static_cast<int64_t>(tiles)), scan.from,
+         scan.to, shape, progress);
 }
 
 void scan_rows(Scan& scan) {
@@ -71,26 +94,18 @@ void scan_rows(Scan& scan) {
   if (shape.extent % vector != 0 || reinterpret_cast<uintptr_t>(scan.from) % 16 != 0) vector = 1;
   const int64_t segment = segment_length(scan, vector);
   shape.tiles = ceil_div(shape.extent, segment * warps);
-  const std::string text = std::to_string(vector);
   const size_t slot = scan.slot() * 2 + (vector > 1);
   if (shape.tiles > 1 && shape.rows < 2 * gpu().multiprocessors) {
-    return scan_tiles(scan, text, slot);
+    return scan_tiles(scan, slot);
   }
   const bool whole_block = shape.extent > segment;
-  static FunctionTable<dtype_count * modes * 4> table("cumulative.cu");
-  const Function& function = table.at(slot * 2 + whole_block, [&] {
-    return "scan_rows<" + scan.types() + ", " + text + (whole_block ? ", true>" : ", false>");
-  });
-  launch(scan.call.stream, function,
+  launch(scan.call.stream, row_scans.at(slot * 2 + whole_block),
          blocks_of(whole_block ? shape.rows : ceil_div(shape.rows, warps)), scan.from, scan.to,
          shape);
 }
 
 const Function& columns_function(const Scan& scan, bool totals_only) {
-  static FunctionTable<dtype_count * modes * 2> table("cumulative.cu");
-  return table.at(scan.slot() * 2 + totals_only, [&] {
-    return "scan_columns<" + scan.types() + (totals_only ? ", true>" : ", false>");
-  });
+  return column_scans.at(scan.slot() * 2 + totals_only);
 }
 
 void scan_columns(Scan& scan) {

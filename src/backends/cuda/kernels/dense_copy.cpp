@@ -2,13 +2,18 @@
 
 #include <algorithm>
 
-#include "backends/cuda/kernels/instances.h"
+#include "backends/cuda/kernels/function_table.h"
+#include "backends/cuda/kernels/units.h"
 #include "lazuli/error.h"
 
 namespace lazuli::cuda {
 namespace {
 
 constexpr int axes_max = 16;
+
+FunctionTable<4> functions("dense_copy.cu", [](size_t slot) {
+  return instance_name("dense_copy", {unit_at(slot)});
+});
 
 // As in dense_copy.cu.
 struct Places {
@@ -40,18 +45,9 @@ Places places_of(const Shape& shape, const Strides& strides) {
 
 void copy_dense(int stream, const Shape& shape, const Strides& strides, int64_t item_bytes,
                 const void* from, void* to) {
-  static Instances<17> instances;
   int64_t count = element_count(shape);
   if (count == 0) return;
-  const Function& function =
-      instances.get(static_cast<size_t>(item_bytes), "dense_copy.cu", [&]() -> std::string {
-        switch (item_bytes) {
-          case 1: return "dense_copy<uint8_t>";
-          case 2: return "dense_copy<uint16_t>";
-          case 4: return "dense_copy<uint32_t>";
-          default: return "dense_copy<uint64_t>";
-        }
-      });
+  const Function& function = functions.at(unit_slot(static_cast<int>(item_bytes)));
   int64_t blocks = std::min<int64_t>(ceil_div(count, 256), gpu().multiprocessors * 32);
   launch(stream, function, {{static_cast<unsigned>(blocks)}, {256}}, from, to, count,
          places_of(shape, strides));

@@ -1,6 +1,51 @@
 #include "backends/cuda/kernels/function_table.h"
 
+#include <set>
+
+#include "lazuli/error.h"
+
 namespace lazuli::cuda {
+namespace {
+
+std::vector<const InstanceList*>& all_lists() {
+  static auto* lists = new std::vector<const InstanceList*>;
+  return *lists;
+}
+
+}  // namespace
+
+InstanceList::InstanceList(const char* file, size_t count, Name name)
+    : file_(file), count_(count), name_(name) {
+  all_lists().push_back(this);
+}
+
+const Function& InstanceList::load(size_t slot) const {
+  std::string instance = name_(slot);
+  if (instance.empty()) {
+    throw RuntimeError(std::string("[cuda] The table of ") + file_ + " has no instance for slot " +
+                       std::to_string(slot) + ".");
+  }
+  return fixed_function(file_, instance);
+}
+
+std::string instance_name(const char* kernel, std::initializer_list<std::string> arguments) {
+  std::string name = kernel;
+  for (const std::string& argument : arguments) {
+    name += (&argument == arguments.begin() ? "<" : ", ") + argument;
+  }
+  return name + ">";
+}
+
+std::vector<FixedInstance> fixed_instances() {
+  std::set<FixedInstance> found;
+  for (const InstanceList* list : all_lists()) {
+    for (size_t slot = 0; slot < list->count(); ++slot) {
+      std::string name = list->name(slot);
+      if (!name.empty()) found.insert({list->file(), name});
+    }
+  }
+  return {found.begin(), found.end()};
+}
 
 uint32_t* counters_of(int stream) {
   static std::array<std::atomic<uint32_t*>, streams_max> table{};

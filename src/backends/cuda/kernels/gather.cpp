@@ -4,6 +4,17 @@
 #include "backends/cuda/kernels/indexed.h"
 
 namespace lazuli::cuda {
+namespace {
+
+FunctionTable<unit_sizes> gathers("gather.cu", [](size_t slot) {
+  return instance_name("gather", {unit_at(slot)});
+});
+// Elements, not units: of at most 8 bytes.
+FunctionTable<unit_sizes - 1> gathers_along("gather.cu", [](size_t slot) {
+  return instance_name("gather_axis", {unit_at(slot)});
+});
+
+}  // namespace
 
 // Inputs: values, one index array for each axis. Parameters: axes.
 void kernel_gather(const KernelCall& call) {
@@ -21,11 +32,9 @@ void kernel_gather(const KernelCall& call) {
     indexed.slice_axes.push_back({indexed.slice[d], from[d], to[d]});
   IndexedShape shape{};
   const int unit = indexed_shape(call, indexed, device_data<>(call.output), false, shape);
-  static FunctionTable<unit_sizes> table("gather.cu");
-  const Function& function =
-      table.at(unit_slot(unit), [&] { return "gather<" + std::string(unit_type(unit)) + ">"; });
-  launch(call.stream, function, {{static_cast<unsigned>(ceil_div(shape.count, 1024))}, {256}},
-         device_data<>(x), device_data<>(call.output), shape, fault_report(call));
+  launch(call.stream, gathers.at(unit_slot(unit)),
+         {{static_cast<unsigned>(ceil_div(shape.count, 1024))}, {256}}, device_data<>(x),
+         device_data<>(call.output), shape, fault_report(call));
 }
 
 // Inputs: values, indices. Parameter: axis.
@@ -33,10 +42,8 @@ void kernel_gather_axis(const KernelCall& call) {
   const int unit = call.node->type().size();
   AlongShape shape = along_shape(call, *call.inputs[0].shape, *call.output.shape,
                                  static_cast<size_t>(call.node->params[0]));
-  static FunctionTable<unit_sizes> table("gather.cu");
-  const Function& function = table.at(
-      unit_slot(unit), [&] { return "gather_axis<" + std::string(unit_type(unit)) + ">"; });
-  launch(call.stream, function, {{static_cast<unsigned>(ceil_div(shape.walk.count, 1024))}, {256}},
+  launch(call.stream, gathers_along.at(unit_slot(unit)),
+         {{static_cast<unsigned>(ceil_div(shape.walk.count, 1024))}, {256}},
          device_data<>(call.inputs[0]), device_data<>(call.inputs[1]), device_data<>(call.output),
          shape, fault_report(call));
 }

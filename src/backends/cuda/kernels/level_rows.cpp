@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "backends/cuda/kernels/instances.h"
+#include "backends/cuda/kernels/function_table.h"
 
 namespace lazuli::cuda {
 namespace {
@@ -39,51 +39,67 @@ int64_t slot_bytes(const LevelFormat& format) {
 
 // What a launch depends on besides pointers and sizes.
 struct Variant {
-  const LevelFormat& format;
+  LevelFormat format;
   Dtype::Val dtype;
   size_t tiles;  // index in tile_counts
   bool shared;  // whether planes of x lie in shared memory
 
   size_t slot() const {
-    size_t of = dtype == Dtype::Val::float32 ? 0 : dtype == Dtype::Val::float16 ? 1 : 2;
-    return ((static_cast<size_t>(format.id) * 3 + of) * std::size(tile_counts) + tiles) * 2 +
+    return ((static_cast<size_t>(format.id) * float_count + float_slot(dtype)) *
+                std::size(tile_counts) +
+            tiles) *
+               2 +
            shared;
   }
+  static Variant at(size_t slot) {
+    size_t tiles = slot / 2 % std::size(tile_counts), rest = slot / 2 / std::size(tile_counts);
+    return {LevelFormat::at(static_cast<int>(rest / float_count)), float_types[rest % float_count],
+            tiles, slot % 2 != 0};
+  }
+  // Planes lie in shared memory where they are a few.
+  bool may_share() const { return plain() && tiles == 0; }
+  bool plain() const { return dtype == Dtype::Val::float32; }
+  const char* type_of_x() const { return plain() ? "bfloat_t" : device_type(dtype); }
+  int columns() const { return tile_counts[tiles] * 8; }
 };
-constexpr size_t variants = LevelFormat::count * 3 * std::size(tile_counts) * 2;
+constexpr size_t variants = LevelFormat::count * float_count * std::size(tile_counts) * 2;
 
-const char* file_of(const LevelFormat& format) {
-  return format.packed ? "packed_rows.cu" : "quantized_rows.cu";
+// Columns of so many rows of x: those of floats are three planes.
+int64_t columns_of(Dtype::Val dtype, int64_t rows) {
+  return dtype == Dtype::Val::float32 ? rows * 3 : rows;
 }
 
-const char* type_of_x(Dtype::Val dtype) {
-  return dtype == Dtype::Val::float32 ? "bfloat_t" : device_type(dtype);
+template <bool Packed>
+std::string rows_instance(size_t slot) {
+  Variant v = Variant::at(slot);
+  bool few = v.columns() - 8 < columns_of(v.dtype, rows_max);
+  if (v.format.packed != Packed || !few || (v.shared && !v.may_share())) return "";
+  return instance_name("level_rows",
+                       {v.format.device_name(v.dtype), v.type_of_x(), device_type(v.dtype),
+                        std::to_string(tile_counts[v.tiles]), truth(v.shared)});
 }
+FunctionTable<variants> packed_rows("packed_rows.cu", rows_instance<true>);
+FunctionTable<variants> affine_rows("quantized_rows.cu", rows_instance<false>);
 
-const Function& rows_instance(const Variant& v) {
-  static Instances<variants> instances;
-  return instances.get(v.slot(), file_of(v.format), [&] {
-    return "level_rows<" + v.format.device_name(v.dtype) + ", " + type_of_x(v.dtype) + ", " +
-           device_type(v.dtype) + ", " + std::to_string(tile_counts[v.tiles]) +
-           (v.shared ? ", true>" : ", false>");
-  });
+template <bool Packed>
+std::string tiles_instance(size_t slot) {
+  Variant v = Variant::at(slot);
+  bool many = v.columns() > columns_of(v.dtype, rows_max);
+  if (v.format.packed != Packed || !many || v.shared) return "";
+  return instance_name("level_tiles", {v.format.device_name(v.dtype), v.type_of_x(),
+                                       std::to_string(tile_counts[v.tiles])});
 }
+FunctionTable<variants> packed_tiles("packed_rows.cu", tiles_instance<true>);
+FunctionTable<variants> affine_tiles("quantized_rows.cu", tiles_instance<false>);
 
-const Function& tiles_instance(const Variant& v) {
-  static Instances<variants> instances;
-  return instances.get(v.slot(), file_of(v.format), [&] {
-    return "level_tiles<" + v.format.device_name(v.dtype) + ", " + type_of_x(v.dtype) + ", " +
-           std::to_string(tile_counts[v.tiles]) + ">";
-  });
-}
+FunctionTable<float_count * std::size(tile_counts)> joins("quantized_rows.cu", [](size_t slot) {
+  Dtype::Val dtype = float_types[slot / std::size(tile_counts)];
+  int tiles = tile_counts[slot % std::size(tile_counts)];
+  if (tiles * 8 <= columns_of(dtype, rows_max)) return std::string();
+  return instance_name("level_join", {device_type(dtype), std::to_string(tiles)});
+});
 
-const Function& join_instance(Dtype::Val dtype, size_t tiles) {
-  static Instances<dtype_slots * std::size(tile_counts)> instances;
-  return instances.get(slot_of(dtype) * std::size(tile_counts) + tiles, "quantized_rows.cu", [&] {
-    return std::string("level_join<") + device_type(dtype) + ", " +
-           std::to_string(tile_counts[tiles]) + ">";
-  });
-}
+FunctionTable<1> splits("packed_rows.cu", [](size_t) { return std::string("split_planes"); });
 
 struct Block {
   int64_t warps;
@@ -132,7 +148,7 @@ void place_parts(LevelRows& p, const LevelPart* parts, size_t count) {
 }
 
 void launch_rows(int stream, const Variant& variant, const LevelRows& p) {
-  const Function& function = rows_instance(variant);
+  const Function& function = (variant.format.packed ? packed_rows : affine_rows).at(variant.slot());
   Block block = block_of(variant, p);
   int64_t resident = gpu().multiprocessors * resident_blocks(variant, function, block);
   launch(stream, function,
@@ -159,16 +175,22 @@ void launch_tiles(int stream, const Variant& v, const LevelRows& p, unsigned sha
   stretches = ceil_div(chunks, each);
   Scratch parts(
       stream, static_cast<size_t>(stretches * p.tiles * tile_counts[v.tiles]) * 8 * tile_rows * 4);
-  launch(stream, tiles_instance(v),
+  launch(stream, (v.format.packed ? packed_tiles : affine_tiles).at(v.slot()),
          {{static_cast<unsigned>(blocks), static_cast<unsigned>(stretches)},
           {32, block_warps},
           shared_bytes},
          p, static_cast<int>(each), parts.data());
-  launch(stream, join_instance(v.dtype, v.tiles), {{static_cast<unsigned>(p.tiles)}, {256}}, p,
-         static_cast<int>(stretches), parts.data());
+  launch(stream, joins.at(float_slot(v.dtype) * std::size(tile_counts) + v.tiles),
+         {{static_cast<unsigned>(p.tiles)}, {256}}, p, static_cast<int>(stretches), parts.data());
 }
 
 }  // namespace
+
+LevelFormat LevelFormat::at(int id) {
+  if (id < packed_format_count) return of(static_cast<PackedFormat>(id));
+  int rest = id - packed_format_count, bits = rest / 6 + 2;
+  return affine(bits == 7 ? 8 : bits, 32 << rest / 2 % 3, rest % 2 != 0);
+}
 
 LevelFormat LevelFormat::of(PackedFormat format) {
   const PackedFormatInfo& info = packed_format_info(format);
@@ -198,19 +220,16 @@ std::string LevelFormat::device_name(Dtype::Val dtype) const {
 }
 
 void split_planes(const LevelProduct& product, void* to) {
-  static Instances<1> instances;
-  const Function& function =
-      instances.get(0, "packed_rows.cu", [] { return std::string("split_planes"); });
   int64_t count = product.m * product.k;
   auto blocks =
       static_cast<unsigned>(std::min<int64_t>(ceil_div(count, 256), gpu().multiprocessors * 8));
-  launch(product.stream, function, {{blocks}, {256}}, product.x, count, product.k, to);
+  launch(product.stream, splits.at(0), {{blocks}, {256}}, product.x, count, product.k, to);
 }
 
 bool multiply_level_rows(const LevelProduct& product, const LevelFormat& format, int64_t row_bytes,
                          const LevelPart* parts, size_t count) {
   bool plain = product.dtype == Dtype::Val::float32;
-  int64_t columns = plain ? product.m * 3 : product.m;
+  int64_t columns = columns_of(product.dtype, product.m);
   if (columns > columns_max || product.k > inner_max) return false;
   LevelRows p{};
   p.x = product.x;
@@ -226,7 +245,7 @@ bool multiply_level_rows(const LevelProduct& product, const LevelFormat& format,
   bool few = product.m <= rows_max;
   unsigned shared_bytes = tiles_shared_bytes(variant);
   if (!few && shared_bytes > static_cast<unsigned>(gpu().shared_bytes_max)) return false;
-  variant.shared = plain && variant.tiles == 0 && columns * (product.k + 8) * 2 <= planes_bytes_max;
+  variant.shared = variant.may_share() && columns * (product.k + 8) * 2 <= planes_bytes_max;
   std::optional<Scratch> planes;
   if (plain && !variant.shared) {
     planes.emplace(product.stream, static_cast<size_t>(columns * product.k) * 2);

@@ -20,6 +20,7 @@ struct LevelFormat {
   bool aligned;         // rows are read as if at multiples of 16 bytes
   bool split, long_words;  // as in byte_readers.cuh: the order of a run's elements, bytes at a time
 
+  static LevelFormat at(int id);
   static LevelFormat of(PackedFormat format);
   static LevelFormat affine(int bits, int group, bool aligned);
   // The name of its struct in device code.

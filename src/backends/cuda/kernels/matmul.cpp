@@ -5,7 +5,7 @@
 
 #include "backends/cuda/kernel_table.h"
 #include "backends/cuda/kernels/dense_copy.h"
-#include "backends/cuda/kernels/instances.h"
+#include "backends/cuda/kernels/function_table.h"
 #include "lazuli/error.h"
 
 namespace lazuli::cuda {
@@ -39,35 +39,39 @@ unsigned count_of(int64_t value) { return static_cast<unsigned>(value); }
 // The instance for so many rows: 1, 2, 4 or 8.
 size_t rows_slot(int64_t m) { return m <= 1 ? 0 : m <= 2 ? 1 : m <= 4 ? 2 : 3; }
 
+FunctionTable<2> half_rows("matmul_rows.cu", [](size_t slot) {
+  return instance_name("few_rows_halves", {slot ? "bfloat_t" : "half_t"});
+});
+FunctionTable<4> float_rows("matmul_rows.cu", [](size_t slot) {
+  return instance_name("few_rows_floats", {std::to_string(1 << slot)});
+});
+FunctionTable<float_count * 4> column_rows("matmul_rows.cu", [](size_t slot) {
+  return instance_name("few_rows_columns",
+                       {device_type(float_types[slot / 4]), std::to_string(1 << slot % 4)});
+});
+// By dtype, and whether the output is of float32 in place of it.
+FunctionTable<dtype_count * 2> tiles("matmul.cu", [](size_t slot) {
+  Dtype::Val dtype = dtype_at(slot / 2), out = slot % 2 ? Dtype::Val::float32 : dtype;
+  bool exists = issubdtype(dtype_of(dtype), inexact) && (slot % 2 == 0 || dtype == bfloat16);
+  return exists ? instance_name("matmul", {device_type(dtype), device_type(out)}) : std::string();
+});
+
 void launch_halves(int stream, Dtype::Val dtype, const FewRows& p, int64_t batches) {
-  static Instances<dtype_slots> instances;
-  const Function& function = instances.get(slot_of(dtype), "matmul_rows.cu", [&] {
-    return std::string("few_rows_halves<") + device_type(dtype) + ">";
-  });
   int64_t warps = std::clamp<int64_t>(ceil_div(p.k, 128), 1, 8);
-  launch(stream, function,
+  launch(stream, half_rows.at(dtype == Dtype::Val::bfloat16),
          {{count_of(ceil_div(p.n, 16)), count_of(batches)}, {32, count_of(warps)}}, p);
 }
 
 void launch_floats(int stream, const FewRows& p, int64_t batches) {
-  static Instances<4> instances;
-  const Function& function = instances.get(rows_slot(p.m), "matmul_rows.cu", [&] {
-    return "few_rows_floats<" + std::to_string(1 << rows_slot(p.m)) + ">";
-  });
   int64_t warps = std::clamp<int64_t>(ceil_div(p.k, 256), 1, 8);
-  launch(stream, function, {{count_of(ceil_div(p.n, 4)), count_of(batches)}, {32, count_of(warps)}},
-         p);
+  launch(stream, float_rows.at(rows_slot(p.m)),
+         {{count_of(ceil_div(p.n, 4)), count_of(batches)}, {32, count_of(warps)}}, p);
 }
 
 void launch_columns(int stream, Dtype::Val dtype, const FewRows& p, int64_t batches) {
-  static Instances<dtype_slots * 4> instances;
-  const Function& function =
-      instances.get(slot_of(dtype) * 4 + rows_slot(p.m), "matmul_rows.cu", [&] {
-        return std::string("few_rows_columns<") + device_type(dtype) + ", " +
-               std::to_string(1 << rows_slot(p.m)) + ">";
-      });
   int64_t columns = 64 / dtype_of(dtype).size();
-  launch(stream, function, {{count_of(ceil_div(p.n, columns)), count_of(batches)}, {32, 16}}, p);
+  launch(stream, column_rows.at(float_slot(dtype) * 4 + rows_slot(p.m)),
+         {{count_of(ceil_div(p.n, columns)), count_of(batches)}, {32, 16}}, p);
 }
 
 // The product with few rows as the kernels take it, or with few columns, transposed.
@@ -114,11 +118,8 @@ bool multiply_few_rows(int stream, const MatrixProduct& p) {
 }
 
 void multiply_tiles(int stream, MatrixProduct p) {
-  static Instances<dtype_slots * 2> instances;
-  const Function& function = instances.get(slot_of(p.dtype) * 2 + p.into_float, "matmul.cu", [&] {
-    return std::string("matmul<") + device_type(p.dtype) + ", " + device_type(p.out_dtype()) + ">";
-  });
-  int64_t tiles = ceil_div(p.m, 64) * ceil_div(p.n, 64), item = dtype_of(p.dtype).size();
+  const Function& function = tiles.at(slot_of(p.dtype) * 2 + p.into_float);
+  int64_t blocks = ceil_div(p.m, 64) * ceil_div(p.n, 64), item = dtype_of(p.dtype).size();
   int64_t out_item = dtype_of(p.out_dtype()).size();
   PlaceStrides x{p.x.row, p.x.column, p.x.batch}, y{p.y.row, p.y.column, p.y.batch},
       out{p.out_row, 1, p.out_batch};
@@ -127,7 +128,7 @@ void multiply_tiles(int stream, MatrixProduct p) {
       return static_cast<const char*>(data) + first * batch * bytes;
     };
     launch(stream, function,
-           {{count_of(tiles), count_of(std::min(batches_max, p.batches - first))}, {256}},
+           {{count_of(blocks), count_of(std::min(batches_max, p.batches - first))}, {256}},
            moved(p.x.data, p.x.batch, item), x, moved(p.y.data, p.y.batch, item), y,
            moved(p.out, p.out_batch, out_item), out, p.m, p.n, p.k, p.added);
   }

@@ -57,6 +57,14 @@ AxisList in_units(AxisList axes, int64_t itemsize, int64_t unit) {
 }
 
 template <int RankMax, int Count>
+std::string instance(size_t slot) {
+  return instance_name("move_pieces",
+                       {unit_at(slot), std::to_string(RankMax), std::to_string(Count)});
+}
+template <int RankMax, int Count>
+FunctionTable<unit_sizes> functions("move.cu", instance<RankMax, Count>);
+
+template <int RankMax, int Count>
 void launch_copies(const KernelCall& call, std::span<const Copy> copies, int64_t itemsize,
                    int unit) {
   Pieces<RankMax, Count> pieces{};
@@ -69,11 +77,7 @@ void launch_copies(const KernelCall& call, std::span<const Copy> copies, int64_t
     piece.axes = packed_axes<RankMax>(call, in_units(copy.axes, itemsize, unit));
     blocks += ceil_div(piece.axes.count, block_units);
   }
-  static FunctionTable<unit_sizes> table("move.cu");
-  const Function& function = table.at(unit_slot(unit), [&] {
-    return "move_pieces<" + std::string(unit_type(unit)) + ", " + std::to_string(RankMax) + ", " +
-           std::to_string(Count) + ">";
-  });
+  const Function& function = functions<RankMax, Count>.at(unit_slot(unit));
   launch(call.stream, function, {{static_cast<unsigned>(blocks)}, {256}}, pieces);
 }
 

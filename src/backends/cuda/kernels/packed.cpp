@@ -2,7 +2,7 @@
 #include <optional>
 
 #include "backends/cuda/kernel_table.h"
-#include "backends/cuda/kernels/instances.h"
+#include "backends/cuda/kernels/function_table.h"
 #include "backends/cuda/kernels/level_rows.h"
 #include "backends/cuda/kernels/matmul.h"
 #include "lazuli/error.h"
@@ -17,15 +17,26 @@ PackedFormat format_of(const KernelCall& call) {
   return static_cast<PackedFormat>(call.node->params[0]);
 }
 
-// The instance of packed_dequantize or packed_take.
-const Function& instance(bool take, PackedFormat format, Dtype::Val dtype) {
-  static Instances<packed_format_count * dtype_slots * 2> instances;
-  size_t index = (static_cast<size_t>(format) * dtype_slots + slot_of(dtype)) * 2 + take;
-  return instances.get(index, "packed_dequantize.cu", [&] {
-    return std::string(take ? "packed_take<" : "packed_dequantize<") +
-           packed_format_info(format).name + ", " + device_type(dtype) + ">";
-  });
+const char* name_at(size_t format) {
+  return packed_format_info(static_cast<PackedFormat>(format)).name;
 }
+
+// By format and dtype.
+constexpr size_t typed_count = packed_format_count * float_count;
+size_t typed_slot(PackedFormat format, Dtype::Val dtype) {
+  return static_cast<size_t>(format) * float_count + float_slot(dtype);
+}
+FunctionTable<typed_count> dequantizes("packed_dequantize.cu", [](size_t slot) {
+  return instance_name("packed_dequantize",
+                       {name_at(slot / float_count), device_type(float_types[slot % float_count])});
+});
+FunctionTable<typed_count> takes("packed_dequantize.cu", [](size_t slot) {
+  return instance_name("packed_take",
+                       {name_at(slot / float_count), device_type(float_types[slot % float_count])});
+});
+FunctionTable<packed_format_count> planes("packed_dequantize.cu", [](size_t slot) {
+  return instance_name("packed_planes", {name_at(slot)});
+});
 
 // Blocks of 256 threads, four for each chunk of 256 elements.
 LaunchShape shape_for(int64_t chunks) {
@@ -37,17 +48,14 @@ LaunchShape shape_for(int64_t chunks) {
 void dequantize(int stream, PackedFormat format, const void* blocks, int64_t elements, void* out,
                 Dtype::Val dtype) {
   if (elements == 0) return;
-  launch(stream, instance(false, format, dtype), shape_for(ceil_div(elements, 256)), blocks,
-         elements, out);
+  launch(stream, dequantizes.at(typed_slot(format, dtype)), shape_for(ceil_div(elements, 256)),
+         blocks, elements, out);
 }
 
 void dequantize_planes(int stream, PackedFormat format, const void* blocks, int64_t elements,
                        void* out) {
-  static Instances<packed_format_count> instances;
-  const Function& function = instances.get(
-      static_cast<size_t>(format), "packed_dequantize.cu",
-      [&] { return std::string("packed_planes<") + packed_format_info(format).name + ">"; });
-  launch(stream, function, shape_for(ceil_div(elements, 256)), blocks, elements, out);
+  launch(stream, planes.at(static_cast<size_t>(format)), shape_for(ceil_div(elements, 256)), blocks,
+         elements, out);
 }
 
 // Many rows: weights in slices as dense matrices. `planes`, if not null, holds x of float32 as
@@ -90,7 +98,7 @@ void kernel_packed_take(const KernelCall& call) {
   std::optional<Scratch> copy;
   int64_t columns = call.output.extent(-1);
   uint32_t reason = fault_of(static_cast<uint32_t>(call.node->op), Fault::index_out_of_range);
-  launch(call.stream, instance(true, format_of(call), call.output.dtype),
+  launch(call.stream, takes.at(typed_slot(format_of(call), call.output.dtype)),
          shape_for(indices.size() * ceil_div(columns, 256)), aligned_data(call.stream, w, 2, copy),
          w.extent(0), w.extent(1), columns, device_data(indices), indices.size(),
          device_data(call.output), fault_word(), reason);

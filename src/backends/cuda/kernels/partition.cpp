@@ -21,6 +21,16 @@ struct PartCounts {
   uint64_t smaller, equal;
 };
 
+FunctionTable<dtype_count> selects("partition.cu", [](size_t slot) {
+  return instance_name("select_digit", {device_type(dtype_at(slot))});
+});
+FunctionTable<dtype_count> counts("partition.cu", [](size_t slot) {
+  return instance_name("count_parts", {device_type(dtype_at(slot))});
+});
+FunctionTable<dtype_count * 2> moves("partition.cu", [](size_t slot) {
+  return instance_name("move_parts", {device_type(dtype_at(slot / 2)), truth(slot % 2)});
+});
+
 // Rows that one launch takes; `part` elements of a row are a block's.
 struct Partition {
   const KernelCall& call;
@@ -34,11 +44,8 @@ struct Partition {
 };
 
 void select(const Partition& p, Selection* selections, uint64_t* counts) {
-  static FunctionTable<dtype_count> table("partition.cu");
   const Dtype::Val dtype = p.call.inputs[0].dtype;
-  const Function& function = table.at(static_cast<size_t>(dtype), [&] {
-    return std::string("select_digit<") + device_type(dtype) + ">";
-  });
+  const Function& function = selects.at(slot_of(dtype));
   int left = dtype_of(dtype).size() * 8;
   bool first = true;
   while (left > 0) {
@@ -51,17 +58,10 @@ void select(const Partition& p, Selection* selections, uint64_t* counts) {
 }
 
 void move(const Partition& p, const Selection* selections, PartCounts* parts, bool by_index) {
-  static FunctionTable<dtype_count> counting("partition.cu");
-  static FunctionTable<dtype_count * 2> moving("partition.cu");
-  const Dtype::Val dtype = p.call.inputs[0].dtype;
-  const std::string type = device_type(dtype);
-  const Function& count =
-      counting.at(static_cast<size_t>(dtype), [&] { return "count_parts<" + type + ">"; });
-  const Function& move = moving.at(static_cast<size_t>(dtype) * 2 + by_index, [&] {
-    return "move_parts<" + type + (by_index ? ", true>" : ", false>");
-  });
-  launch(p.call.stream, count, p.grid(), p.x, selections, parts, p.length, p.part);
-  launch(p.call.stream, move, p.grid(), p.x, p.out, selections, parts, p.length, p.part);
+  const size_t slot = slot_of(p.call.inputs[0].dtype);
+  launch(p.call.stream, counts.at(slot), p.grid(), p.x, selections, parts, p.length, p.part);
+  launch(p.call.stream, moves.at(slot * 2 + by_index), p.grid(), p.x, p.out, selections, parts,
+         p.length, p.part);
 }
 
 void partition(const KernelCall& call, bool by_index) {
@@ -91,12 +91,12 @@ void partition(const KernelCall& call, bool by_index) {
         part};
     const size_t zeroed = static_cast<size_t>(count) * (digits * 8 + sizeof(Selection));
     Scratch scratch(call.stream, zeroed);
-    Scratch counts(call.stream, static_cast<size_t>(count * parts) * sizeof(PartCounts));
+    Scratch part_counts(call.stream, static_cast<size_t>(count * parts) * sizeof(PartCounts));
     LAZULI_CUDA(cuMemsetD8Async, reinterpret_cast<CUdeviceptr>(scratch.data()), 0, zeroed,
                 queue_of(call.stream).stream());
     auto* selections = reinterpret_cast<Selection*>(scratch.data<uint64_t>() + count * digits);
     select(p, selections, scratch.data<uint64_t>());
-    move(p, selections, counts.data<PartCounts>(), by_index);
+    move(p, selections, part_counts.data<PartCounts>(), by_index);
   }
 }
 

@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "backends/cuda/kernel_table.h"
-#include "backends/cuda/kernels/instances.h"
+#include "backends/cuda/kernels/function_table.h"
 #include "backends/cuda/kernels/level_rows.h"
 #include "backends/cuda/kernels/matmul.h"
 #include "lazuli/error.h"
@@ -15,6 +15,27 @@ constexpr int64_t slice_bytes = int64_t{64} << 20;
 constexpr int64_t columns_rows_max = 8;
 
 size_t bits_slot(int64_t bits) { return static_cast<size_t>(bits == 8 ? 5 : bits - 2); }
+
+constexpr int bits_at[] = {2, 3, 4, 5, 6, 8}, groups_at[] = {32, 64, 128};
+
+// By bits and dtype.
+constexpr size_t typed_count = std::size(bits_at) * float_count;
+size_t typed_slot(int64_t bits, Dtype::Val dtype) {
+  return bits_slot(bits) * float_count + float_slot(dtype);
+}
+FunctionTable<typed_count> dequantizes("affine.cu", [](size_t slot) {
+  return instance_name("affine_dequantize", {std::to_string(bits_at[slot / float_count]),
+                                             device_type(float_types[slot % float_count])});
+});
+FunctionTable<typed_count * 4> columns("affine.cu", [](size_t slot) {
+  return instance_name("quantized_columns", {std::to_string(bits_at[slot / 4 / float_count]),
+                                             device_type(float_types[slot / 4 % float_count]),
+                                             std::to_string(1 << slot % 4)});
+});
+FunctionTable<std::size(groups_at) * float_count> quantizes("affine.cu", [](size_t slot) {
+  return instance_name("affine_quantize", {std::to_string(groups_at[slot / float_count]),
+                                           device_type(float_types[slot % float_count])});
+});
 
 LaunchShape shape_for(int64_t threads) {
   int64_t blocks = std::min<int64_t>(ceil_div(threads, 256), gpu().multiprocessors * 32);
@@ -54,12 +75,7 @@ Levels levels_of(const Operand& w, const Operand& scales, const Operand& biases,
 }
 
 void dequantize(int stream, const Levels& levels, int64_t rows, void* out) {
-  static Instances<6 * dtype_slots> instances;
-  const Function& function =
-      instances.get(bits_slot(levels.bits) * dtype_slots + slot_of(levels.dtype), "affine.cu", [&] {
-        return "affine_dequantize<" + std::to_string(levels.bits) + ", " +
-               device_type(levels.dtype) + ">";
-      });
+  const Function& function = dequantizes.at(typed_slot(levels.bits, levels.dtype));
   int64_t eights = rows * levels.columns / 8;
   launch(stream, function, shape_for(eights), levels.w, levels.scales, levels.biases, levels.group,
          eights, out);
@@ -102,14 +118,8 @@ struct QuantizedColumns {
 };
 
 void multiply_columns(const LevelProduct& product, const Levels& levels) {
-  static Instances<6 * dtype_slots * 4> instances;
   size_t rows = product.m <= 1 ? 0 : product.m <= 2 ? 1 : product.m <= 4 ? 2 : 3;
-  size_t index = (bits_slot(levels.bits) * dtype_slots + slot_of(levels.dtype)) * 4 + rows;
-  const Function& function = instances.get(index, "affine.cu", [&] {
-    return "quantized_columns<" + std::to_string(levels.bits) + ", " + device_type(levels.dtype) +
-           ", " + std::to_string(1 << rows) + ">";
-  });
-  launch(product.stream, function,
+  launch(product.stream, columns.at(typed_slot(levels.bits, levels.dtype) * 4 + rows),
          {{static_cast<unsigned>(ceil_div(product.columns, 64))}, {32, 16}},
          QuantizedColumns{product.x, levels.w, levels.scales, levels.biases, product.out,
                           static_cast<int>(product.m), levels.group, product.columns, product.k});
@@ -119,13 +129,10 @@ void multiply_columns(const LevelProduct& product, const Levels& levels) {
 
 // Input: w. Parameters: which part (0 levels, 1 scales, 2 biases), group, bits.
 void kernel_affine_quantize(const KernelCall& call) {
-  static Instances<3 * dtype_slots> instances;
   const Operand& w = call.inputs[0];
   const auto& params = call.node->params;
   size_t of = params[1] == 32 ? 0 : params[1] == 64 ? 1 : 2;
-  const Function& function = instances.get(of * dtype_slots + slot_of(w.dtype), "affine.cu", [&] {
-    return "affine_quantize<" + std::to_string(params[1]) + ", " + device_type(w.dtype) + ">";
-  });
+  const Function& function = quantizes.at(of * float_count + float_slot(w.dtype));
   int64_t groups = w.size() / params[1];
   launch(call.stream, function, shape_for(groups * 32), device_data(w), groups,
          static_cast<int>(params[2]), static_cast<int>(params[0]), device_data(call.output));

@@ -4,6 +4,13 @@
 #include "lazuli/error.h"
 
 namespace lazuli::cuda {
+namespace {
+
+FunctionTable<2> functions("random_bits.cu", [](size_t aligned) {
+  return instance_name("random_bits", {truth(aligned)});
+});
+
+}  // namespace
 
 void kernel_random_bits(const KernelCall& call) {
   const int64_t keys = call.inputs[0].size() / 2;
@@ -13,10 +20,7 @@ void kernel_random_bits(const KernelCall& call) {
     throw ArgumentError("[random_bits] One key gives at most 2^32 words, not " +
                         std::to_string(words) + ".");
   }
-  const bool aligned = bytes % 4 == 0;
-  static FunctionTable<2> table("random_bits.cu");
-  const Function& function = table.at(
-      aligned, [&] { return std::string(aligned ? "random_bits<true>" : "random_bits<false>"); });
+  const Function& function = functions.at(bytes % 4 == 0);
   const int64_t threads = keys * ceil_div(words, 2);
   launch(call.stream, function, {{static_cast<unsigned>(ceil_div(threads, 256))}, {256}},
          device_data<>(call.inputs[0]), device_data<>(call.output), keys, bytes);

@@ -7,19 +7,28 @@ namespace {
 
 constexpr const char* joins[] = {"op::Sum", "op::Prod", "Greatest", "Least", "op::All", "op::Any"};
 
+// Sums and products of small integers are those of larger ones, `all` and `any` are of truth values.
 template <size_t Join>
-std::string policy(const KernelCall& call) {
-  return std::string("Reduce<") + device_type(call.output.dtype) + ", " + joins[Join] + ">";
+bool has_dtype(Dtype::Val dtype) {
+  if (Join >= 2) return Join < 4 || dtype == bool_;
+  return dtype != bool_ && (!issubdtype(dtype_of(dtype), integer) || dtype_of(dtype).size() >= 4);
 }
 
 template <size_t Join>
+std::string instance(size_t slot) {
+  const Dtype::Val dtype = dtype_at(slot / reduction_variants);
+  if (!has_dtype<Join>(dtype)) return "";
+  return reduction_instance(slot, instance_name("Reduce", {device_type(dtype), joins[Join]}));
+}
+template <size_t Join>
+ReductionTable functions("reduce.cu", instance<Join>);
+
+template <size_t Join>
 void reduce(const KernelCall& call) {
-  static ReductionTable<dtype_count> table("reduce.cu");
   const size_t itemsize = dtype_of(call.output.dtype).size();
   const bool half = call.output.dtype == float16 || call.output.dtype == bfloat16;
-  run_reduction<dtype_count>(
-      call, {call.node->params.data(), call.node->structural}, table,
-      {policy<Join>, half ? sizeof(float) : itemsize, static_cast<size_t>(call.output.dtype)});
+  run_reduction(call, {call.node->params.data(), call.node->structural}, functions<Join>,
+                half ? sizeof(float) : itemsize);
 }
 
 }  // namespace

@@ -124,9 +124,14 @@ ReductionLaunch plan_reduction(const KernelCall& call, std::span<const int64_t> 
   return plan;
 }
 
-std::string reduction_instance(const ReductionLaunch& plan, const std::string& policy) {
-  return (plan.columns ? "reduce_columns<" : "reduce_rows<") + policy + ", " +
-         std::to_string(plan.vector) + (plan.single ? ", true>" : ", false>");
+std::string reduction_instance(size_t slot, const std::string& policy) {
+  const size_t variant = slot % reduction_variants;
+  const bool columns = variant & 4, vectors = variant & 2, single = variant & 1;
+  // Rows along one axis with step 1 are read by vectors wherever they begin.
+  if (policy.empty() || (single && !columns && !vectors)) return "";
+  const int itemsize = dtype_of(dtype_at(slot / reduction_variants)).size();
+  return instance_name(columns ? "reduce_columns" : "reduce_rows",
+                       {policy, std::to_string(vectors ? 16 / itemsize : 1), truth(single)});
 }
 
 void launch_reduction(const KernelCall& call, const ReductionLaunch& plan, const Function& function,

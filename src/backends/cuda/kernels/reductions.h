@@ -11,14 +11,10 @@ namespace lazuli::cuda {
 // Rows or columns, by vectors or elements, along one axis or several.
 constexpr size_t reduction_variants = 8;
 
-struct Reduction {
-  std::string (*policy)(const KernelCall&);  // the name of the policy, for the first launch
-  size_t state_bytes;                        // of the policy's State
-  size_t slot;                               // of the policy among those of the table
-};
-
-template <size_t Policies>
-using ReductionTable = FunctionTable<Policies * reduction_variants>;
+// By the dtype of the input, then by variant.
+using ReductionTable = FunctionTable<dtype_count * reduction_variants>;
+// The instance of a slot for a policy, which may be empty: then there is none.
+std::string reduction_instance(size_t slot, const std::string& policy);
 
 struct ReductionLaunch {
   ReduceShape shape;
@@ -36,19 +32,15 @@ struct ReductionLaunch {
 };
 
 ReductionLaunch plan_reduction(const KernelCall& call, std::span<const int64_t> axes);
-std::string reduction_instance(const ReductionLaunch& plan, const std::string& policy);
 void launch_reduction(const KernelCall& call, const ReductionLaunch& plan, const Function& function,
                       size_t state_bytes);
 
-// Reduces input 0 over `axes` into the dense output.
-template <size_t Policies>
-void run_reduction(const KernelCall& call, std::span<const int64_t> axes,
-                   ReductionTable<Policies>& table, const Reduction& reduction) {
+// Reduces input 0 over `axes` into the dense output. `state_bytes` are those of the policy's State.
+inline void run_reduction(const KernelCall& call, std::span<const int64_t> axes,
+                          ReductionTable& table, size_t state_bytes) {
   const ReductionLaunch plan = plan_reduction(call, axes);
-  const Function& function = table.at(reduction.slot * reduction_variants + plan.variant(), [&] {
-    return reduction_instance(plan, reduction.policy(call));
-  });
-  launch_reduction(call, plan, function, reduction.state_bytes);
+  const size_t slot = slot_of(call.inputs[0].dtype) * reduction_variants + plan.variant();
+  launch_reduction(call, plan, table.at(slot), state_bytes);
 }
 
 }  // namespace lazuli::cuda

@@ -17,6 +17,13 @@ namespace {
 constexpr int64_t threads = 128;
 constexpr int vector = 2;
 
+FunctionTable<float_count * 4> functions("rope.cu", [](size_t slot) {
+  const bool traditional = slot & 2, dense = slot & 1;
+  return instance_name("rope",
+                       {device_type(float_types[slot / 4]), std::to_string(dense ? vector : 1),
+                        truth(traditional), truth(dense)});
+});
+
 double constant_of(const Operand& operand) {
   switch (operand.dtype) {
     case Dtype::Val::int32: return *operand.as<int32_t>();
@@ -83,12 +90,8 @@ void kernel_rope(const KernelCall& call) {
   const int64_t heads = shape.heads.count, wanted = int64_t{gpu().multiprocessors} * 1024;
   shape.group = static_cast<int32_t>(std::min<int64_t>(
       heads, std::max<int64_t>({1, shape.count * heads / wanted, ceil_div(heads, 65535)})));
-  static FunctionTable<dtype_count * 4> table("rope.cu");
-  const size_t slot = static_cast<size_t>(dtype) * 4 + (traditional ? 2 : 0) + (dense ? 1 : 0);
-  const Function& function = table.at(slot, [&] {
-    return std::string("rope<") + device_type(dtype) + ", " + std::to_string(per_slot) +
-           (traditional ? ", true" : ", false") + (dense ? ", true>" : ", false>");
-  });
+  const Function& function =
+      functions.at(float_slot(dtype) * 4 + (traditional ? 2 : 0) + (dense ? 1 : 0));
   const LaunchShape grid{{static_cast<unsigned>(ceil_div(shape.count, threads)),
                           static_cast<unsigned>(ceil_div(heads, shape.group))},
                          {threads}};

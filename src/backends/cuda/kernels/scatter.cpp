@@ -14,6 +14,27 @@ constexpr size_t modes = 5;
 constexpr const char* mode_names[modes] = {"Merge::replace", "Merge::add", "Merge::multiply",
                                            "Merge::maximum", "Merge::minimum"};
 
+FunctionTable<2> claims("scatter.cu", [](size_t overlapping) {
+  return std::string(overlapping ? "claim_elements" : "claim_rows");
+});
+FunctionTable<1> claims_along("scatter.cu", [](size_t) { return std::string("claim_along"); });
+
+FunctionTable<2 * unit_sizes> replaces("scatter.cu", [](size_t slot) {
+  const bool overlapping = slot & 1, element = slot / 2 < unit_sizes - 1;
+  if (overlapping && !element) return std::string();
+  return instance_name("scatter_replace", {unit_at(slot / 2), truth(overlapping)});
+});
+
+FunctionTable<modes * dtype_count> merges("scatter.cu", [](size_t slot) {
+  if (slot % modes == 0) return std::string();
+  return instance_name("scatter_merge",
+                       {device_type(dtype_at(slot / modes)), mode_names[slot % modes]});
+});
+FunctionTable<modes * dtype_count> merges_along("scatter.cu", [](size_t slot) {
+  return instance_name("scatter_along",
+                       {device_type(dtype_at(slot / modes)), mode_names[slot % modes]});
+});
+
 LaunchShape one_each(int64_t count, int64_t per_block = 256) {
   return {{static_cast<unsigned>(ceil_div(count, per_block))}, {256}};
 }
@@ -38,8 +59,6 @@ class Owners {
 };
 
 void replace(const KernelCall& call, const Indexed& indexed, const IndexedShape& shape, int unit) {
-  static FunctionTable<2> claims("scatter.cu");
-  static FunctionTable<2 * unit_sizes> table("scatter.cu");
   bool overlapping = false;
   int64_t rows = 1;
   for (int64_t axis : indexed.axes) {
@@ -50,25 +69,16 @@ void replace(const KernelCall& call, const Indexed& indexed, const IndexedShape&
   const FaultReport report = fault_report(call);
   if (shape.lead.count > 1) {
     owners.emplace(call, overlapping ? call.output.size() : rows, shape.lead.count);
-    const Function& claim = claims.at(
-        overlapping, [&] { return std::string(overlapping ? "claim_elements" : "claim_rows"); });
-    launch(call.stream, claim, one_each(overlapping ? shape.count : shape.lead.count),
-           owners->data(), shape, report);
+    launch(call.stream, claims.at(overlapping),
+           one_each(overlapping ? shape.count : shape.lead.count), owners->data(), shape, report);
   }
-  const Function& function = table.at(unit_slot(unit) * 2 + overlapping, [&] {
-    return "scatter_replace<" + std::string(unit_type(unit)) +
-           (overlapping ? ", true>" : ", false>");
-  });
+  const Function& function = replaces.at(unit_slot(unit) * 2 + overlapping);
   launch(call.stream, function, one_each(shape.count, 512), device_data<>(call.inputs[1]),
          device_data<>(call.output), owners ? owners->data() : nullptr, shape, report);
 }
 
 void merge(const KernelCall& call, const IndexedShape& shape, size_t mode) {
-  static FunctionTable<modes * dtype_count> table("scatter.cu");
-  const Dtype::Val dtype = call.output.dtype;
-  const Function& function = table.at(static_cast<size_t>(dtype) * modes + mode, [&] {
-    return std::string("scatter_merge<") + device_type(dtype) + ", " + mode_names[mode] + ">";
-  });
+  const Function& function = merges.at(slot_of(call.output.dtype) * modes + mode);
   launch(call.stream, function, one_each(shape.count), device_data<>(call.inputs[1]),
          device_data<>(call.output), shape, fault_report(call));
 }
@@ -114,16 +124,11 @@ void kernel_scatter_axis(const KernelCall& call) {
   const FaultReport report = fault_report(call);
   std::optional<Owners> owners;
   if (replaces) {
-    static FunctionTable<1> claims("scatter.cu");
     owners.emplace(call, call.output.size(), shape.walk.count);
-    launch(call.stream, claims.at(0, [] { return std::string("claim_along"); }),
-           one_each(shape.walk.count), device_data<>(indices), owners->data(), shape, report);
+    launch(call.stream, claims_along.at(0), one_each(shape.walk.count), device_data<>(indices),
+           owners->data(), shape, report);
   }
-  static FunctionTable<modes * dtype_count> table("scatter.cu");
-  const Dtype::Val dtype = call.output.dtype;
-  const Function& function = table.at(static_cast<size_t>(dtype) * modes + mode, [&] {
-    return std::string("scatter_along<") + device_type(dtype) + ", " + mode_names[mode] + ">";
-  });
+  const Function& function = merges_along.at(slot_of(call.output.dtype) * modes + mode);
   launch(call.stream, function, one_each(shape.walk.count), device_data<>(indices),
          device_data<>(call.inputs[2]), device_data<>(call.output),
          owners ? owners->data() : nullptr, shape, report);

@@ -18,6 +18,33 @@ constexpr size_t outputs = 3;
 constexpr const char* output_names[outputs] = {"Sorted::values", "Sorted::indices",
                                                "Sorted::moved_values"};
 
+std::string types_at(size_t slot) {
+  const Dtype::Val dtype = dtype_at(slot / outputs);
+  // Values of complex numbers are moved by their indices.
+  if (slot % outputs == (dtype == complex64 ? 0 : 2)) return "";
+  return std::string(device_type(dtype)) + ", " + output_names[slot % outputs];
+}
+
+std::string instance(const char* kernel, const std::string& types) {
+  return types.empty() ? types : instance_name(kernel, {types});
+}
+
+FunctionTable<dtype_count * outputs> short_sorts("sort.cu", [](size_t slot) {
+  return instance("sort_rows", types_at(slot));
+});
+FunctionTable<dtype_count * outputs> counts("sort.cu", [](size_t slot) {
+  return instance("count_digits", types_at(slot));
+});
+FunctionTable<1> places("sort.cu", [](size_t) { return std::string("place_digits"); });
+FunctionTable<dtype_count * outputs * 4> passes("sort.cu", [](size_t slot) {
+  const bool first = slot & 2, last = slot & 1;
+  const std::string types = types_at(slot / 4);
+  const int count = dtype_of(dtype_at(slot / 4 / outputs)).size();
+  const bool exists = first && last ? count == 1 : first || last ? count > 1 : count > 2;
+  if (types.empty() || !exists) return std::string();
+  return instance_name("radix_pass", {types, truth(first), truth(last)});
+});
+
 struct Sort {
   const KernelCall& call;
   Dtype::Val dtype;
@@ -27,9 +54,6 @@ struct Sort {
   bool indexed() const { return output != 0; }
   int64_t itemsize() const { return dtype_of(dtype).size(); }
   int64_t tile() const { return radix_threads * (itemsize() == 8 ? 8 : 16); }
-  std::string types() const {
-    return std::string(device_type(dtype)) + ", " + output_names[output];
-  }
   size_t slot() const { return static_cast<size_t>(dtype) * outputs + output; }
 };
 
@@ -38,9 +62,7 @@ void sort_short(const Sort& sort) {
       std::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(sort.rows.length, 2))));
   const int64_t count = std::max<int64_t>(padded, 512);
   const int64_t bytes = ceil_div(count * sort.itemsize(), 8) * 8 + (sort.indexed() ? count * 4 : 0);
-  static FunctionTable<dtype_count * outputs> table("sort.cu");
-  const Function& function =
-      table.at(sort.slot(), [&] { return "sort_rows<" + sort.types() + ">"; });
+  const Function& function = short_sorts.at(sort.slot());
   const LaunchShape shape{{static_cast<unsigned>(ceil_div(sort.rows.rows, count / padded))},
                           {static_cast<unsigned>(std::min<int64_t>(count / 2, 512))},
                           static_cast<unsigned>(bytes)};
@@ -80,18 +102,15 @@ struct RadixScratch {
 };
 
 void count_digits(const Sort& sort, const RadixScratch& scratch) {
-  static FunctionTable<dtype_count * outputs> counts("sort.cu");
-  static FunctionTable<1> places("sort.cu");
   const int64_t rows = sort.rows.rows, length = sort.rows.length;
   const int64_t parts =
       std::clamp<int64_t>(gpu().multiprocessors * 8 / rows, 1, ceil_div(length, 4096));
   const int64_t part = ceil_div(length, parts);
-  launch(sort.call.stream,
-         counts.at(sort.slot(), [&] { return "count_digits<" + sort.types() + ">"; }),
+  launch(sort.call.stream, counts.at(sort.slot()),
          {{static_cast<unsigned>(ceil_div(length, part)), static_cast<unsigned>(rows)},
           {radix_threads}},
          device_data<>(sort.call.inputs[0]), scratch.places, length, part);
-  launch(sort.call.stream, places.at(0, [] { return std::string("place_digits"); }),
+  launch(sort.call.stream, places.at(0),
          {{static_cast<unsigned>(rows * sort.itemsize())}, {radix_threads}}, scratch.places);
 }
 
@@ -107,11 +126,7 @@ void radix_pass(const Sort& sort, const RadixScratch& scratch, int pass) {
     std::swap(keys_out, keys_in);
     std::swap(indices_out, indices_in);
   }
-  static FunctionTable<dtype_count * outputs * 4> table("sort.cu");
-  const Function& function = table.at(sort.slot() * 4 + first * 2 + last, [&] {
-    return "radix_pass<" + sort.types() + (first ? ", true" : ", false") +
-           (last ? ", true>" : ", false>");
-  });
+  const Function& function = passes.at(sort.slot() * 4 + first * 2 + last);
   const int64_t shared = sort.tile() * (itemsize + 4) + radix_warps * digits * 4 + digits * 8;
   launch(sort.call.stream, function,
          {{static_cast<unsigned>(sort.rows.rows * scratch.tiles)},

@@ -13,10 +13,10 @@ inline size_t unit_slot(int bytes) {
   return std::min(static_cast<size_t>(std::countr_zero(static_cast<unsigned>(bytes))),
                   unit_sizes - 1);
 }
-inline const char* unit_type(int bytes) {
+inline const char* unit_at(size_t slot) {
   constexpr const char* names[unit_sizes] = {"uint8_t", "uint16_t", "uint32_t", "uint64_t",
                                              "Vector<uint64_t, 2>"};
-  return names[unit_slot(bytes)];
+  return names[slot];
 }
 
 }  // namespace lazuli::cuda
