@@ -26,6 +26,16 @@ __device__ __forceinline__ uint2 load_eight_once(const void* from) {
   return to;
 #endif
 }
+// Four bytes; neighbours will ask for those beside them.
+__device__ __forceinline__ uint32_t load_word(const void* from) {
+#ifdef LAZULI_EMULATED_GPU
+  return *static_cast<const uint32_t*>(from);
+#else
+  uint32_t to;
+  asm volatile("ld.global.nc.L2::128B.u32 %0, [%1];" : "=r"(to) : "l"(from));
+  return to;
+#endif
+}
 // Has the line of an address in the first cache soon.
 __device__ __forceinline__ void touch_line(const void* from) {
 #ifndef LAZULI_EMULATED_GPU
@@ -39,20 +49,19 @@ struct AffineNibbles {
   static constexpr int chunk_bytes = 128, first_byte = 0, groups = 256 / Group;
   static constexpr int runs = 1, run_spans = Group / 64;  // of a span; spans that share a scale
 
+  // Pairs of groups; those of the next chunk are asked for as soon as these have been used.
   struct Scales {
-    uint32_t scale[groups / 2], bias[groups / 2];
-    __device__ __forceinline__ void load(const LevelRows& p, int m, uint32_t row, int chunk) {
-      uint32_t at = row * static_cast<uint32_t>(p.k / Group) + chunk * groups;
-      const void* from = static_cast<const S*>(p.matrices.scales[m]) + at;
-      const void* biases = static_cast<const S*>(p.matrices.biases[m]) + at;
-      if constexpr (groups == 4) {
-        uint2 a = load_eight_once(from), b = load_eight_once(biases);
-        scale[0] = a.x, scale[1] = a.y, bias[0] = b.x, bias[1] = b.y;
-      } else {
-        scale[0] = *static_cast<const uint32_t*>(from);
-        bias[0] = *static_cast<const uint32_t*>(biases);
-      }
+    uint32_t scale[groups / 2], bias[groups / 2], at;
+    __device__ __forceinline__ void place(const LevelRows& p, uint32_t row, int chunk) {
+      at = row * static_cast<uint32_t>(p.k / Group) + chunk * groups;
     }
+    __device__ __forceinline__ void ask(const LevelRows& p, int m, const uint8_t*, int s) {
+      if ((s + 1) * 64 % (2 * Group)) return;
+      int pair = s * 64 / (2 * Group);
+      scale[pair] = load_word(static_cast<const S*>(p.matrices.scales[m]) + at + 2 * pair);
+      bias[pair] = load_word(static_cast<const S*>(p.matrices.biases[m]) + at + 2 * pair);
+    }
+    __device__ __forceinline__ void turn() {}
     // Of a run that ends with span `s`: what a level and what a one stand for.
     __device__ __forceinline__ void of(int s, int, float& level, float& one) const {
       int group = s * 64 / Group;
@@ -62,8 +71,8 @@ struct AffineNibbles {
     }
   };
 
-  // The first element of a lane's eight of a span, of two.
-  __device__ __forceinline__ static int place_of_x(int t, int eight) { return 16 * t + 8 * eight; }
+  // A lane's elements of a span: eight from here on for each t, and as many so much later.
+  static constexpr int x_each = 16, x_later = 8;
   // Product i of a run: a word of levels, which of its four shifts, and two words of x.
   static constexpr int products = 4;
   __device__ __forceinline__ static constexpr int word(int, int i) { return i / 2; }
@@ -79,11 +88,12 @@ struct KNibbles {
   static constexpr int chunk_bytes = 144, first_byte = 16, runs = 2, run_spans = 1;
 
   struct Scales {
-    uint4 head;
-    __device__ __forceinline__ void load(const LevelRows& p, int m, uint32_t row, int chunk) {
-      const uint8_t* from = p.matrices.w[m] + static_cast<uint32_t>(chunk) * chunk_bytes;
-      head = load_once(from + uint64_t(row) * static_cast<uint32_t>(p.row_bytes));
+    uint4 head, next;
+    __device__ __forceinline__ void place(const LevelRows&, uint32_t, int) {}
+    __device__ __forceinline__ void ask(const LevelRows&, int, const uint8_t* levels, int s) {
+      if (s == 0) next = load_once(levels - first_byte - lane_index() % 4 * 8);
     }
+    __device__ __forceinline__ void turn() { head = next; }
     __device__ __forceinline__ void of(int s, int run, float& level, float& one) const {
       SixBits six(head.y, head.z, head.w);
       // With the bits of 128 a small number is a float, exactly.
@@ -96,7 +106,7 @@ struct KNibbles {
     }
   };
 
-  __device__ __forceinline__ static int place_of_x(int t, int eight) { return 8 * t + 32 * eight; }
+  static constexpr int x_each = 8, x_later = 32;
   static constexpr int products = 2;
   __device__ __forceinline__ static constexpr int word(int, int i) { return i; }
   __device__ __forceinline__ static constexpr int first(int run, int) { return run; }
@@ -248,6 +258,7 @@ __device__ __forceinline__ void store_nibble_tile(const LevelRows& p, const floa
     int row = i % height, column = i / height;
     if (first + row >= p.matrices.rows[matrix]) continue;
     float sum = 0;
+#pragma unroll 4
     for (int warp = 0; warp < blockDim.y; ++warp) sum += sums[warp * 8 * height + i];
     Out* out = static_cast<Out*>(p.out) + column * p.out_stride + p.matrices.out[matrix];
     out[first + row] = Out(sum);
@@ -268,45 +279,47 @@ __global__ void __launch_bounds__(32 * nibble_warps)
   NibblePlace<F, Halves> next{static_cast<int>(blockIdx.x), warp, g, t};
   typename F::Scales scales[rows];
   uint2 levels[spans][rows];
-  next.find(p);
-  touch_line(columns + warp * 256 + t * 64);
+  auto find_next = [&] {
+    next.find(p);
+    touch_line(columns + static_cast<uint32_t>(next.chunk) * 256 + t * 64);
 #pragma unroll
-  for (int i = 0; i < rows; ++i) scales[i].load(p, next.matrix, next.row(p, i), warp);
+    for (int i = 0; i < rows; ++i) scales[i].place(p, next.row(p, i), next.chunk);
+  };
+  auto ask = [&](int s) {
 #pragma unroll
-  for (int s = 0; s < spans; ++s) {
+    for (int i = 0; i < rows; ++i) {
+      levels[s][i] = load_eight_once(next.levels[i] + s * 32);
+      scales[i].ask(p, next.matrix, next.levels[i], s);
+    }
+  };
+  find_next();
 #pragma unroll
-    for (int i = 0; i < rows; ++i) levels[s][i] = load_eight_once(next.levels[i] + s * 32);
-  }
+  for (int s = 0; s < spans; ++s) ask(s);
   if (threadIdx.y == 0 && threadIdx.x < 4) {
     reinterpret_cast<uint32_t*>(&one)[threadIdx.x] =
         pair_of<T>(keeps_magic<T> ? -magic_number<T> : 1);
   }
   __syncthreads();
+  const T* x_of_lane = columns + F::x_each * t;
   for (int tile = blockIdx.x; tile < p.tiles; tile += gridDim.x, parity ^= 1) {
     NibbleSums<F, T, Halves> sum(&one);
     sum.clear_sums();
     int matrix = next.matrix;
     for (int chunk = warp; chunk < chunks; chunk += warps) {
+#pragma unroll
+      for (int i = 0; i < rows; ++i) scales[i].turn();
       next.chunk += warps;
       if (next.chunk >= chunks) {
         next.chunk = warp;
         next.tile += gridDim.x;
       }
       bool more = next.tile < p.tiles;
-      typename F::Scales scales_next[rows];
-      if (more) {
-        next.find(p);
-        touch_line(columns + next.chunk * 256 + t * 64);
-#pragma unroll
-        for (int i = 0; i < rows; ++i) {
-          scales_next[i].load(p, next.matrix, next.row(p, i), next.chunk);
-        }
-      }
+      if (more) find_next();
+      const T* from = x_of_lane + static_cast<uint32_t>(chunk) * 256;
 #pragma unroll
       for (int s = 0; s < spans; ++s) {
-        const T* from = columns + chunk * 256 + s * 64;
-        uint4 low = *reinterpret_cast<const uint4*>(from + F::place_of_x(t, 0));
-        uint4 high = *reinterpret_cast<const uint4*>(from + F::place_of_x(t, 1));
+        uint4 low = *reinterpret_cast<const uint4*>(from + s * 64);
+        uint4 high = *reinterpret_cast<const uint4*>(from + s * 64 + F::x_later);
         uint32_t x[8] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
 #pragma unroll
         for (int run = 0; run < F::runs; ++run) {
@@ -314,13 +327,8 @@ __global__ void __launch_bounds__(32 * nibble_warps)
           sum.multiply(levels[s], x, run);
           if (s % F::run_spans == F::run_spans - 1) sum.end(scales, s, run);
         }
-        if (more) {
-#pragma unroll
-          for (int i = 0; i < rows; ++i) levels[s][i] = load_eight_once(next.levels[i] + s * 32);
-        }
+        if (more) ask(s);
       }
-#pragma unroll
-      for (int i = 0; i < rows; ++i) scales[i] = scales_next[i];
     }
 #pragma unroll
     for (int h = 0; h < Halves; ++h) {
