@@ -2,9 +2,10 @@
 // of four bits; K counts whole chunks of 256. Matrices and x as in level_rows.cuh.
 //
 // A warp takes Halves * 16 rows of w, warps of a block share out their chunks. Levels come straight
-// into the registers that tensor cores read, a chunk ahead: as soon as a span of 64 columns has been
-// multiplied, the same span of the next chunk is asked for. One mask and one `or` make two levels a
-// pair of halves; the order of x follows from that. Sums of x come from a product with a constant.
+// into the registers that tensor cores read, a chunk ahead: as soon as a span of 64 columns has
+// been multiplied, the same span of the next chunk is asked for. One shift, one mask with an `or`
+// make two levels a pair of halves; the order of x follows from that. Sums of x, which biases and
+// the magic number of such pairs are multiplied with, come from a product with a constant.
 //
 // Floor: the bytes of w.
 #pragma once
@@ -61,7 +62,6 @@ struct AffineNibbles {
       scale[pair] = load_word(static_cast<const S*>(p.matrices.scales[m]) + at + 2 * pair);
       bias[pair] = load_word(static_cast<const S*>(p.matrices.biases[m]) + at + 2 * pair);
     }
-    __device__ __forceinline__ void turn() {}
     // Of a run that ends with span `s`: what a level and what a one stand for.
     __device__ __forceinline__ void of(int s, int, float& level, float& one) const {
       int group = s * 64 / Group;
@@ -88,21 +88,25 @@ struct KNibbles {
   static constexpr int chunk_bytes = 144, first_byte = 16, runs = 2, run_spans = 1;
 
   struct Scales {
-    uint4 head, next;
+    uint4 head;
     __device__ __forceinline__ void place(const LevelRows&, uint32_t, int) {}
+    // Close by when its turn comes: the levels asked for before lie in the same sector.
     __device__ __forceinline__ void ask(const LevelRows&, int, const uint8_t* levels, int s) {
-      if (s == 0) next = load_once(levels - first_byte - lane_index() % 4 * 8);
+      if (s + 1 == spans) head = load_once(levels - first_byte - lane_index() % 4 * 8);
     }
-    __device__ __forceinline__ void turn() { head = next; }
     __device__ __forceinline__ void of(int s, int run, float& level, float& one) const {
       SixBits six(head.y, head.z, head.w);
-      // With the bits of 128 a small number is a float, exactly.
-      int select = s % 2 * 2 + run;
-      float scale = float_of_bits(__byte_perm(six.scales[s / 2], 0x43000000u, 0x7044 | select << 8));
-      float less = float_of_bits(__byte_perm(six.minima[s / 2], 0x43000000u, 0x7044 | select << 8));
-      float d = first_of_pair<half_t>(head.x), e = -second_of_pair<half_t>(head.x);
-      level = fmaf(d, scale, -128 * d);
-      one = fmaf(e, less, -128 * e);
+      // With the bits of 128 small numbers are bfloats, exactly; bfloats are floats' upper halves.
+      uint32_t select = s % 2 ? 0x4342 : 0x4140;
+      uint32_t scales = without_magic(__byte_perm(six.scales[s / 2], 0x43434343u, select));
+      uint32_t minima = without_magic(__byte_perm(six.minima[s / 2], 0x43434343u, select));
+      float scale = run ? second_of_pair<bfloat_t>(scales) : first_of_pair<bfloat_t>(scales);
+      float less = run ? second_of_pair<bfloat_t>(minima) : first_of_pair<bfloat_t>(minima);
+      level = scale * first_of_pair<half_t>(head.x);
+      one = less * -second_of_pair<half_t>(head.x);
+    }
+    __device__ __forceinline__ static uint32_t without_magic(uint32_t pair) {
+      return fma_pair<bfloat_t>(pair, pair_of<bfloat_t>(1), pair_of<bfloat_t>(-128));
     }
   };
 
@@ -112,23 +116,14 @@ struct KNibbles {
   __device__ __forceinline__ static constexpr int first(int run, int) { return run; }
   __device__ __forceinline__ static constexpr int second(int run, int) { return 2 + run; }
   __device__ __forceinline__ static constexpr int x_low(int run, int i) { return 4 * run + 2 * i; }
-  __device__ __forceinline__ static constexpr int x_high(int run, int i) { return x_low(run, i) + 1; }
+  __device__ __forceinline__ static constexpr int x_high(int run, int i) {
+    return x_low(run, i) + 1;
+  }
 };
 
 // Levels as halves; bfloats keep the magic number, which is taken from the sums beforehand.
 template <class T>
 constexpr bool keeps_magic = is_same<T, bfloat_t>::value;
-// (word & Mask) | Bits, as one instruction.
-template <uint32_t Mask, uint32_t Bits>
-__device__ __forceinline__ uint32_t masked_with(uint32_t word) {
-#ifdef LAZULI_EMULATED_GPU
-  return (word & Mask) | Bits;
-#else
-  uint32_t to;
-  asm("lop3.b32 %0, %1, %2, %3, 0xea;" : "=r"(to) : "r"(word), "n"(Mask), "n"(Bits));
-  return to;
-#endif
-}
 template <class T>
 __device__ __forceinline__ uint32_t nibble_pair(uint32_t word, int which) {
   if constexpr (keeps_magic<T>) {
@@ -306,8 +301,6 @@ __global__ void __launch_bounds__(32 * nibble_warps)
     sum.clear_sums();
     int matrix = next.matrix;
     for (int chunk = warp; chunk < chunks; chunk += warps) {
-#pragma unroll
-      for (int i = 0; i < rows; ++i) scales[i].turn();
       next.chunk += warps;
       if (next.chunk >= chunks) {
         next.chunk = warp;
