@@ -154,7 +154,7 @@ bool suits_nibbles(const LevelProduct& product, const LevelFormat& format, int64
   for (size_t i = 0; affine && i < count; ++i) {
     uintptr_t scales = reinterpret_cast<uintptr_t>(parts[i].scales);
     uintptr_t biases = reinterpret_cast<uintptr_t>(parts[i].biases);
-    if (scales % 8 != 0 || biases % 8 != 0) return false;
+    if (scales % 4 != 0 || biases % 4 != 0) return false;
     if (parts[i].rows * (product.k / format.group) >= nibble_bytes_max) return false;
   }
   return true;
