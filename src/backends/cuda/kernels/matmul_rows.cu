@@ -58,6 +58,10 @@ struct Walk {
 
 constexpr int pieces = 4, stages = 4;  // 16-byte pieces of a lane in a stage, stages of its ring
 
+struct Piece {
+  int row, k;  // in the tile, in the chunk
+};
+
 // Pieces of w on their way to a lane. It reads only what it has copied itself: no barrier is needed.
 template <class T, int Rows>
 struct Ring {
@@ -70,7 +74,7 @@ struct Ring {
         ahead{static_cast<int>(blockIdx.x), static_cast<int>(threadIdx.y)},
         stage(0) {}
 
-  // place(i) is the row of piece i in the tile and the element of K in the chunk.
+  // place(i) is where piece i lies.
   template <class Place>
   __device__ __forceinline__ void ask(const FewRows& p, const Tiles& tiles, int chunk_length,
                                       const Place& place) {
@@ -80,8 +84,8 @@ struct Ring {
       const T* w = static_cast<const T*>(p.w) + batch * p.w_batch;
 #pragma unroll
       for (int i = 0; i < pieces; ++i) {
-        int2 at = place(i);
-        int64_t row = first + at.x, k = static_cast<int64_t>(ahead.chunk) * chunk_length + at.y;
+        const Piece at = place(i);
+        int64_t row = first + at.row, k = static_cast<int64_t>(ahead.chunk) * chunk_length + at.k;
         bool inside = row < p.n && k < p.k;
         copy_async(slots + (stage * pieces + i) * 32, inside ? w + row * p.w_row + k : w,
                    inside ? 16 : 0);
@@ -107,7 +111,7 @@ __global__ void __launch_bounds__(256, 3) few_rows_halves(FewRows p, Tiles tiles
   extern __shared__ uint4 dynamic_shared[];
   __shared__ float sums[2][8 * rows * few_rows_max];
   int g = threadIdx.x / 4, t = threadIdx.x % 4, parity = 0;
-  auto place = [&](int i) { return make_int2(i % Groups * 8 + g, i / Groups * 32 + t * 8); };
+  auto place = [&](int i) { return Piece{i % Groups * 8 + g, i / Groups * 32 + t * 8}; };
   Ring<T, rows> ring(dynamic_shared);
 #pragma unroll
   for (int s = 0; s < stages; ++s) ring.ask(p, tiles, depth, place);
@@ -136,7 +140,7 @@ __global__ void __launch_bounds__(256, 3) few_rows_halves(FewRows p, Tiles tiles
       float* mine = sums[parity] + (threadIdx.y * few_rows_max + g) * rows + 2 * t;
 #pragma unroll
       for (int i = 0; i < Groups; ++i) {
-        *reinterpret_cast<float2*>(mine + i * 8) = make_float2(c[i][0], c[i][1]);
+        store_vector(mine + i * 8, Vector<float, 2>{{c[i][0], c[i][1]}});
       }
     }
     __syncthreads();
@@ -152,7 +156,7 @@ __global__ void __launch_bounds__(256, 3) few_rows_floats(FewRows p, Tiles tiles
   extern __shared__ uint4 dynamic_shared[];
   __shared__ float sums[2][8 * columns * few_rows_max];
   int lane_k = threadIdx.x * 4, parity = 0;
-  auto place = [&](int i) { return make_int2(i, lane_k); };
+  auto place = [&](int i) { return Piece{i, lane_k}; };
   Ring<float, columns> ring(dynamic_shared);
 #pragma unroll
   for (int s = 0; s < stages; ++s) ring.ask(p, tiles, depth, place);
