@@ -36,50 +36,48 @@ struct Scan {
 
 LaunchShape blocks_of(int64_t blocks) { return {{static_cast<unsigned>(blocks)}, {threads}}; }
 
-// Elements that a warp keeps at once; as Segment::length in cumulative.cu.
-int64_t segment_length(const Scan& scan, int64_t vector) {
+// Elements that a warp has of a row and of a tile: 32 lanes times row_vectors or tile_vectors of
+// cumulative.cu.
+int64_t row_segment(const Scan& scan, int64_t vector) {
   return 32 * (vector == 1 ? 16 : scan.itemsize() == 8 ? 16 : 32);
 }
+int64_t tile_segment(int64_t vector) { return 32 * (vector == 1 ? 16 : 8 * vector); }
 
-// As ScanProgress in cumulative.cu.
-struct ScanProgress {
-  void *ticket, *tile_done, *group_done, *tile_total, *group_before;
+// As in cumulative.cu.
+struct Posts {
+  void *words, *values;
 };
 
-void scan_tiles(const Scan& scan, const std::string& vector, size_t slot) {
+void scan_tiles(const Scan& scan, const std::string& options, size_t slot) {
   const ScanShape& shape = scan.shape;
-  const size_t tiles = static_cast<size_t>(shape.rows * shape.tiles);
-  const size_t groups = static_cast<size_t>(shape.rows * ceil_div(shape.tiles, scan_group));
-  const size_t state = dtype_of(scan.state()).size();
-  Scratch flags(scan.call.stream, (1 + tiles + groups) * sizeof(uint32_t));
-  Scratch states(scan.call.stream, (tiles + groups) * state);
-  LAZULI_CUDA(cuMemsetD8Async, reinterpret_cast<CUdeviceptr>(flags.data()), 0,
-              (1 + tiles + groups) * sizeof(uint32_t), queue_of(scan.call.stream).stream());
-  uint32_t* words = flags.data<uint32_t>();
-  const ScanProgress progress{words, words + 1, words + 1 + tiles, states.data(),
-                              states.data<char>() + tiles * state};
-  static FunctionTable<dtype_count * modes * 2> table("cumulative.cu");
+  const int64_t tiles = shape.rows * shape.tiles;
+  const auto posts = static_cast<size_t>(tiles + shape.rows * ceil_div(shape.tiles, scan_group));
+  Scratch words(scan.call.stream, posts * sizeof(uint64_t));
+  Scratch values(scan.call.stream, posts * static_cast<size_t>(dtype_of(scan.state()).size()));
+  LAZULI_CUDA(cuMemsetD8Async, reinterpret_cast<CUdeviceptr>(words.data()), 0,
+              posts * sizeof(uint64_t), queue_of(scan.call.stream).stream());
+  static FunctionTable<dtype_count * modes * 4> table("cumulative.cu");
   const Function& function =
-      table.at(slot, [&] { return "scan_tiles<" + scan.types() + ", " + vector + ">"; });
-  launch(scan.call.stream, function, blocks_of(static_cast<int64_t>(tiles)), scan.from, scan.to,
-         shape, progress);
+      table.at(slot, [&] { return "scan_tiles<" + scan.types() + options + ">"; });
+  launch(scan.call.stream, function, blocks_of(tiles), scan.from, scan.to, shape,
+         Posts{words.data(), values.data()});
 }
 
 void scan_rows(Scan& scan) {
   ScanShape& shape = scan.shape;
   int64_t vector = 16 / scan.itemsize();
   if (shape.extent % vector != 0 || reinterpret_cast<uintptr_t>(scan.from) % 16 != 0) vector = 1;
-  const int64_t segment = segment_length(scan, vector);
-  shape.tiles = ceil_div(shape.extent, segment * warps);
-  const std::string text = std::to_string(vector);
-  const size_t slot = scan.slot() * 2 + (vector > 1);
+  shape.tiles = ceil_div(shape.extent, tile_segment(vector) * warps);
+  const std::string options =
+      ", " + std::to_string(vector) + (shape.reverse ? ", true" : ", false");
+  const size_t slot = scan.slot() * 4 + (vector > 1 ? 2 : 0) + (shape.reverse ? 1 : 0);
   if (shape.tiles > 1 && shape.rows < 2 * gpu().multiprocessors) {
-    return scan_tiles(scan, text, slot);
+    return scan_tiles(scan, options, slot);
   }
-  const bool whole_block = shape.extent > segment;
-  static FunctionTable<dtype_count * modes * 4> table("cumulative.cu");
+  const bool whole_block = shape.extent > row_segment(scan, vector);
+  static FunctionTable<dtype_count * modes * 8> table("cumulative.cu");
   const Function& function = table.at(slot * 2 + whole_block, [&] {
-    return "scan_rows<" + scan.types() + ", " + text + (whole_block ? ", true>" : ", false>");
+    return "scan_rows<" + scan.types() + options + (whole_block ? ", true>" : ", false>");
   });
   launch(scan.call.stream, function,
          blocks_of(whole_block ? shape.rows : ceil_div(shape.rows, warps)), scan.from, scan.to,
