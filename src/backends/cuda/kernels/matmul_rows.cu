@@ -62,7 +62,7 @@ struct Piece {
   int row, k;  // in the tile, in the chunk
 };
 
-// Pieces of w on their way to a lane. It reads only what it has copied itself: no barrier is needed.
+// Pieces of w on their way to a lane. It reads only what it has copied itself, without a barrier.
 template <class T, int Rows>
 struct Ring {
   uint4* slots;  // of the lane; 32 lanes lie side by side
