@@ -221,9 +221,9 @@ void find_candidates(Plan& plan, const Key& key) {
   for (int i = 0; i < 4; ++i) set(preference_alignment_a + i, &alignments[i], sizeof(uint32_t));
   int found = 0;
   LtHeuristic candidates[candidates_max];
-  int status = lt().cublasLtMatmulAlgoGetHeuristic(lt().handle, plan.product, plan.a, plan.b,
-                                                   plan.out, plan.out, preference, candidates_max,
-                                                   candidates, &found);
+  int status =
+      lt().cublasLtMatmulAlgoGetHeuristic(lt().handle, plan.product, plan.a, plan.b, plan.out,
+                                          plan.out, preference, candidates_max, candidates, &found);
   lt().cublasLtMatmulPreferenceDestroy(preference);
   if (status != 0) return;
   for (int i = 0; i < found; ++i) {

@@ -85,9 +85,8 @@ void launch_floats(int stream, const FewRows& p, int64_t batches) {
   static Instances<4> instances;
   static std::atomic<int> resident[4][warps_max];
   size_t slot = rows_slot(p.m);
-  const Function& function = instances.get(slot, "matmul_rows.cu", [&] {
-    return "few_rows_floats<" + std::to_string(1 << slot) + ">";
-  });
+  const Function& function = instances.get(
+      slot, "matmul_rows.cu", [&] { return "few_rows_floats<" + std::to_string(1 << slot) + ">"; });
   launch_tiles_in_turn(stream, function, p, batches, 4, 128, resident[slot]);
 }
 

@@ -189,8 +189,8 @@ __global__ void __launch_bounds__(256, 3) few_rows_floats(FewRows p, Tiles tiles
       }
     }
     __syncthreads();
-    store_sums<float, columns>(
-        p, sums[parity], static_cast<int64_t>(tile - batch * tiles.each) * columns, batch);
+    store_sums<float, columns>(p, sums[parity],
+                               static_cast<int64_t>(tile - batch * tiles.each) * columns, batch);
   }
 }
 
