@@ -46,61 +46,66 @@ __device__ __forceinline__ uint4 load_or_zero(const T* from, bool inside) {
 struct Tiles {
   int each, all, chunks;  // tiles of a batch and of all
 };
-struct Walk {
-  int tile, chunk;
-  __device__ __forceinline__ void step(const Tiles& tiles) {
-    chunk += blockDim.y;
-    if (chunk < tiles.chunks) return;
-    chunk = threadIdx.y;
-    tile += gridDim.x;
-  }
-};
-
 constexpr int pieces = 4, stages = 4;  // 16-byte pieces of a lane in a stage, stages of its ring
 
-struct Piece {
-  int row, k;  // in the tile, in the chunk
-};
-
-// Pieces of w on their way to a lane. It reads only what it has copied itself, without a barrier.
-template <class T, int Rows>
+// Pieces of w on their way to a lane, RowPieces rows of them RowStep apart, the others KStep apart
+// along K. It reads only what it has copied itself, without a barrier.
+template <class T, int RowPieces, int RowStep, int KStep>
 struct Ring {
+  static constexpr int rows = RowPieces * RowStep, depth = pieces / RowPieces * KStep;
+  const FewRows& p;
+  const Tiles& tiles;
   uint4* slots;  // of the lane; 32 lanes lie side by side
-  Walk ahead;
-  int stage;
+  int lane_row, lane_k, stage;
+  int tile, chunk;  // to be asked for next
+  const T* from;  // the lane's first row of that tile
+  int64_t rows_left;
 
-  __device__ __forceinline__ explicit Ring(uint4* memory)
-      : slots(memory + threadIdx.y * (stages * pieces * 32) + threadIdx.x),
-        ahead{static_cast<int>(blockIdx.x), static_cast<int>(threadIdx.y)},
-        stage(0) {}
+  __device__ __forceinline__ Ring(const FewRows& call, const Tiles& all, uint4* memory, int row,
+                                  int k)
+      : p(call),
+        tiles(all),
+        slots(memory + threadIdx.y * (stages * pieces * 32) + threadIdx.x),
+        lane_row(row),
+        lane_k(k),
+        stage(0) {
+    go_to(blockIdx.x);
+#pragma unroll
+    for (int s = 0; s < stages; ++s) ask();
+  }
 
-  // place(i) is where piece i lies.
-  template <class Place>
-  __device__ __forceinline__ void ask(const FewRows& p, const Tiles& tiles, int chunk_length,
-                                      const Place& place) {
-    if (ahead.tile < tiles.all) {
-      int batch = ahead.tile / tiles.each;
-      int64_t first = static_cast<int64_t>(ahead.tile - batch * tiles.each) * Rows;
-      const T* w = static_cast<const T*>(p.w) + batch * p.w_batch;
+  __device__ __forceinline__ void go_to(int next) {
+    tile = next;
+    chunk = threadIdx.y;
+    int batch = tile / tiles.each;
+    int64_t row = static_cast<int64_t>(tile - batch * tiles.each) * rows + lane_row;
+    from = static_cast<const T*>(p.w) + batch * p.w_batch + row * p.w_row;
+    rows_left = p.n - row;
+  }
+
+  __device__ __forceinline__ void ask() {
+    if (tile < tiles.all) {
+      int k = chunk * depth + lane_k;
 #pragma unroll
       for (int i = 0; i < pieces; ++i) {
-        const Piece at = place(i);
-        int64_t row = first + at.row, k = static_cast<int64_t>(ahead.chunk) * chunk_length + at.k;
-        bool inside = row < p.n && k < p.k;
-        copy_async(slots + (stage * pieces + i) * 32, inside ? w + row * p.w_row + k : w,
-                   inside ? 16 : 0);
+        int row = i % RowPieces * RowStep, at = k + i / RowPieces * KStep;
+        bool inside = row < rows_left && at < p.k;
+        const void* piece = inside ? from + row * p.w_row + at : p.w;
+        copy_async(slots + (stage * pieces + i) * 32, piece, inside ? 16 : 0);
       }
-      ahead.step(tiles);
+      chunk += blockDim.y;
+      if (chunk >= tiles.chunks) go_to(tile + gridDim.x);
     }
     commit_copies();
     stage = stage + 1 == stages ? 0 : stage + 1;
   }
 
-  // The oldest chunk; its stage is the next to be asked for.
-  __device__ __forceinline__ void take(uint4 (&to)[pieces]) const {
+  // The oldest chunk; the next one is asked for in its place.
+  __device__ __forceinline__ void take(uint4 (&to)[pieces]) {
     wait_for_copies<stages - 1>();
 #pragma unroll
     for (int i = 0; i < pieces; ++i) to[i] = slots[(stage * pieces + i) * 32];
+    ask();
   }
 };
 
@@ -111,10 +116,7 @@ __global__ void __launch_bounds__(256, 3) few_rows_halves(FewRows p, Tiles tiles
   extern __shared__ uint4 dynamic_shared[];
   __shared__ float sums[2][8 * rows * few_rows_max];
   int g = threadIdx.x / 4, t = threadIdx.x % 4, parity = 0;
-  auto place = [&](int i) { return Piece{i % Groups * 8 + g, i / Groups * 32 + t * 8}; };
-  Ring<T, rows> ring(dynamic_shared);
-#pragma unroll
-  for (int s = 0; s < stages; ++s) ring.ask(p, tiles, depth, place);
+  Ring<T, Groups, 8, 32> ring(p, tiles, dynamic_shared, g, t * 8);
   for (int tile = blockIdx.x; tile < tiles.all; tile += gridDim.x, parity ^= 1) {
     int batch = tile / tiles.each;
     const T* x = static_cast<const T*>(p.x) + batch * p.x_batch + g * p.x_row;
@@ -128,7 +130,6 @@ __global__ void __launch_bounds__(256, 3) few_rows_halves(FewRows p, Tiles tiles
                                            : make_uint4(0, 0, 0, 0);
       }
       ring.take(a);
-      ring.ask(p, tiles, depth, place);
 #pragma unroll
       for (int i = 0; i < pieces; ++i) {
         const uint4& u = v[i / Groups];
@@ -156,10 +157,7 @@ __global__ void __launch_bounds__(256, 3) few_rows_floats(FewRows p, Tiles tiles
   extern __shared__ uint4 dynamic_shared[];
   __shared__ float sums[2][8 * columns * few_rows_max];
   int lane_k = threadIdx.x * 4, parity = 0;
-  auto place = [&](int i) { return Piece{i, lane_k}; };
-  Ring<float, columns> ring(dynamic_shared);
-#pragma unroll
-  for (int s = 0; s < stages; ++s) ring.ask(p, tiles, depth, place);
+  Ring<float, columns, 1, depth> ring(p, tiles, dynamic_shared, 0, lane_k);
   for (int tile = blockIdx.x; tile < tiles.all; tile += gridDim.x, parity ^= 1) {
     int batch = tile / tiles.each;
     const float* x = static_cast<const float*>(p.x) + batch * p.x_batch;
@@ -168,7 +166,6 @@ __global__ void __launch_bounds__(256, 3) few_rows_floats(FewRows p, Tiles tiles
       int64_t k = static_cast<int64_t>(chunk) * depth + lane_k;
       uint4 a[pieces];
       ring.take(a);
-      ring.ask(p, tiles, depth, place);
 #pragma unroll
       for (int i = 0; i < Rows; ++i) {
         if (k >= p.k || i >= p.m) continue;
