@@ -1,7 +1,7 @@
 // Matrices are row-major here and column-major there: the product of the transposed operands in
 // reverse order is computed, so that the output is the transposed output. Descriptors and an
-// algorithm are kept for each problem: the one that the heuristics put first, of large products the
-// fastest of those that they name. Declarations follow the cuBLAS documentation, version 13.1.
+// algorithm are kept for each problem: the one that the heuristics put first, of large products that come
+// again and again the fastest of those that they name. Declarations follow the cuBLAS documentation, version 13.1.
 #include "backends/cuda/blas.h"
 
 #include <algorithm>
@@ -41,7 +41,9 @@ constexpr int preference_workspace = 1, preference_alignment_a = 5;
 constexpr size_t workspace_bytes_max = size_t{64} << 20;
 constexpr uint32_t alignment_max = 16;
 constexpr size_t plans_max = 4096;
-// Products of so many operations are worth trying several algorithms, one run each for many of them.
+// A problem of so many operations, used so often, is worth a few runs of several algorithms (one of
+// each for many operations): they cost a fraction of what it has cost already.
+constexpr int uses_before_timing = 128;
 constexpr int candidates_max = 8, timed_runs = 4;
 constexpr double timed_operations_min = 2e10, many_operations = 1e12;
 // By how much an algorithm must be faster than those that the heuristics put before it; how much
@@ -179,7 +181,9 @@ struct Plan {
   void *product = nullptr, *a = nullptr, *b = nullptr, *out = nullptr;
   LtHeuristic chosen{};
   bool possible = false;
-  std::vector<LtHeuristic> candidates;  // in the heuristics' order; dropped once one is chosen
+  // In the heuristics' order, as long as the fastest is to be found.
+  std::vector<LtHeuristic> candidates;
+  int uses = 0;
 
   Plan() = default;
   ~Plan() {
@@ -277,9 +281,14 @@ class StopWatch {
   CUevent events_[2] = {};
 };
 
+double operations_of(const MatrixProduct& p) {
+  return 2.0 * static_cast<double>(p.m) * static_cast<double>(p.n) * static_cast<double>(p.k) *
+         static_cast<double>(p.batches);
+}
+
 // Chooses the fastest candidate. The output is written over and over: not for products that are
 // added to it.
-void choose_fastest(Plan& plan, const MatrixProduct& p, int stream, double operations) {
+void choose_fastest(Plan& plan, const MatrixProduct& p, int stream) {
   size_t bytes = 0;
   for (const LtHeuristic& one : plan.candidates) bytes = std::max(bytes, one.workspace_bytes);
   std::optional<Scratch> workspace;
@@ -295,7 +304,7 @@ void choose_fastest(Plan& plan, const MatrixProduct& p, int stream, double opera
   std::vector<float> once;
   for (const LtHeuristic& one : plan.candidates) once.push_back(time(one, 1));
   float limit = *std::min_element(once.begin(), once.end()) * hopeless;
-  int runs = operations > many_operations ? 1 : timed_runs;
+  int runs = operations_of(p) > many_operations ? 1 : timed_runs;
   float best = std::numeric_limits<float>::infinity();
   for (size_t i = 0; i < once.size(); ++i) {
     if (once[i] > limit) continue;
@@ -306,8 +315,8 @@ void choose_fastest(Plan& plan, const MatrixProduct& p, int stream, double opera
   }
 }
 
-std::shared_ptr<const Plan> make_plan(int stream, const MatrixProduct& p, const Reading& x,
-                                      const Reading& y, const Key& key) {
+std::shared_ptr<Plan> make_plan(const MatrixProduct& p, const Reading& x, const Reading& y,
+                                const Key& key) {
   auto plan = std::make_shared<Plan>();
   Types types = types_of(p.dtype);
   LAZULI_LT(cublasLtMatmulDescCreate, &plan->product, types.compute, types.scale);
@@ -325,25 +334,33 @@ std::shared_ptr<const Plan> make_plan(int stream, const MatrixProduct& p, const 
   plan->out =
       make_layout(types_of(p.out_dtype()).data, p.n, p.m, p.out_row, p.batches, p.out_batch);
   find_candidates(*plan, key);
-  double operations = 2.0 * static_cast<double>(p.m) * static_cast<double>(p.n) *
-                      static_cast<double>(p.k) * static_cast<double>(p.batches);
-  if (plan->candidates.size() > 1 && !p.added && operations >= timed_operations_min) {
-    choose_fastest(*plan, p, stream, operations);
-  }
-  plan->candidates = {};
+  bool timed = plan->candidates.size() > 1 && !p.added && operations_of(p) >= timed_operations_min;
+  if (!timed) plan->candidates.clear();
   return plan;
 }
 
-std::shared_ptr<const Plan> find_plan(int stream, const MatrixProduct& p, const Reading& x,
-                                      const Reading& y) {
+// A problem's plan, and the algorithm that it has now.
+struct Choice {
+  std::shared_ptr<const Plan> plan;
+  LtHeuristic algorithm;
+};
+
+Choice choose(int stream, const MatrixProduct& p, const Reading& x, const Reading& y) {
   static std::mutex mutex;
-  static auto* plans = new std::unordered_map<Key, std::shared_ptr<const Plan>, KeyHash>;
+  static auto* plans = new std::unordered_map<Key, std::shared_ptr<Plan>, KeyHash>;
   Key key = key_of(p, x, y);
   std::lock_guard lock(mutex);
   auto known = plans->find(key);
-  if (known != plans->end()) return known->second;
-  if (plans->size() >= plans_max) plans->clear();
-  return plans->emplace(key, make_plan(stream, p, x, y, key)).first->second;
+  if (known == plans->end()) {
+    if (plans->size() >= plans_max) plans->clear();
+    known = plans->emplace(key, make_plan(p, x, y, key)).first;
+  }
+  Plan& plan = *known->second;
+  if (!plan.candidates.empty() && ++plan.uses > uses_before_timing) {
+    choose_fastest(plan, p, stream);
+    plan.candidates.clear();
+  }
+  return {known->second, plan.chosen};
 }
 
 }  // namespace
@@ -362,12 +379,12 @@ bool blas_multiply(int stream, const MatrixProduct& p) {
               std::max({p.m, p.n, p.k, p.batches}) <= extent_max;
   if (!fits) return false;
   gpu();
-  std::shared_ptr<const Plan> plan = find_plan(stream, p, x, y);
+  auto [plan, algorithm] = choose(stream, p, x, y);
   if (!plan->possible) return false;
-  size_t bytes = plan->chosen.workspace_bytes;
+  size_t bytes = algorithm.workspace_bytes;
   std::optional<Scratch> workspace;
   if (bytes) workspace.emplace(stream, bytes);
-  check_lt(multiply_by(plan->chosen, *plan, p, workspace ? workspace->data() : nullptr,
+  check_lt(multiply_by(algorithm, *plan, p, workspace ? workspace->data() : nullptr,
                        queue_of(stream).stream()),
            "cublasLtMatmul");
   return true;
