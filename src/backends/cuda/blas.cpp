@@ -47,7 +47,7 @@ constexpr int uses_before_timing = 128;
 constexpr int candidates_max = 8, timed_runs = 4;
 constexpr double timed_operations_min = 2e10, many_operations = 1e12;
 // By how much an algorithm must be faster than those that the heuristics put before it; how much
-// slower than the fastest it may be in its first run to be tried again.
+// slower than the fastest it may be in one run to be tried again.
 constexpr float worthwhile = 0.98f, hopeless = 1.25f;
 
 struct Lt {
@@ -299,8 +299,8 @@ void choose_fastest(Plan& plan, const MatrixProduct& p, int stream) {
     void* memory = one.workspace_bytes ? workspace->data() : nullptr;
     return watch.time(runs, [&] { return multiply_by(one, plan, p, memory, queue); });
   };
-  // The first run of all finds a GPU that is not at its full clock yet.
-  time(plan.chosen, 1);
+  // The first run of an algorithm loads its kernel.
+  for (const LtHeuristic& one : plan.candidates) time(one, 1);
   std::vector<float> once;
   for (const LtHeuristic& one : plan.candidates) once.push_back(time(one, 1));
   float limit = *std::min_element(once.begin(), once.end()) * hopeless;
