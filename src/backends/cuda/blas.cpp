@@ -1,7 +1,8 @@
 // Matrices are row-major here and column-major there: the product of the transposed operands in
 // reverse order is computed, so that the output is the transposed output. Descriptors and an
-// algorithm are kept for each problem: the one that the heuristics put first, of large products that come
-// again and again the fastest of those that they name. Declarations follow the cuBLAS documentation, version 13.1.
+// algorithm are kept for each problem: the one that the heuristics put first, or, where a large
+// product comes again and again, the fastest of those that they name. Declarations follow the
+// cuBLAS documentation, version 13.1.
 #include "backends/cuda/blas.h"
 
 #include <algorithm>
