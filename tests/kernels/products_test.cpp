@@ -84,6 +84,16 @@ TEST(Products, FewRowsAgainstManyColumns) {
   }
 }
 
+// Several tiles a block, several chunks of K a warp.
+TEST(Products, FewRowsAgainstManyLongRows) {
+  for (Dtype dtype : {float32, float16, bfloat16}) {
+    for (int64_t m : {1, 3, 8}) {
+      array x = filled({2, m, 2600}, dtype, -1, 1, 1), w = filled({2, 211, 2600}, dtype, -1, 1, 2);
+      EXPECT_LE(error_of(matmul(x, swapaxes(w, 1, 2))), rounding_of(dtype)) << dtype_name(dtype);
+    }
+  }
+}
+
 TEST(Products, BatchesInEveryLayout) {
   for (Dtype dtype : inexact_dtypes) {
     for (Laid laid : testing::all_layouts) {

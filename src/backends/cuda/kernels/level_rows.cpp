@@ -176,17 +176,23 @@ bool suits_nibbles(const LevelProduct& product, const LevelFormat& format, int64
   return true;
 }
 
+// By type of halves, and 16 or 32 rows a warp; of affine levels, groups of 64 and 128.
+std::string nibbles_name(const std::string& levels, size_t slot) {
+  return instance_name("nibble_rows", {levels, slot / 2 % 2 ? "bfloat_t" : "half_t",
+                                       slot % 2 ? "2" : "1"});
+}
+FunctionTable<8> affine_nibbles("quantized_rows.cu", [](size_t slot) {
+  return nibbles_name(instance_name("AffineNibbles", {slot / 4 ? "128" : "64",
+                                                      slot / 2 % 2 ? "bfloat_t" : "half_t"}),
+                      slot);
+});
+FunctionTable<4> packed_nibbles("packed_rows.cu",
+                                [](size_t slot) { return nibbles_name("KNibbles", slot); });
+
 const Function& nibbles_instance(const LevelFormat& format, Dtype::Val dtype, int halves) {
-  static Instances<LevelFormat::count * dtype_slots * 2> instances;
-  size_t index = static_cast<size_t>(format.id) * dtype_slots + slot_of(dtype);
-  return instances.get(index * 2 + static_cast<size_t>(halves - 1), file_of(format), [&] {
-    std::string type = device_type(dtype);
-    std::string levels = "KNibbles";
-    if (!format.packed) {
-      levels = "AffineNibbles<" + std::to_string(format.group) + ", " + type + ">";
-    }
-    return "nibble_rows<" + levels + ", " + type + ", " + std::to_string(halves) + ">";
-  });
+  size_t slot = (dtype == Dtype::Val::bfloat16 ? 2 : 0) + static_cast<size_t>(halves - 1);
+  if (format.packed) return packed_nibbles.at(slot);
+  return affine_nibbles.at(slot + (format.group == 128 ? 4 : 0));
 }
 
 // As many warps as share out the chunks evenly.
