@@ -17,16 +17,17 @@ PackedMatrix matrix(PackedFormat format, int64_t rows, int64_t columns, uint32_t
 }
 
 TEST(PackedOps, MatricesBesideEachOtherGiveWhatTheyGiveApart) {
-  std::vector<PackedMatrix> matrices = {matrix(PackedFormat::q5_0, 10, 256, 1),
-                                        matrix(PackedFormat::q8_0, 3, 256, 2),
-                                        matrix(PackedFormat::q4_k, 20, 256, 3)};
+  std::vector<PackedMatrix> matrices = {
+      matrix(PackedFormat::q5_0, 10, 256, 1), matrix(PackedFormat::q8_0, 3, 256, 2),
+      matrix(PackedFormat::q4_k, 20, 256, 3), matrix(PackedFormat::q4_k, 3, 256, 4),
+      matrix(PackedFormat::q4_k, 140, 256, 5)};
   for (const Shape& shape : {Shape{256}, Shape{1, 256}, Shape{2, 3, 256}, Shape{0, 256}}) {
     for (Dtype dtype : {float32, bfloat16}) {
       array x = filled(shape, dtype, -1, 1, 4);
       std::vector<array> apart;
       for (const PackedMatrix& m : matrices) apart.push_back(packed_matmul(x, m.w, m.format));
       array joined = packed_matmul(x, matrices);
-      EXPECT_EQ(joined.shape(-1), 33);
+      EXPECT_EQ(joined.shape(-1), 176);
       EXPECT_TRUE(array_equal(joined, concatenate(apart, -1)).item<bool>()) << shape;
     }
   }

@@ -84,6 +84,16 @@ TEST(Products, FewRowsAgainstManyColumns) {
   }
 }
 
+// Several tiles a block, several chunks of K a warp.
+TEST(Products, FewRowsAgainstManyLongRows) {
+  for (Dtype dtype : {float32, float16, bfloat16}) {
+    for (int64_t m : {1, 3, 8}) {
+      array x = filled({2, m, 2600}, dtype, -1, 1, 1), w = filled({2, 211, 2600}, dtype, -1, 1, 2);
+      EXPECT_LE(error_of(matmul(x, swapaxes(w, 1, 2))), rounding_of(dtype)) << dtype_name(dtype);
+    }
+  }
+}
+
 TEST(Products, BatchesInEveryLayout) {
   for (Dtype dtype : inexact_dtypes) {
     for (Laid laid : testing::all_layouts) {
@@ -199,6 +209,23 @@ TEST(Products, QuantisedOnesOfEveryKind) {
   for (Dtype dtype : {float32, float16, bfloat16}) {
     for (int bits : {2, 3, 4, 5, 6, 8}) check_quantised(64, bits, dtype);
     for (int group : {32, 128}) check_quantised(group, 4, dtype);
+  }
+}
+
+// More rows than a GPU's blocks take at once, and chunks that warps share out evenly or not.
+TEST(Products, LevelsOfFourBitsInManyTiles) {
+  for (Dtype dtype : {float16, bfloat16}) {
+    for (int64_t k : {16 * 256, 17 * 256}) {
+      array values = filled({330, k}, dtype, -1, 1, 1);
+      Quantised small = quantised(values, 64, 4), large = quantised(values, 128, 4);
+      Packed packed = packed_matrix(PackedFormat::q4_k, 330, k, 1);
+      for (int64_t m : {1, 8}) {
+        array x = filled({m, k}, dtype, -1, 1, 2);
+        EXPECT_LE(small.product_error(x, true), 2 * rounding_of(dtype)) << m << " " << k;
+        EXPECT_LE(large.product_error(x, true), 2 * rounding_of(dtype)) << m << " " << k;
+        EXPECT_LE(packed.product_error(x), 2 * rounding_of(dtype)) << m << " " << k;
+      }
+    }
   }
 }
 

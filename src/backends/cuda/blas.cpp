@@ -1,7 +1,8 @@
 // Matrices are row-major here and column-major there: the product of the transposed operands in
-// reverse order is computed, so that the output is the transposed output. Descriptors and the
-// algorithm that the heuristics choose are kept for each problem. Declarations follow the cuBLAS
-// documentation, version 13.1.
+// reverse order is computed, so that the output is the transposed output. Descriptors and an
+// algorithm are kept for each problem: the one that the heuristics put first, or, where a large
+// product comes again and again, the fastest of those that they name. Declarations follow the
+// cuBLAS documentation, version 13.1.
 #include "backends/cuda/blas.h"
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include <mutex>
 #include <optional>
 #include <unordered_map>
+#include <vector>
 
 #include "backends/cuda/kernel.h"
 #include "backends/cuda/library.h"
@@ -40,6 +42,14 @@ constexpr int preference_workspace = 1, preference_alignment_a = 5;
 constexpr size_t workspace_bytes_max = size_t{64} << 20;
 constexpr uint32_t alignment_max = 16;
 constexpr size_t plans_max = 4096;
+// A problem of so many operations, used so often, is worth a few runs of several algorithms (one of
+// each for many operations): they cost a fraction of what it has cost already.
+constexpr int uses_before_timing = 128;
+constexpr int candidates_max = 8, timed_runs = 4;
+constexpr double timed_operations_min = 2e10, many_operations = 1e12;
+// By how much an algorithm must be faster than those that the heuristics put before it; how much
+// slower than the fastest it may be in one run to be tried again.
+constexpr float worthwhile = 0.98f, hopeless = 1.25f;
 
 struct Lt {
   int (*cublasLtCreate)(LtHandle*);
@@ -151,7 +161,7 @@ Key key_of(const MatrixProduct& p, const Reading& x, const Reading& y) {
   int64_t item = dtype_of(p.dtype).size(), out_item = dtype_of(p.out_dtype()).size();
   auto word = [](int64_t value) { return static_cast<uint64_t>(value); };
   return {word(static_cast<int64_t>(p.dtype)) | word(x.transposed) << 8 | word(y.transposed) << 9 |
-              word(p.into_float) << 10,
+              word(p.into_float) << 10 | word(p.added) << 11,
           word(p.m),
           word(p.n),
           word(p.k),
@@ -172,6 +182,9 @@ struct Plan {
   void *product = nullptr, *a = nullptr, *b = nullptr, *out = nullptr;
   LtHeuristic chosen{};
   bool possible = false;
+  // In the heuristics' order, as long as the fastest is to be found.
+  std::vector<LtHeuristic> candidates;
+  int uses = 0;
 
   Plan() = default;
   ~Plan() {
@@ -198,7 +211,8 @@ void* make_layout(int type, int64_t rows, int64_t columns, int64_t stride, int64
   return layout;
 }
 
-void choose_algorithm(Plan& plan, const Key& key) {
+// The heuristics' first candidate is the chosen one for now.
+void find_candidates(Plan& plan, const Key& key) {
   void* preference = nullptr;
   LAZULI_LT(cublasLtMatmulPreferenceCreate, &preference);
   auto set = [&](int attribute, const void* value, size_t bytes) {
@@ -211,15 +225,99 @@ void choose_algorithm(Plan& plan, const Key& key) {
   const uint32_t alignments[] = {y, x, out, out};
   for (int i = 0; i < 4; ++i) set(preference_alignment_a + i, &alignments[i], sizeof(uint32_t));
   int found = 0;
+  LtHeuristic candidates[candidates_max];
   int status =
       lt().cublasLtMatmulAlgoGetHeuristic(lt().handle, plan.product, plan.a, plan.b, plan.out,
-                                          plan.out, preference, 1, &plan.chosen, &found);
+                                          plan.out, preference, candidates_max, candidates, &found);
   lt().cublasLtMatmulPreferenceDestroy(preference);
-  plan.possible = status == 0 && found > 0 && plan.chosen.state == 0;
+  if (status != 0) return;
+  for (int i = 0; i < found; ++i) {
+    if (candidates[i].state == 0) plan.candidates.push_back(candidates[i]);
+  }
+  plan.possible = !plan.candidates.empty();
+  if (plan.possible) plan.chosen = plan.candidates.front();
 }
 
-std::shared_ptr<const Plan> make_plan(const MatrixProduct& p, const Reading& x, const Reading& y,
-                                      const Key& key) {
+// Queues the product by an algorithm; returns cuBLASLt's status.
+int multiply_by(const LtHeuristic& algorithm, const Plan& plan, const MatrixProduct& p,
+                void* workspace, CUstream stream) {
+  // Large enough for every scale type: double, and two floats for complex numbers.
+  const double one64 = 1, added64 = p.added;
+  const float one[2] = {1, 0}, added[2] = {p.added ? 1.0f : 0.0f, 0};
+  bool wide = p.dtype == Dtype::Val::float64;
+  const void* alpha = wide ? static_cast<const void*>(&one64) : one;
+  const void* beta = wide ? static_cast<const void*>(&added64) : added;
+  return lt().cublasLtMatmul(lt().handle, plan.product, alpha, p.y.data, plan.a, p.x.data, plan.b,
+                             beta, p.out, plan.out, p.out, plan.out, &algorithm.algorithm,
+                             workspace, algorithm.workspace_bytes, stream);
+}
+
+// Times work on a stream of the driver.
+class StopWatch {
+ public:
+  explicit StopWatch(CUstream stream) : stream_(stream) {
+    for (CUevent& event : events_) LAZULI_CUDA(cuEventCreate, &event, 0);
+  }
+  ~StopWatch() {
+    for (CUevent event : events_) driver().cuEventDestroy(event);
+  }
+  StopWatch(const StopWatch&) = delete;
+  StopWatch& operator=(const StopWatch&) = delete;
+  // Milliseconds of `runs` calls of `queue`, each; infinity where one fails.
+  template <class Queue>
+  float time(int runs, Queue queue) {
+    LAZULI_CUDA(cuEventRecord, events_[0], stream_);
+    for (int i = 0; i < runs; ++i) {
+      if (queue() != 0) return std::numeric_limits<float>::infinity();
+    }
+    LAZULI_CUDA(cuEventRecord, events_[1], stream_);
+    LAZULI_CUDA(cuEventSynchronize, events_[1]);
+    float milliseconds = 0;
+    LAZULI_CUDA(cuEventElapsedTime, &milliseconds, events_[0], events_[1]);
+    return milliseconds / static_cast<float>(runs);
+  }
+
+ private:
+  CUstream stream_;
+  CUevent events_[2] = {};
+};
+
+double operations_of(const MatrixProduct& p) {
+  return 2.0 * static_cast<double>(p.m) * static_cast<double>(p.n) * static_cast<double>(p.k) *
+         static_cast<double>(p.batches);
+}
+
+// Chooses the fastest candidate. The output is written over and over: not for products that are
+// added to it.
+void choose_fastest(Plan& plan, const MatrixProduct& p, int stream) {
+  size_t bytes = 0;
+  for (const LtHeuristic& one : plan.candidates) bytes = std::max(bytes, one.workspace_bytes);
+  std::optional<Scratch> workspace;
+  if (bytes) workspace.emplace(stream, bytes);
+  CUstream queue = queue_of(stream).stream();
+  StopWatch watch(queue);
+  auto time = [&](const LtHeuristic& one, int runs) {
+    void* memory = one.workspace_bytes ? workspace->data() : nullptr;
+    return watch.time(runs, [&] { return multiply_by(one, plan, p, memory, queue); });
+  };
+  // The first run of an algorithm loads its kernel.
+  for (const LtHeuristic& one : plan.candidates) time(one, 1);
+  std::vector<float> once;
+  for (const LtHeuristic& one : plan.candidates) once.push_back(time(one, 1));
+  float limit = *std::min_element(once.begin(), once.end()) * hopeless;
+  int runs = operations_of(p) > many_operations ? 1 : timed_runs;
+  float best = std::numeric_limits<float>::infinity();
+  for (size_t i = 0; i < once.size(); ++i) {
+    if (once[i] > limit) continue;
+    float taken = time(plan.candidates[i], runs);
+    if (taken >= best * worthwhile) continue;
+    best = taken;
+    plan.chosen = plan.candidates[i];
+  }
+}
+
+std::shared_ptr<Plan> make_plan(const MatrixProduct& p, const Reading& x, const Reading& y,
+                                const Key& key) {
   auto plan = std::make_shared<Plan>();
   Types types = types_of(p.dtype);
   LAZULI_LT(cublasLtMatmulDescCreate, &plan->product, types.compute, types.scale);
@@ -236,19 +334,34 @@ std::shared_ptr<const Plan> make_plan(const MatrixProduct& p, const Reading& x, 
   plan->b = layout_of(x, p.m, p.k, p.x.batch);
   plan->out =
       make_layout(types_of(p.out_dtype()).data, p.n, p.m, p.out_row, p.batches, p.out_batch);
-  choose_algorithm(*plan, key);
+  find_candidates(*plan, key);
+  bool timed = plan->candidates.size() > 1 && !p.added && operations_of(p) >= timed_operations_min;
+  if (!timed) plan->candidates.clear();
   return plan;
 }
 
-std::shared_ptr<const Plan> find_plan(const MatrixProduct& p, const Reading& x, const Reading& y) {
+// A problem's plan, and the algorithm that it has now.
+struct Choice {
+  std::shared_ptr<const Plan> plan;
+  LtHeuristic algorithm;
+};
+
+Choice choose(int stream, const MatrixProduct& p, const Reading& x, const Reading& y) {
   static std::mutex mutex;
-  static auto* plans = new std::unordered_map<Key, std::shared_ptr<const Plan>, KeyHash>;
+  static auto* plans = new std::unordered_map<Key, std::shared_ptr<Plan>, KeyHash>;
   Key key = key_of(p, x, y);
   std::lock_guard lock(mutex);
   auto known = plans->find(key);
-  if (known != plans->end()) return known->second;
-  if (plans->size() >= plans_max) plans->clear();
-  return plans->emplace(key, make_plan(p, x, y, key)).first->second;
+  if (known == plans->end()) {
+    if (plans->size() >= plans_max) plans->clear();
+    known = plans->emplace(key, make_plan(p, x, y, key)).first;
+  }
+  Plan& plan = *known->second;
+  if (!plan.candidates.empty() && ++plan.uses > uses_before_timing) {
+    choose_fastest(plan, p, stream);
+    plan.candidates.clear();
+  }
+  return {known->second, plan.chosen};
 }
 
 }  // namespace
@@ -267,20 +380,14 @@ bool blas_multiply(int stream, const MatrixProduct& p) {
               std::max({p.m, p.n, p.k, p.batches}) <= extent_max;
   if (!fits) return false;
   gpu();
-  std::shared_ptr<const Plan> plan = find_plan(p, x, y);
+  auto [plan, algorithm] = choose(stream, p, x, y);
   if (!plan->possible) return false;
-  size_t bytes = plan->chosen.workspace_bytes;
+  size_t bytes = algorithm.workspace_bytes;
   std::optional<Scratch> workspace;
   if (bytes) workspace.emplace(stream, bytes);
-  // Large enough for every scale type: double, and two floats for complex numbers.
-  const double one64 = 1, added64 = p.added;
-  const float one[2] = {1, 0}, added[2] = {p.added ? 1.0f : 0.0f, 0};
-  bool wide = p.dtype == Dtype::Val::float64;
-  const void* alpha = wide ? static_cast<const void*>(&one64) : one;
-  const void* beta = wide ? static_cast<const void*>(&added64) : added;
-  LAZULI_LT(cublasLtMatmul, lt().handle, plan->product, alpha, p.y.data, plan->a, p.x.data, plan->b,
-            beta, p.out, plan->out, p.out, plan->out, &plan->chosen.algorithm,
-            workspace ? workspace->data() : nullptr, bytes, queue_of(stream).stream());
+  check_lt(multiply_by(algorithm, *plan, p, workspace ? workspace->data() : nullptr,
+                       queue_of(stream).stream()),
+           "cublasLtMatmul");
   return true;
 }
 

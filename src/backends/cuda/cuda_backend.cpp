@@ -42,9 +42,8 @@ class CudaBackend : public Backend {
   }
   void download(void* host, const void* device, size_t bytes, Work work) override {
     gpu();
-    Queue& copies = copy_queue();
-    each_queue(work, [&](Queue& queue, uint64_t ticket) { copies.wait_for(queue, ticket); });
-    copy_to_host(copies, host, device, bytes);
+    wait_on_host(work);
+    copy_to_host(copy_queue(), host, device, bytes);
   }
 
   uint64_t open_ticket(int stream) const override { return queue_of(stream).ticket(); }

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <memory>
 #include <new>
+#include <thread>
 
 #include "lazuli/error.h"
+#include "lazuli/interrupt.h"
 #include "ops/table/op.h"
 
 namespace lazuli::cuda {
@@ -58,6 +60,21 @@ const Gpu& gpu() {
   }
   return *once;
 }
+
+namespace {
+
+// Asks again and again, as the driver's own wait does, but an interrupt ends it. The work goes on.
+void wait_for_event(CUevent event) {
+  for (int64_t times = 1;; ++times) {
+    CUresult state = driver().cuEventQuery(event);
+    if (state != cuda_error_not_ready) return check(state, "cuEventQuery");
+    if (times % 256 != 0) continue;
+    check_interrupt();
+    std::this_thread::yield();
+  }
+}
+
+}  // namespace
 
 Queue::Queue() {
   LAZULI_CUDA(cuStreamCreate, &stream_, stream_non_blocking);
@@ -132,7 +149,7 @@ void Queue::wait_on_host(uint64_t ticket) {
     sealed = ticket < open_.load(std::memory_order_relaxed);
     event = event_of(ticket);
   }
-  LAZULI_CUDA(cuEventSynchronize, event);
+  wait_for_event(event);
   throw_faults();
   uint64_t before = done_.load(std::memory_order_relaxed);
   while (sealed && ticket > before && !done_.compare_exchange_weak(before, ticket)) {

@@ -10,7 +10,7 @@ namespace lazuli::cuda {
 
 // The host's bytes have been read when it returns; the GPU has them for work queued later.
 void copy_to_gpu(Queue& queue, void* device, const void* host, size_t bytes);
-// After `queue`'s work so far; the host has the bytes when it returns.
+// After the queue's work so far; the host has the bytes when it returns.
 void copy_to_host(Queue& queue, void* host, const void* device, size_t bytes);
 
 }  // namespace lazuli::cuda

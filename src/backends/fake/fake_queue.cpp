@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/signals.h"
+#include "lazuli/interrupt.h"
 
 namespace lazuli {
 
@@ -46,8 +47,15 @@ void FakeQueue::wait_for_items(uint64_t count) {
   advanced_.wait(lock, [&] { return done_ >= count; });
 }
 
+void FakeQueue::wait_on_host(uint64_t count) {
+  std::unique_lock lock(mutex_);
+  while (!advanced_.wait_for(lock, std::chrono::milliseconds(10), [&] { return done_ >= count; })) {
+    check_interrupt();
+  }
+}
+
 void FakeQueue::wait(uint64_t ticket) {
-  wait_for_items(items_of(ticket));
+  wait_on_host(items_of(ticket));
   std::lock_guard lock(mutex_);
   if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
 }

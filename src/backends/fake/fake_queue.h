@@ -29,6 +29,8 @@ class FakeQueue {
   void wait_for_items(uint64_t count);
 
  private:
+  // An interrupt ends it.
+  void wait_on_host(uint64_t count);
   void work();
 
   std::mutex mutex_;

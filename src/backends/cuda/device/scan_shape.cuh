@@ -12,4 +12,4 @@ struct ScanShape {
 };
 
 // Tiles whose totals are joined at once.
-constexpr int64_t scan_group = 128;
+constexpr int64_t scan_group = 256;

@@ -3,14 +3,15 @@
 // Size, and all rows are read 16 bytes at a time.
 //
 // A block takes Rows rows of a head and a stretch of its keys, a warp 16 keys at a time: scores =
-// q k^T and sums^T = v^T weights^T on tensor cores, both straight from memory. Each warp keeps the
-// peak and total of its rows' softmax so far; warps, then stretches (attention_join) come together.
+// q k^T and sums^T = v^T weights^T on tensor cores; the keys and values that follow are on their
+// way into shared memory meanwhile. Each warp keeps the peak and total of its rows' softmax so far;
+// warps, then stretches (in the last block of a head) come together.
 //
 // Floor: the bytes of keys and values, read once for each Rows rows.
 #include "attention_parts.cuh"
 #include "tiles.cuh"
 
-constexpr int keys_per_tile = 16;
+constexpr int keys_per_tile = 16, warps = 8, tile_step = warps * keys_per_tile;
 
 // Sums in the order of a warp's registers: number e / 32 of lane e % 32.
 template <int Rows>
@@ -28,9 +29,11 @@ __device__ __forceinline__ uint4 load_if(const void* from, bool inside) {
   return inside ? load_once(from) : make_uint4(0, 0, 0, 0);
 }
 
-template <class T, int Size, int Rows>
+// The keys of a tile are one step of a warp's ring of Slots, its values the next. What a lane uses
+// it has copied itself: no barrier is needed.
+template <class T, int Size, int Rows, int Slots>
 struct Warp {
-  static constexpr int row_tiles = Rows / 8;
+  static constexpr int row_tiles = Rows / 8, pieces = Size / 16;
   const Attention& a;
   int g, t;
   const T *keys, *values;
@@ -38,9 +41,17 @@ struct Warp {
   MaskRow rows[row_tiles];
   float peak[row_tiles], total[row_tiles];
   float sums[Size / 16][row_tiles][4];
+  uint4* ring;  // [Slots][pieces][32 lanes]
+  int slot, end;
 
-  __device__ __forceinline__ Warp(const Attention& call, int example, int head, int first_row)
-      : a(call), g(lane_index() / 4), t(lane_index() % 4) {
+  __device__ __forceinline__ Warp(const Attention& call, int example, int head, int first_row,
+                                  uint4* memory, int keys_end)
+      : a(call),
+        g(lane_index() / 4),
+        t(lane_index() % 4),
+        ring(memory + threadIdx.x / 32 * (Slots * pieces * 32) + lane_index()),
+        slot(0),
+        end(keys_end) {
     keys = static_cast<const T*>(a.k) + example * a.k_strides[0] + head * a.k_strides[1];
     values = static_cast<const T*>(a.v) + example * a.v_strides[0] + head * a.v_strides[1];
 #pragma unroll
@@ -130,31 +141,49 @@ struct Warp {
     }
   }
 
-  __device__ __forceinline__ void load_values(uint4 (&v)[4], int chunk, int key, int end) {
+  // Asks for the keys or the values of a tile, in the slot at hand, and goes on to the next one.
+  template <bool Values>
+  __device__ __forceinline__ void ask(int key) {
+    if (key < end) {
+      const T* base = Values ? values : keys;
+      int64_t stride = Values ? a.v_strides[2] : a.k_strides[2];
+      int size = Values ? a.value_size : a.size;
 #pragma unroll
-    for (int j = 0; j < 4; ++j) {
-      int at = key + 2 * t + (j & 1) + (j >> 1) * 8, column = chunk * 64 + g * 8;
-      v[j] = load_if(values + at * a.v_strides[2] + column, at < end && column < a.value_size);
+      for (int i = 0; i < pieces; ++i) {
+        int j = i % 4, chunk = i / (Values ? 4 : 2);
+        int at = key + (Values ? 2 * t + (j & 1) + (j >> 1) * 8 : i % 2 * 8 + g);
+        int column = Values ? chunk * 64 + g * 8 : chunk * 32 + t * 8;
+        bool inside = at < end && column < size;
+        copy_async(ring + (slot * pieces + i) * 32, inside ? base + at * stride + column : base,
+                   inside ? 16 : 0);
+      }
+    }
+    commit_copies();
+    slot = slot + 1 == Slots ? 0 : slot + 1;
+  }
+
+  // Asks for what comes Slots steps after the keys or the values of a tile.
+  template <bool Values>
+  __device__ __forceinline__ void ask_after(int key) {
+    constexpr int step = Slots + Values;
+    ask<step % 2 != 0>(key + step / 2 * tile_step);
+  }
+
+  __device__ __forceinline__ void fill(int key) {
+#pragma unroll
+    for (int s = 0; s < Slots; ++s) {
+      if (s % 2 == 0) ask<false>(key + s / 2 * tile_step);
+      else ask<true>(key + s / 2 * tile_step);
     }
   }
 
   // Keys [key, key + 16), of which those from `end` on do not count.
-  __device__ __forceinline__ void tile_of_keys(int key, int end) {
-    // Values of the first half of the columns travel while scores are made, where registers allow
-    // all of them.
-    constexpr int early = Size > 192 ? Size / 128 : Size / 64;
+  __device__ __forceinline__ void tile_of_keys(int key) {
     uint4 k[2][Size / 32], v[Size / 64][4];
+    wait_for_copies<Slots - 1>();
 #pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      int at = key + half * 8 + g;
-      const T* from = keys + at * a.k_strides[2];
-#pragma unroll
-      for (int c = 0; c < Size / 32; ++c) {
-        k[half][c] = load_if(from + c * 32 + t * 8, at < end && c * 32 + t * 8 < a.size);
-      }
-    }
-#pragma unroll
-    for (int c = 0; c < early; ++c) load_values(v[c], c, key, end);
+    for (int i = 0; i < pieces; ++i) k[i % 2][i / 2] = ring[(slot * pieces + i) * 32];
+    ask_after<false>(key);
     float scores[2][4];
     uint32_t weights[row_tiles][2];
 #pragma unroll
@@ -166,29 +195,35 @@ struct Warp {
       }
     }
     soften(scores[0], scores[1], weights);
+    wait_for_copies<Slots - 1>();
 #pragma unroll
-    for (int c = early; c < Size / 64; ++c) load_values(v[c], c, key, end);
+    for (int i = 0; i < pieces; ++i) v[i / 4][i % 4] = ring[(slot * pieces + i) * 32];
+    ask_after<true>(key);
 #pragma unroll
     for (int c = 0; c < Size / 64; ++c) add_values(v[c], c, weights);
   }
 };
 
-// Blocks of 128; keys_each is a multiple of 64. join_warps says what `parts` and `softmaxes` take.
-template <class T, int Size, int Rows>
-__global__ void __launch_bounds__(128, 2)
-    attention_decode(__grid_constant__ const Attention a, int keys_each, float* parts,
-                     Softmax* softmaxes) {
-  extern __shared__ float4 dynamic_shared[];
+// Blocks of 256; keys_each is a multiple of 64. Dynamic shared memory: the warps' rings, then
+// their sums.
+template <class T, int Size, int Rows, int Slots>
+__global__ void __launch_bounds__(32 * warps, 1)
+    attention_decode(__grid_constant__ const Attention a, int keys_each, Parts parts) {
+  extern __shared__ uint4 dynamic_shared[];
   __shared__ Softmax known[warps][Rows];
-  float* shared = reinterpret_cast<float*>(dynamic_shared);
-  int warp = threadIdx.x / 32, lane = lane_index();
-  Place place = place_of<Rows>(a);
+  static_assert(Slots * Size / 16 * 512 >= Size * Rows * 4, "a warp's sums have its ring's place");
+  int warp = threadIdx.x / 32;
+  HeadPlace place = head_place_of<Rows>(a);
   int first = blockIdx.y * keys_each, end = min(first + keys_each, a.keys);
-  Warp<T, Size, Rows> work(a, place.example, place.head, place.first_row);
-  for (int key = first + warp * keys_per_tile; key < end; key += warps * keys_per_tile) {
-    work.tile_of_keys(key, end);
-  }
-  float* mine = shared + warp * Size * Rows + lane;
+  int key = first + warp * keys_per_tile;
+  Warp<T, Size, Rows, Slots> work(a, place.example, place.head, place.first_row, dynamic_shared,
+                                  end);
+  work.fill(key);
+  for (; key < end; key += tile_step) work.tile_of_keys(key);
+  wait_for_copies<0>();
+  __syncthreads();
+  float* shared = reinterpret_cast<float*>(dynamic_shared);
+  float* mine = shared + warp * Size * Rows + lane_index();
 #pragma unroll
   for (int i = 0; i < Size / 16; ++i) {
 #pragma unroll
@@ -206,5 +241,5 @@ __global__ void __launch_bounds__(128, 2)
     total += shuffle_xor(total, 2);
     if (work.t == 0) known[warp][tile * 8 + work.g] = {work.peak[tile], total};
   }
-  join_warps<T, Size, Rows, TilePlaces<Rows>>(a, place, shared, known, parts, softmaxes);
+  join_warps<T, Size, Rows, TilePlaces<Rows>>(a, place, shared, known, parts);
 }

@@ -9,6 +9,8 @@
 // Floor: the bytes of keys and values, read once for each Rows rows.
 #include "attention_parts.cuh"
 
+constexpr int warps = 4;
+
 constexpr int tile_keys = 16;
 
 template <int Size>
@@ -53,7 +55,7 @@ struct Warp {
   float4 sums[Rows][Size / 128];
 
   __device__ __forceinline__ Warp(const Attention& call, Block<Size, Rows>& shared,
-                                  const Place& place)
+                                  const HeadPlace& place)
       : a(call), block(shared), warp(threadIdx.x / 32), lane(lane_index()) {
     keys =
         static_cast<const K*>(a.k) + place.example * a.k_strides[0] + place.head * a.k_strides[1];
@@ -154,15 +156,14 @@ struct Warp {
   }
 };
 
-// Blocks of 128; keys_each is a multiple of 64. join_warps says what `parts` and `softmaxes` take.
+// Blocks of 128; keys_each is a multiple of 64.
 template <class Q, class K, class V, class Out, int Size, int Rows>
 __global__ void __launch_bounds__(128, 3)
-    attention_floats(__grid_constant__ const Attention a, int keys_each, float* parts,
-                     Softmax* softmaxes) {
+    attention_floats(__grid_constant__ const Attention a, int keys_each, Parts parts) {
   extern __shared__ float4 dynamic_shared[];
   __shared__ alignas(16) unsigned char memory[sizeof(Block<Size, Rows>)];
   auto& block = *reinterpret_cast<Block<Size, Rows>*>(memory);
-  Place place = place_of<Rows>(a);
+  HeadPlace place = head_place_of<Rows>(a);
   const Q* q = static_cast<const Q*>(a.q) + place.example * a.q_strides[0];
   for (int e = threadIdx.x; e < Rows * Size; e += 128) {
     int row = place.first_row + e / Size, head = place.head * a.group + row % a.group;
@@ -189,5 +190,5 @@ __global__ void __launch_bounds__(128, 3)
   total += shuffle_xor(total, 8);
   total += shuffle_xor(total, 16);
   if (work.lane < Rows) block.known[work.warp][work.lane] = {work.peak, total};
-  join_warps<Out, Size, Rows, RowPlaces<Size>>(a, place, shared, block.known, parts, softmaxes);
+  join_warps<Out, Size, Rows, RowPlaces<Size>>(a, place, shared, block.known, parts);
 }

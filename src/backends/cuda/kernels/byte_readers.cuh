@@ -39,19 +39,23 @@ struct GlobalBytes {
     return half_word(i) | static_cast<uint32_t>(half_word(i + 2)) << 16;
   }
 };
-// Words are read with the aligned ones around them, so 4 bytes beyond may be touched.
+// Words are read with the aligned ones around them, so 4 bytes beyond may be touched. Pointers move
+// by differences alone: then the compiler knows that they stay in shared memory.
 struct SharedBytes {
-  const uint8_t* at;
+  const uint8_t *at, *even, *odd;  // where words at even and odd pairs of bytes begin
   uint32_t select;
-  __device__ __forceinline__ explicit SharedBytes(const uint8_t* from)
-      : at(from), select((reinterpret_cast<uint64_t>(from) & 2) ? 0x5432 : 0x3210) {}
+  __device__ __forceinline__ explicit SharedBytes(const uint8_t* from) : at(from) {
+    int rest = static_cast<int>(reinterpret_cast<uint64_t>(from) & 2);
+    even = from - rest;
+    odd = from + rest;
+    select = rest ? 0x5432 : 0x3210;
+  }
   __device__ __forceinline__ uint16_t half_word(int i) const {
     return *reinterpret_cast<const uint16_t*>(at + i);
   }
   // `i` is a multiple of 4, or of 4 and 2 more: what is known while compiling picks the way.
   __device__ __forceinline__ uint32_t word(int i) const {
-    uint64_t address = reinterpret_cast<uint64_t>(at + i);
-    const uint32_t* words = reinterpret_cast<const uint32_t*>(address & ~uint64_t(3));
+    auto* words = reinterpret_cast<const uint32_t*>((i & 2) ? odd + (i - 2) : even + i);
     return __byte_perm(words[0], words[1], (i & 2) ? select ^ 0x3210 ^ 0x5432 : select);
   }
 };

@@ -30,15 +30,19 @@ std::string vector_at(size_t slot) {
   return std::to_string(16 / dtype_of(dtype_at(slot / modes)).size());
 }
 
-FunctionTable<dtype_count * modes * 2> tile_scans("cumulative.cu", [](size_t slot) {
-  const std::string types = types_at(slot / 2);
-  if (types.empty()) return types;
-  return instance_name("scan_tiles", {types, slot % 2 ? vector_at(slot / 2) : "1"});
-});
-FunctionTable<dtype_count * modes * 4> row_scans("cumulative.cu", [](size_t slot) {
+// Whether vectors are read, and whether backwards.
+FunctionTable<dtype_count * modes * 4> tile_scans("cumulative.cu", [](size_t slot) {
   const std::string types = types_at(slot / 4);
   if (types.empty()) return types;
-  return instance_name("scan_rows", {types, slot & 2 ? vector_at(slot / 4) : "1", truth(slot & 1)});
+  return instance_name("scan_tiles",
+                       {types, slot & 2 ? vector_at(slot / 4) : "1", truth(slot & 1)});
+});
+// Likewise, and whether a block takes a row.
+FunctionTable<dtype_count * modes * 8> row_scans("cumulative.cu", [](size_t slot) {
+  const std::string types = types_at(slot / 8);
+  if (types.empty()) return types;
+  return instance_name("scan_rows", {types, slot & 4 ? vector_at(slot / 8) : "1", truth(slot & 2),
+                                     truth(slot & 1)});
 });
 FunctionTable<dtype_count * modes * 2> column_scans("cumulative.cu", [](size_t slot) {
   const std::string types = types_at(slot / 2);
@@ -62,43 +66,40 @@ struct Scan {
 
 LaunchShape blocks_of(int64_t blocks) { return {{static_cast<unsigned>(blocks)}, {threads}}; }
 
-// Elements that a warp keeps at once; as Segment::length in cumulative.cu.
-int64_t segment_length(const Scan& scan, int64_t vector) {
+// Elements that a warp has of a row and of a tile: 32 lanes times row_vectors or tile_vectors of
+// cumulative.cu.
+int64_t row_segment(const Scan& scan, int64_t vector) {
   return 32 * (vector == 1 ? 16 : scan.itemsize() == 8 ? 16 : 32);
 }
+int64_t tile_segment(int64_t vector) { return 32 * (vector == 1 ? 16 : 8 * vector); }
 
-// As ScanProgress in cumulative.cu.
-struct ScanProgress {
-  void *ticket, *tile_done, *group_done, *tile_total, *group_before;
+// As in cumulative.cu.
+struct Posts {
+  void *words, *values;
 };
 
 void scan_tiles(const Scan& scan, size_t slot) {
   const ScanShape& shape = scan.shape;
-  const size_t tiles = static_cast<size_t>(shape.rows * shape.tiles);
-  const size_t groups = static_cast<size_t>(shape.rows * ceil_div(shape.tiles, scan_group));
-  const size_t state = dtype_of(scan.state()).size();
-  Scratch flags(scan.call.stream, (1 + tiles + groups) * sizeof(uint32_t));
-  Scratch states(scan.call.stream, (tiles + groups) * state);
-  LAZULI_CUDA(cuMemsetD8Async, reinterpret_cast<CUdeviceptr>(flags.data()), 0,
-              (1 + tiles + groups) * sizeof(uint32_t), queue_of(scan.call.stream).stream());
-  uint32_t* words = flags.data<uint32_t>();
-  const ScanProgress progress{words, words + 1, words + 1 + tiles, states.data(),
-                              states.data<char>() + tiles * state};
-  launch(scan.call.stream, tile_scans.at(slot), blocks_of(static_cast<int64_t>(tiles)), scan.from,
-         scan.to, shape, progress);
+  const int64_t tiles = shape.rows * shape.tiles;
+  const auto posts = static_cast<size_t>(tiles + shape.rows * ceil_div(shape.tiles, scan_group));
+  Scratch words(scan.call.stream, posts * sizeof(uint64_t));
+  Scratch values(scan.call.stream, posts * static_cast<size_t>(dtype_of(scan.state()).size()));
+  LAZULI_CUDA(cuMemsetD8Async, reinterpret_cast<CUdeviceptr>(words.data()), 0,
+              posts * sizeof(uint64_t), queue_of(scan.call.stream).stream());
+  launch(scan.call.stream, tile_scans.at(slot), blocks_of(tiles), scan.from, scan.to, shape,
+         Posts{words.data(), values.data()});
 }
 
 void scan_rows(Scan& scan) {
   ScanShape& shape = scan.shape;
   int64_t vector = 16 / scan.itemsize();
   if (shape.extent % vector != 0 || reinterpret_cast<uintptr_t>(scan.from) % 16 != 0) vector = 1;
-  const int64_t segment = segment_length(scan, vector);
-  shape.tiles = ceil_div(shape.extent, segment * warps);
-  const size_t slot = scan.slot() * 2 + (vector > 1);
+  shape.tiles = ceil_div(shape.extent, tile_segment(vector) * warps);
+  const size_t slot = scan.slot() * 4 + (vector > 1 ? 2 : 0) + (shape.reverse ? 1 : 0);
   if (shape.tiles > 1 && shape.rows < 2 * gpu().multiprocessors) {
     return scan_tiles(scan, slot);
   }
-  const bool whole_block = shape.extent > segment;
+  const bool whole_block = shape.extent > row_segment(scan, vector);
   launch(scan.call.stream, row_scans.at(slot * 2 + whole_block),
          blocks_of(whole_block ? shape.rows : ceil_div(shape.rows, warps)), scan.from, scan.to,
          shape);

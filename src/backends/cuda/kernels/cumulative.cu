@@ -3,13 +3,14 @@
 //
 // Rows (the axis is the last one): a warp has a segment of the row in registers, scans it with
 // shuffles, and warps pass their totals on through shared memory. A row has a warp or a block of
-// its own; the tiles of few long rows are shared by all blocks: each publishes its total, joins
-// the totals of its group's tiles before it, and gets what lies before the group from the last
-// tile of the group before, so that the order of joins does not depend on timing.
+// its own; the tiles of few long rows have a block each: it posts its total, joins the totals of
+// its group's tiles before it, and gets what lies before the group from the last tile of the group
+// before, so that the order of joins does not depend on timing.
 // Columns (any other axis): a thread has a piece of a line; pieces are first only totalled, and
 // the totals scanned in the same way.
 //
 // Floor: one read and one write; columns of few lines read twice.
+#include "fused.cuh"
 #include "indexing.cuh"
 #include "math.cuh"
 // (math first)
@@ -18,82 +19,119 @@
 
 constexpr int scan_threads = 256, scan_warps = scan_threads / 32;
 
-// A warp's part of a row: `rows` times 32 lanes times V elements, in the order of the scan.
-template <class T, class Join, int V>
+// Vectors of V elements that a thread has of a row which one block or one warp scans, and of one of
+// several tiles; as segment_length in cumulative.cpp.
+template <class T, int V>
+constexpr int row_vectors = V == 1 ? 16 : (sizeof(T) == 8 ? 16 : 32) / V;
+template <int V>
+constexpr int tile_vectors = V == 1 ? 16 : 8;
+
+// Without more blocks than this at once, too little is on its way from memory.
+template <class T>
+constexpr int scan_blocks = sizeof(Wide<T>) == 8 ? 2 : 4;
+
+// A vector of 16 bytes at once: left alone, the compiler takes some stores apart.
+template <class T, int V>
+__device__ __forceinline__ void store_whole(T* to, const Vector<T, V>& vector) {
+#ifndef LAZULI_EMULATED_GPU
+  if constexpr (sizeof(vector) == 16) {
+    const uint4 v = *reinterpret_cast<const uint4*>(&vector);
+    asm volatile("st.global.v4.u32 [%0], {%1, %2, %3, %4};" ::"l"(to), "r"(v.x), "r"(v.y), "r"(v.z),
+                 "r"(v.w)
+                 : "memory");
+    return;
+  }
+#endif
+  store_vector(to, vector);
+}
+
+// A warp's part of a row: Rows times 32 lanes times V elements, in the order of the scan.
+template <class T, class Join, int V, int Rows, bool Reverse>
 struct Segment {
   typedef Wide<T> State;
-  static constexpr int rows = V == 1 ? 16 : (sizeof(T) == 8 ? 16 : 32) / V;
-  static constexpr int length = rows * 32 * V;
+  static constexpr int length = Rows * 32 * V;
 
-  Vector<T, V> raw[rows];
-  State before[rows];  // of the lane, within the segment
+  Read<T, V> raw[Rows];
+  State before[Rows];  // of the lane, within the segment
 
   static __device__ __forceinline__ State none() { return Join::template none<State>(); }
+  static __device__ __forceinline__ int place(int j) { return Reverse ? V - 1 - j : j; }
 
-  // `first` is the position of the segment's first element in the order of the scan.
-  __device__ __forceinline__ void load(const T* row, int64_t first, const ScanShape& shape) {
+  template <bool Whole>
+  __device__ __forceinline__ void load_if(const T* row, int64_t first, const ScanShape& shape) {
+    const int64_t lane_first = first + lane_index() * V;
+    const T* from = row + (Reverse ? shape.extent - V - lane_first : lane_first);
 #pragma unroll
-    for (int r = 0; r < rows; ++r) {
-      const int64_t at = first + (r * 32 + lane_index()) * V;
-      if (at >= shape.extent) {
-#pragma unroll
-        for (int j = 0; j < V; ++j) raw[r][j] = static_cast<T>(none());
-      } else if (!shape.reverse) {
-        raw[r] = load_vector<V>(row + at);
+    for (int r = 0; r < Rows; ++r) {
+      if (Whole || lane_first + r * 32 * V < shape.extent) {
+        raw[r].load(from + (Reverse ? -r : r) * 32 * V);
       } else {
-        Vector<T, V> backwards = load_vector<V>(row + (shape.extent - at - V));
 #pragma unroll
-        for (int j = 0; j < V; ++j) raw[r][j] = backwards[V - 1 - j];
+        for (int j = 0; j < V; ++j) raw[r].set(j, static_cast<T>(none()));
       }
     }
+  }
+  // `first` is the position of the segment's first element in the order of the scan.
+  __device__ __forceinline__ void load(const T* row, int64_t first, const ScanShape& shape) {
+    if (first + length <= shape.extent) load_if<true>(row, first, shape);
+    else load_if<false>(row, first, shape);
   }
 
   // Returns the total.
   __device__ __forceinline__ State scan() {
+    State sum[Rows];
+#pragma unroll
+    for (int r = 0; r < Rows; ++r) {
+      sum[r] = static_cast<State>(raw[r].get(place(0)));
+#pragma unroll
+      for (int j = 1; j < V; ++j) {
+        sum[r] = Join::join(sum[r], static_cast<State>(raw[r].get(place(j))));
+      }
+    }
+#pragma unroll
+    for (int by = 1; by < 32; by *= 2) {
+#pragma unroll
+      for (int r = 0; r < Rows; ++r) {
+        State below = shuffle_up(sum[r], by);
+        if (lane_index() >= by) sum[r] = Join::join(below, sum[r]);
+      }
+    }
     State carry = none();
 #pragma unroll
-    for (int r = 0; r < rows; ++r) {
-      State sum = static_cast<State>(raw[r][0]);
-#pragma unroll
-      for (int j = 1; j < V; ++j) sum = Join::join(sum, static_cast<State>(raw[r][j]));
-#pragma unroll
-      for (int by = 1; by < 32; by *= 2) {
-        State below = shuffle_up(sum, by);
-        if (lane_index() >= by) sum = Join::join(below, sum);
-      }
-      State below = shuffle_up(sum, 1);
+    for (int r = 0; r < Rows; ++r) {
+      State below = shuffle_up(sum[r], 1);
       before[r] = lane_index() == 0 ? carry : Join::join(carry, below);
-      carry = Join::join(carry, shuffle_from(sum, 31));
+      carry = Join::join(carry, shuffle_from(sum[r], 31));
     }
     return carry;
   }
 
   __device__ __forceinline__ void store(T* row, int64_t first, const ScanShape& shape,
                                         State prefix) {
+    const int64_t lane_first = first + lane_index() * V;
+    T* to = row + (Reverse ? shape.extent - V - lane_first : lane_first);
 #pragma unroll
-    for (int r = 0; r < rows; ++r) {
-      const int64_t at = first + (r * 32 + lane_index()) * V;
+    for (int r = 0; r < Rows; ++r) {
       State running = Join::join(prefix, before[r]);
       Vector<T, V> result;
 #pragma unroll
       for (int j = 0; j < V; ++j) {
-        const State next = Join::join(running, static_cast<State>(raw[r][j]));
-        result[shape.reverse ? V - 1 - j : j] = static_cast<T>(shape.inclusive ? next : running);
+        const State next = Join::join(running, static_cast<State>(raw[r].get(place(j))));
+        result[place(j)] = static_cast<T>(shape.inclusive ? next : running);
         running = next;
       }
-      if (at < shape.extent) {
-        store_vector(row + (shape.reverse ? shape.extent - at - V : at), result);
+      if (lane_first + r * 32 * V < shape.extent) {
+        store_whole(to + (Reverse ? -r : r) * 32 * V, result);
       }
     }
   }
 };
 
-// What lies before this warp in the block, and the block's total.
+// What lies before this warp in the block, and the block's total. Calls in turn differ in parity.
 template <class Join, class State>
-__device__ __forceinline__ State join_warps(State total, State& block_total) {
-  __shared__ alignas(16) unsigned char memory[scan_warps * sizeof(State)];
-  State* totals = reinterpret_cast<State*>(memory);
-  __syncthreads();
+__device__ __forceinline__ State join_warps(State total, int parity, State& block_total) {
+  __shared__ alignas(16) unsigned char memory[2 * scan_warps * sizeof(State)];
+  State* totals = reinterpret_cast<State*>(memory) + parity * scan_warps;
   if (lane_index() == 0) totals[threadIdx.x / 32] = total;
   __syncthreads();
   State before = Join::template none<State>();
@@ -107,10 +145,10 @@ __device__ __forceinline__ State join_warps(State total, State& block_total) {
 }
 
 // A row for each block, or for each warp.
-template <class T, class Join, int V, bool WholeBlock>
-__global__ void __launch_bounds__(scan_threads)
+template <class T, class Join, int V, bool Reverse, bool WholeBlock>
+__global__ void __launch_bounds__(scan_threads, scan_blocks<T>)
     scan_rows(const T* x, T* out, const __grid_constant__ ScanShape shape) {
-  typedef Segment<T, Join, V> Part;
+  typedef Segment<T, Join, V, row_vectors<T, V>, Reverse> Part;
   typedef typename Part::State State;
   const int warp = threadIdx.x / 32;
   const int64_t row =
@@ -120,80 +158,97 @@ __global__ void __launch_bounds__(scan_threads)
   out += row * shape.extent;
   State carry = Part::none();
   constexpr int64_t step = WholeBlock ? scan_warps * Part::length : Part::length;
-  for (int64_t start = 0; start < shape.extent; start += step) {
+  int parity = 0;
+  for (int64_t start = 0; start < shape.extent; start += step, parity ^= 1) {
     const int64_t first = start + (WholeBlock ? warp * Part::length : 0);
     Part part;
     part.load(x, first, shape);
     State total = part.scan(), before = Part::none();
-    if constexpr (WholeBlock) before = join_warps<Join>(total, total);
+    if constexpr (WholeBlock) before = join_warps<Join>(total, parity, total);
     part.store(out, first, shape, Join::join(carry, before));
     carry = Join::join(carry, total);
   }
 }
 
-// Counters and flags are zero at first.
+// What blocks tell each other, by number: totals of tiles [rows * tiles], then what lies before
+// groups of tiles [rows * groups]. Words are zero at first. A small value travels with its flag in
+// one word; a large one is in `values`, the word is its flag.
 template <class State>
-struct ScanProgress {
-  uint32_t* ticket;  // the next tile
-  uint32_t* tile_done;  // [rows * tiles]
-  uint32_t* group_done;  // [rows * groups]
-  State* tile_total;
-  State* group_before;  // what lies before the group in its row
+struct Posts {
+  uint64_t* words;
+  State* values;
+
+  __device__ __forceinline__ void post(int64_t at, State value) const {
+    uint64_t word = uint64_t(1) << 32;
+    if constexpr (sizeof(State) <= 4) {
+      *reinterpret_cast<State*>(&word) = value;
+    } else {
+      values[at] = value;
+      __threadfence();
+    }
+    *static_cast<volatile uint64_t*>(words + at) = word;
+  }
+  // False: it is not there yet.
+  __device__ __forceinline__ bool read(int64_t at, State& value) const {
+    uint64_t word = *static_cast<const volatile uint64_t*>(words + at);
+    if (word == 0) return false;
+    if constexpr (sizeof(State) <= 4) {
+      value = *reinterpret_cast<const State*>(&word);
+    } else {
+      __threadfence();
+      value = load_fresh(values + at);
+    }
+    return true;
+  }
 };
 
-__device__ __forceinline__ void wait_for_flag(const uint32_t* flag) {
-  while (*static_cast<const volatile uint32_t*>(flag) == 0) {
-  }
-  __threadfence();
-}
-
-template <class State>
-__device__ __forceinline__ void publish(State* place, const State& value, uint32_t* flag) {
-  *place = value;
-  __threadfence();
-  *static_cast<volatile uint32_t*>(flag) = 1;
-}
-
-// For one warp: publishes a tile's total and returns what lies before the tile in its row.
+// For one warp: posts a tile's total and returns what lies before the tile in its row.
 template <class Join, class State>
-__device__ __forceinline__ State before_tile(const ScanProgress<State>& progress,
-                                             const ScanShape& shape, int64_t row, int64_t tile,
-                                             State total) {
+__device__ __forceinline__ State before_tile(const Posts<State>& posts, const ScanShape& shape,
+                                             int64_t row, int64_t tile, State total) {
+  constexpr int each = 4;  // more have no place in registers
   const int64_t index = row * shape.tiles + tile;
-  if (lane_index() == 0) publish(progress.tile_total + index, total, progress.tile_done + index);
+  if (lane_index() == 0) posts.post(index, total);
   const int64_t groups = (shape.tiles + scan_group - 1) / scan_group;
-  const int64_t group = tile / scan_group, inside = tile % scan_group;
-  State before = Join::template none<State>();
-  for (int64_t k = lane_index(); k < inside; k += 32) {
-    wait_for_flag(progress.tile_done + (index - inside + k));
-    before = Join::join(before, load_fresh(progress.tile_total + (index - inside + k)));
-  }
-  before = warp_reduce<Join>(before);
-  const int64_t place = row * groups + group;
-  if (group > 0) {
-    wait_for_flag(progress.group_done + place);
-    before = Join::join(load_fresh(progress.group_before + place), before);
-  }
+  const int64_t group = tile / scan_group, first = index - tile % scan_group;
+  const int64_t place = shape.rows * shape.tiles + row * groups + group;
+  const int inside = static_cast<int>(tile % scan_group);
+  State above = Join::template none<State>(), before = above;
+  int from = 0;
+  do {
+    State totals[each];
+    bool complete;
+    do {
+      complete = group == 0 || posts.read(place, above);
+#pragma unroll
+      for (int i = 0; i < each; ++i) {
+        const int k = from + i * 32 + lane_index();
+        totals[i] = Join::template none<State>();
+        if (k < inside) complete &= posts.read(first + k, totals[i]);
+      }
+    } while (!complete);
+#pragma unroll
+    for (int i = 0; i < each; ++i) before = Join::join(before, totals[i]);
+    from += each * 32;
+  } while (from < inside);
+  __syncwarp();
+  before = Join::join(above, warp_reduce<Join>(before));
   if (inside == scan_group - 1 && group + 1 < groups && lane_index() == 0) {
-    publish(progress.group_before + place + 1, Join::join(before, total),
-            progress.group_done + place + 1);
+    posts.post(place + 1, Join::join(before, total));
   }
   return before;
 }
 
-// Each block has the next tile of all rows' tiles: those it waits for have been taken before.
-template <class T, class Join, int V>
-__global__ void __launch_bounds__(scan_threads)
-    scan_tiles(const T* x, T* out, const __grid_constant__ ScanShape shape,
-               ScanProgress<Wide<T>> progress) {
-  typedef Segment<T, Join, V> Part;
+// A block for each tile of all rows. Blocks start in the order of their numbers: those that one
+// waits for are on their way.
+template <class T, class Join, int V, bool Reverse>
+__global__ void __launch_bounds__(scan_threads, scan_blocks<T>)
+    scan_tiles(const T* x, T* out, const __grid_constant__ ScanShape shape, Posts<Wide<T>> posts) {
+  typedef Segment<T, Join, V, tile_vectors<V>, Reverse> Part;
   typedef typename Part::State State;
-  __shared__ uint32_t ticket;
   __shared__ alignas(16) unsigned char memory[sizeof(State)];
   State* block_before = reinterpret_cast<State*>(memory);
-  if (threadIdx.x == 0) ticket = atomicAdd(progress.ticket, 1u);
-  __syncthreads();
-  const int64_t row = ticket / shape.tiles, tile = ticket % shape.tiles;
+  const int64_t row = blockIdx.x / shape.tiles, tile = blockIdx.x % shape.tiles;
   x += row * shape.extent;
   out += row * shape.extent;
   const int64_t first =
@@ -201,9 +256,9 @@ __global__ void __launch_bounds__(scan_threads)
   Part part;
   part.load(x, first, shape);
   State total;
-  const State warp_before = join_warps<Join>(part.scan(), total);
+  const State warp_before = join_warps<Join>(part.scan(), 0, total);
   if (threadIdx.x < 32) {
-    const State before = before_tile<Join>(progress, shape, row, tile, total);
+    const State before = before_tile<Join>(posts, shape, row, tile, total);
     if (lane_index() == 0) *block_before = before;
   }
   __syncthreads();

@@ -29,6 +29,18 @@ __device__ __forceinline__ void pairs_of(uint32_t levels, float offset, uint32_t
   }
 }
 
+// (word & Mask) | Bits, as one instruction.
+template <uint32_t Mask, uint32_t Bits>
+__device__ __forceinline__ uint32_t masked_with(uint32_t word) {
+#ifdef LAZULI_EMULATED_GPU
+  return (word & Mask) | Bits;
+#else
+  uint32_t to;
+  asm("lop3.b32 %0, %1, %2, %3, 0xea;" : "=r"(to) : "r"(word), "n"(Mask), "n"(Bits));
+  return to;
+#endif
+}
+
 // Signed bytes as two pairs. A bfloat has room for seven bits beside the magic number: the eighth
 // is subtracted as 128 or 256, which differ in that bit alone.
 template <class T>
@@ -42,8 +54,8 @@ __device__ __forceinline__ void signed_pairs_of(uint32_t levels, uint32_t (&to)[
     uint32_t minus_one = pair_of<T>(-1);
     for (int i = 0; i < 2; ++i) {
       uint32_t spread = __byte_perm(levels, 0, i == 0 ? 0x4140 : 0x4342);
-      uint32_t low = (spread & 0x007f007fu) | 0x43004300u;
-      uint32_t sign = (spread & 0x00800080u) | 0x43004300u;
+      uint32_t low = masked_with<0x007f007fu, 0x43004300u>(spread);
+      uint32_t sign = masked_with<0x00800080u, 0x43004300u>(spread);
       to[i] = fma_pair<T>(sign, minus_one, low);
     }
   }

@@ -12,7 +12,8 @@ constexpr int matrices_max = 4, tile_rows = 16, warps_max = 8;
 constexpr int64_t planes_bytes_max = 96 << 10, inner_max = int64_t{1} << 30;
 constexpr int64_t rows_max = 8, columns_max = 64;
 constexpr int tile_counts[] = {1, 2, 3, 4, 8};  // of 8 columns; those that there are instances for
-constexpr int block_warps = 8;
+constexpr int block_warps = 8, nibble_warps = 16;
+constexpr int64_t nibble_bytes_max = int64_t{1} << 31;  // counted in 32 bits there
 
 // As in level_rows.cuh.
 struct LevelMatrices {
@@ -130,7 +131,7 @@ int64_t resident_blocks(const Variant& v, const Function& function, const Block&
   return blocks;
 }
 
-void place_parts(LevelRows& p, const LevelPart* parts, size_t count) {
+void place_parts(LevelRows& p, const LevelPart* parts, size_t count, int64_t height = tile_rows) {
   LevelMatrices& m = p.matrices;
   m.count = static_cast<int>(count);
   int64_t tiles = 0;
@@ -141,7 +142,7 @@ void place_parts(LevelRows& p, const LevelPart* parts, size_t count) {
     m.rows[i] = parts[i].rows;
     m.out[i] = parts[i].column;
     m.first_tile[i] = static_cast<int>(tiles);
-    tiles += ceil_div(parts[i].rows, tile_rows);
+    tiles += ceil_div(parts[i].rows, height);
   }
   m.first_tile[count] = static_cast<int>(tiles);
   p.tiles = static_cast<int>(tiles);
@@ -155,6 +156,59 @@ void launch_rows(int stream, const Variant& variant, const LevelRows& p) {
          {{static_cast<unsigned>(std::min<int64_t>(p.tiles, resident))},
           {32, static_cast<unsigned>(block.warps)},
           block.shared_bytes},
+         p);
+}
+
+// Whether nibble_rows.cuh has this product: levels of four bits, few rows of a half type.
+bool suits_nibbles(const LevelProduct& product, const LevelFormat& format, int64_t row_bytes,
+                   const LevelPart* parts, size_t count) {
+  bool packed = format.packed && format.format == PackedFormat::q4_k;
+  bool affine = !format.packed && format.bits == 4 && format.group >= 64 && format.aligned;
+  if (!packed && !affine) return false;
+  if (product.dtype == Dtype::Val::float32 || product.m > rows_max) return false;
+  if (product.k % 256 != 0 || row_bytes >= nibble_bytes_max) return false;
+  for (size_t i = 0; affine && i < count; ++i) {
+    uintptr_t scales = reinterpret_cast<uintptr_t>(parts[i].scales);
+    uintptr_t biases = reinterpret_cast<uintptr_t>(parts[i].biases);
+    if (scales % 4 != 0 || biases % 4 != 0) return false;
+    if (parts[i].rows * (product.k / format.group) >= nibble_bytes_max) return false;
+  }
+  return true;
+}
+
+// By type of halves, and 16 or 32 rows a warp; of affine levels, groups of 64 and 128.
+std::string nibbles_name(const std::string& levels, size_t slot) {
+  return instance_name("nibble_rows", {levels, slot / 2 % 2 ? "bfloat_t" : "half_t",
+                                       slot % 2 ? "2" : "1"});
+}
+FunctionTable<8> affine_nibbles("quantized_rows.cu", [](size_t slot) {
+  return nibbles_name(instance_name("AffineNibbles", {slot / 4 ? "128" : "64",
+                                                      slot / 2 % 2 ? "bfloat_t" : "half_t"}),
+                      slot);
+});
+FunctionTable<4> packed_nibbles("packed_rows.cu",
+                                [](size_t slot) { return nibbles_name("KNibbles", slot); });
+
+const Function& nibbles_instance(const LevelFormat& format, Dtype::Val dtype, int halves) {
+  size_t slot = (dtype == Dtype::Val::bfloat16 ? 2 : 0) + static_cast<size_t>(halves - 1);
+  if (format.packed) return packed_nibbles.at(slot);
+  return affine_nibbles.at(slot + (format.group == 128 ? 4 : 0));
+}
+
+// As many warps as share out the chunks evenly.
+void launch_nibbles(const LevelProduct& product, const LevelFormat& format, LevelRows& p,
+                    const LevelPart* parts, size_t count) {
+  int64_t chunks = product.k / 256, warps = ceil_div(chunks, ceil_div(chunks, nibble_warps));
+  int64_t multiprocessors = gpu().multiprocessors;
+  place_parts(p, parts, count);
+  int halves = p.tiles <= multiprocessors ? 1 : 2;
+  place_parts(p, parts, count, halves * tile_rows);
+  const Function& function = nibbles_instance(format, product.dtype, halves);
+  // A multiprocessor has registers for sixteen warps.
+  int64_t resident = multiprocessors * std::max<int64_t>(1, nibble_warps / warps);
+  launch(product.stream, function,
+         {{static_cast<unsigned>(std::min<int64_t>(p.tiles, resident))},
+          {32, static_cast<unsigned>(warps)}},
          p);
 }
 
@@ -240,6 +294,13 @@ bool multiply_level_rows(const LevelProduct& product, const LevelFormat& format,
   p.columns = static_cast<int>(columns);
   p.planes = plain ? 3 : 1;
   p.k = static_cast<int>(product.k);
+  if (suits_nibbles(product, format, row_bytes, parts, count)) {
+    for (size_t first = 0; first < count; first += matrices_max) {
+      size_t some = std::min<size_t>(matrices_max, count - first);
+      launch_nibbles(product, format, p, parts + first, some);
+    }
+    return true;
+  }
   Variant variant{format, product.dtype, 0, false};
   while (tile_counts[variant.tiles] * 8 < columns) ++variant.tiles;
   bool few = product.m <= rows_max;

@@ -67,25 +67,35 @@ template <class F>
 __device__ __forceinline__ void copy_chunk(const LevelRows& p, const TileRows& tile, int chunk,
                                            uint8_t* slots) {
   constexpr int pieces = (F::chunk_bytes + (F::aligned ? 0 : 14) + 15) / 16;
-  for (int i = lane_index(); i < tile_rows * pieces; i += 32) {
-    int row = i / pieces, piece = i % pieces;
+  int t = lane_index() % 4;
+  // Whether all that rows ask for lies before the end.
+  bool inside = tile.end - tile.first >= tile_rows * p.row_bytes + 16;
+#pragma unroll
+  for (int i = 0; i < 2; ++i) {
+    int row = lane_index() / 4 + 8 * i;
     if (row >= tile.rows) break;
     const uint8_t* from = tile.first + row * p.row_bytes + int64_t(chunk) * F::chunk_bytes;
     from -= reinterpret_cast<uint64_t>(from) & 15;
-    from += piece * 16;
-    if (from >= tile.end) continue;
-    int64_t left = tile.end - from;
-    copy_async(slots + row * slot_bytes_of<F>() + piece * 16, from,
-               static_cast<int>(min(left, int64_t(16))));
+    from += t * 16;
+    uint8_t* to = slots + row * slot_bytes_of<F>() + t * 16;
+    if (inside) {
+#pragma unroll
+      for (int piece = 0; piece < pieces; piece += 4) {
+        if (piece + t < pieces) copy_async(to + piece * 16, from + piece * 16);
+      }
+    } else {
+      for (int piece = 0; piece + t < pieces && from + piece * 16 < tile.end; piece += 4) {
+        int64_t left = tile.end - (from + piece * 16);
+        copy_async(to + piece * 16, from + piece * 16, static_cast<int>(min(left, int64_t(16))));
+      }
+    }
   }
 }
 
-// Right matrices for the two halves of a run, from row `x` of a lane's column (null: zeros).
+// Right matrices for the two halves of a run, from row `x` of a lane's column.
 template <class F, class T>
 __device__ __forceinline__ void load_columns(const T* x, int k, int t, uint32_t (&b)[2][2]) {
-  if (!x) {
-    b[0][0] = b[0][1] = b[1][0] = b[1][1] = 0;
-  } else if (F::order != Order::split) {
+  if (F::order != Order::split) {
     uint4 v = *reinterpret_cast<const uint4*>(x + k + 8 * t);
     if (F::order == Order::wide) {
       b[0][0] = v.x, b[0][1] = v.y, b[1][0] = v.z, b[1][1] = v.w;
@@ -281,9 +291,11 @@ __global__ void __launch_bounds__(256) level_rows(__grid_constant__ const LevelR
   T* planes = reinterpret_cast<T*>(slots + warps * stages * stage_bytes);
   slots += warp * stages * stage_bytes;
   int chunks = (p.k + 255) / 256, ahead_tile = blockIdx.x, ahead_chunk = warp, ahead_stage = 0;
+  TileRows ahead_rows{};
+  if (ahead_tile < p.tiles) ahead_rows = tile_rows_of(p, ahead_tile);
   auto copy_next = [&] {
     if (ahead_tile < p.tiles) {
-      copy_chunk<F>(p, tile_rows_of(p, ahead_tile), ahead_chunk, slots + ahead_stage * stage_bytes);
+      copy_chunk<F>(p, ahead_rows, ahead_chunk, slots + ahead_stage * stage_bytes);
     }
     commit_copies();
     ahead_stage = ahead_stage + 1 == stages ? 0 : ahead_stage + 1;
@@ -291,6 +303,7 @@ __global__ void __launch_bounds__(256) level_rows(__grid_constant__ const LevelR
     if (ahead_chunk >= chunks) {
       ahead_chunk = warp;
       ahead_tile += gridDim.x;
+      if (ahead_tile < p.tiles) ahead_rows = tile_rows_of(p, ahead_tile);
     }
   };
   for (int s = 0; s + 1 < stages; ++s) copy_next();
@@ -298,7 +311,8 @@ __global__ void __launch_bounds__(256) level_rows(__grid_constant__ const LevelR
   for (int n = 0; n < Tiles; ++n) {
     const T* from = Shared ? planes : static_cast<const T*>(p.x);
     int64_t stride = Shared ? p.k + 8 : p.x_stride;
-    x[n] = n * 8 + g < p.columns ? from + (n * 8 + g) * stride : nullptr;
+    // Lanes of columns that are not there read the first: nobody looks at their products.
+    x[n] = from + (n * 8 + g < p.columns ? n * 8 + g : 0) * stride;
   }
   if constexpr (Shared) {
     share_planes(p, planes, p.k + 8);
@@ -330,12 +344,17 @@ __global__ void __launch_bounds__(256) level_rows(__grid_constant__ const LevelR
       };
       auto upper = reader_of<F, Bytes>(place(g), t, extra, 0);
       auto lower = reader_of<F, Bytes>(place(g + 8), t, extra, 1);
-      int runs = F::block_elements == 256 ? 8 : min(8, (p.k - chunk * 256) / 32);
+      auto add_runs = [&](int runs) {
 #pragma unroll
-      for (int r = 0; r < 8; ++r) {
-        if (r >= runs) continue;
-        sum.template add<false>(upper.run(r), lower.run(r), x, chunk * 256 + r * 32, t, nullptr);
-      }
+        for (int r = 0; r < 8; ++r) {
+          if (r >= runs) continue;
+          sum.template add<false>(upper.run(r), lower.run(r), x, chunk * 256 + r * 32, t, nullptr);
+        }
+      };
+      // Without branches between them, runs wait for memory together.
+      int runs = (p.k - chunk * 256) / 32;
+      if (F::block_elements == 256 || runs >= 8) add_runs(8);
+      else add_runs(runs);
       __syncwarp();
       stage = stage + 1 == stages ? 0 : stage + 1;
     }

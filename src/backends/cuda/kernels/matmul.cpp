@@ -1,6 +1,8 @@
 #include "backends/cuda/kernels/matmul.h"
 
 #include <algorithm>
+#include <atomic>
+#include <cstdint>
 #include <optional>
 
 #include "backends/cuda/kernel_table.h"
@@ -39,8 +41,9 @@ unsigned count_of(int64_t value) { return static_cast<unsigned>(value); }
 // The instance for so many rows: 1, 2, 4 or 8.
 size_t rows_slot(int64_t m) { return m <= 1 ? 0 : m <= 2 ? 1 : m <= 4 ? 2 : 3; }
 
-FunctionTable<2> half_rows("matmul_rows.cu", [](size_t slot) {
-  return instance_name("few_rows_halves", {slot ? "bfloat_t" : "half_t"});
+// By dtype, and whether a tile has 16 rows of w instead of 8.
+FunctionTable<4> half_rows("matmul_rows.cu", [](size_t slot) {
+  return instance_name("few_rows_halves", {slot / 2 ? "bfloat_t" : "half_t", slot % 2 ? "2" : "1"});
 });
 FunctionTable<4> float_rows("matmul_rows.cu", [](size_t slot) {
   return instance_name("few_rows_floats", {std::to_string(1 << slot)});
@@ -56,16 +59,46 @@ FunctionTable<dtype_count * 2> tiles("matmul.cu", [](size_t slot) {
   return exists ? instance_name("matmul", {device_type(dtype), device_type(out)}) : std::string();
 });
 
+// As in matmul_rows.cu.
+struct Tiles {
+  int each, all, chunks;
+};
+constexpr int64_t warp_slots_bytes = 4 * 4 * 512, warps_max = 8;
+
+// A persistent kernel for tiles of so many rows of w and chunks of so many of K. `resident` knows,
+// for each number of warps, how many of its blocks a multiprocessor runs, once that has been asked.
+void launch_tiles_in_turn(int stream, const Function& function, const FewRows& p, int64_t batches,
+                          int64_t rows, int64_t depth, std::atomic<int>* resident) {
+  int64_t each = ceil_div(p.n, rows), all = each * batches, chunks = ceil_div(p.k, depth);
+  int64_t warps = std::clamp<int64_t>(chunks, 1, warps_max);
+  auto shared_bytes = static_cast<unsigned>(warps * warp_slots_bytes);
+  int blocks = resident[warps - 1].load(std::memory_order_relaxed);
+  if (blocks == 0) {
+    int threads = static_cast<int>(warps * 32);
+    blocks = std::max(1, function.blocks_per_multiprocessor(threads, shared_bytes));
+    resident[warps - 1].store(blocks, std::memory_order_relaxed);
+  }
+  Tiles tiles{static_cast<int>(each), static_cast<int>(all), static_cast<int>(chunks)};
+  launch(stream, function,
+         {{count_of(std::min<int64_t>(all, int64_t{blocks} * gpu().multiprocessors))},
+          {32, count_of(warps)},
+          shared_bytes},
+         p, tiles);
+}
+
 void launch_halves(int stream, Dtype::Val dtype, const FewRows& p, int64_t batches) {
-  int64_t warps = std::clamp<int64_t>(ceil_div(p.k, 128), 1, 8);
-  launch(stream, half_rows.at(dtype == Dtype::Val::bfloat16),
-         {{count_of(ceil_div(p.n, 16)), count_of(batches)}, {32, count_of(warps)}}, p);
+  static std::atomic<int> resident[4][warps_max];
+  // More rows of x are read once for 16 rows of w, where there are enough of these.
+  int64_t groups = p.m > 4 && p.n * batches >= 32 * gpu().multiprocessors ? 2 : 1;
+  size_t slot = (dtype == Dtype::Val::bfloat16 ? 2 : 0) + (groups == 2);
+  launch_tiles_in_turn(stream, half_rows.at(slot), p, batches, 8 * groups, 128 / groups,
+                       resident[slot]);
 }
 
 void launch_floats(int stream, const FewRows& p, int64_t batches) {
-  int64_t warps = std::clamp<int64_t>(ceil_div(p.k, 256), 1, 8);
-  launch(stream, float_rows.at(rows_slot(p.m)),
-         {{count_of(ceil_div(p.n, 4)), count_of(batches)}, {32, count_of(warps)}}, p);
+  static std::atomic<int> resident[4][warps_max];
+  size_t slot = rows_slot(p.m);
+  launch_tiles_in_turn(stream, float_rows.at(slot), p, batches, 4, 128, resident[slot]);
 }
 
 void launch_columns(int stream, Dtype::Val dtype, const FewRows& p, int64_t batches) {
@@ -103,6 +136,8 @@ bool multiply_few_rows(int stream, const MatrixProduct& p) {
   if ((transposed ? p.x.column : p.y.row) == 1) {
     bool fits = x_together && p.k % width == 0 && aligned(rows.x, rows.x_row, rows.x_batch, item) &&
                 aligned(rows.w, rows.w_row, rows.w_batch, item);
+    // Tiles and chunks are counted in 32 bits.
+    fits = fits && ceil_div(rows.n, 4) * p.batches < INT32_MAX / 2 && rows.k < INT32_MAX;
     if (!fits) return false;
     if (half) launch_halves(stream, p.dtype, rows, p.batches);
     else launch_floats(stream, rows, p.batches);

@@ -1,6 +1,7 @@
 // Products of a few rows of x with packed (GGUF) rows: level_rows.cuh with the formats of
 // packed_formats.cuh.
 #include "level_tiles.cuh"
+#include "nibble_rows.cuh"
 #include "packed_formats.cuh"
 
 // x [rows, k] of floats to planes [rows * 3, k]: for more rows than shared memory holds.

@@ -2,3 +2,4 @@
 // affine_formats.cuh.
 #include "affine_formats.cuh"
 #include "level_tiles.cuh"
+#include "nibble_rows.cuh"
