@@ -9,7 +9,7 @@ foreach(source IN LISTS sources)
   string(APPEND entries "      {\"${name}\",\n       R\"lazuli(${text})lazuli\"},\n")
 endforeach()
 file(WRITE ${OUTPUT} "// Made from the files in src/backends/cuda.
-#include \"backends/cuda/nvrtc.h\"
+#include \"backends/cuda/programs/device_sources.h\"
 
 namespace lazuli::cuda {
 

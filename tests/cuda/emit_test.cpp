@@ -1,7 +1,7 @@
 // Fused steps as source for the GPU: they compile for every architecture, without a GPU.
 #include <gtest/gtest.h>
 
-#include "backends/cuda/nvrtc.h"
+#include "backends/cuda/programs/nvrtc.h"
 #include "base/flags.h"
 #include "cuda/fused_source.h"
 
@@ -10,8 +10,6 @@ namespace {
 
 using cuda::Access;
 using cuda::Form;
-
-const char* const architectures[] = {"sm_80", "sm_89", "sm_90a", "sm_100a", "sm_120a"};
 
 array leaf(Shape shape, Dtype dtype) {
   array a = zeros(std::move(shape), dtype);
@@ -29,7 +27,8 @@ class Emit : public ::testing::Test {
 void compiles(const FusedStep& step, const cuda::Variant& variant, const char* architecture) {
   std::string source = emit(step, variant);
   try {
-    cuda::CompiledProgram program = cuda::compile_program(source, "fused_step", architecture);
+    auto program =
+        cuda::compile_instances(source, {"fused_step"}, architecture, cuda::Effort::least);
     EXPECT_FALSE(program.image.empty());
   } catch (const std::exception& error) {
     ADD_FAILURE() << error.what() << "\n" << source;
@@ -72,8 +71,10 @@ TEST_F(Emit, EveryDtypeCompiles) {
   for (Dtype dtype : {bool_, uint8, uint16, uint32, uint64, int8, int16, int32, int64, float16,
                       float32, float64, bfloat16, complex64}) {
     array x = leaf({4, 64}, dtype);
-    std::vector<array> outputs = {x + x, x * x, equal(x, x), maximum(x, x), abs(x), astype(x, int8),
-                                  astype(x, float16), astype(x, complex64), power(x, x)};
+    std::vector<array> outputs = {
+        x + x,      x * x,           equal(x, x),        maximum(x, x),
+        abs(x),     astype(x, int8), astype(x, float16), astype(x, complex64),
+        power(x, x)};
     compiles_in_all_forms(outputs, "sm_90a");
     compiles_in_all_forms({sum(x, -1, true), max(x, -1, true), all(x, -1, true)}, "sm_90a");
     compiles_in_all_forms({prod(x, -1), min(x, -1), any(x, -1)}, "sm_90a");

@@ -22,7 +22,8 @@ std::vector<std::unique_ptr<FusedStep>> fused_steps(const std::vector<array>& ou
     }
   }
   std::vector<std::unique_ptr<FusedStep>> steps;
-  for (const Group& group : grouping.groups) steps.push_back(fused_step(graph, grouping, group, needed));
+  for (const Group& group : grouping.groups)
+    steps.push_back(fused_step(graph, grouping, group, needed));
   return steps;
 }
 

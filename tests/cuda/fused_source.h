@@ -10,6 +10,9 @@
 
 namespace lazuli::testing {
 
+// Those that device code must compile for.
+constexpr const char* architectures[] = {"sm_80", "sm_89", "sm_90a", "sm_100a", "sm_120a"};
+
 // The steps that the planner makes of what `outputs` need.
 std::vector<std::unique_ptr<FusedStep>> fused_steps(const std::vector<array>& outputs);
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "backends/cuda/kernel.h"
-#include "backends/cuda/nvrtc.h"
+#include "backends/cuda/programs/nvrtc.h"
 
 namespace lazuli::cuda {
 

@@ -6,7 +6,7 @@
 #include "backends/cuda/fused/fused.h"
 #include "backends/cuda/kernel.h"
 #include "backends/cuda/kernel_table.h"
-#include "backends/cuda/nvrtc.h"
+#include "backends/cuda/programs/nvrtc.h"
 #include "backends/cuda/staging.h"
 #include "lazuli/error.h"
 

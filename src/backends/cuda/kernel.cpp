@@ -3,7 +3,8 @@
 #include <map>
 #include <memory>
 
-#include "backends/cuda/nvrtc.h"
+#include "backends/cuda/programs/device_sources.h"
+#include "backends/cuda/programs/nvrtc.h"
 #include "lazuli/error.h"
 
 namespace lazuli::cuda {

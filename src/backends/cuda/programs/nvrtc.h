@@ -3,19 +3,9 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace lazuli::cuda {
-
-// A named text: a file of device code that `#include` finds.
-struct DeviceSource {
-  std::string_view name, text;
-};
-
-// Everything under device/ and kernels/ that device code is made of. Defined by the build.
-std::vector<DeviceSource> device_sources();
-std::string_view device_source(std::string_view name);
 
 struct CompiledProgram {
   std::string image;  // machine code (a cubin)
@@ -37,9 +27,12 @@ std::string compiler_version();
 // with the compiler's messages.
 CompiledProgram compile_program(const std::string& source, const std::string& instance,
                                 const std::string& architecture);
+// Several at once. `least` effort takes a fourth of the time and gives slow code: to see whether it
+// compiles.
+enum class Effort { full, least };
 CompiledInstances compile_instances(const std::string& source,
                                     const std::vector<std::string>& instances,
-                                    const std::string& architecture);
+                                    const std::string& architecture, Effort effort);
 
 // The same, from the disk cache where it has been before (see docs/decisions/006): the cache is
 // keyed by all text that takes part, the architecture and the compiler's version, is shared by

@@ -1,8 +1,9 @@
-#include "backends/cuda/nvrtc.h"
+#include "backends/cuda/programs/nvrtc.h"
 
 #include <mutex>
 
 #include "backends/cuda/library.h"
+#include "backends/cuda/programs/device_sources.h"
 #include "lazuli/error.h"
 
 namespace lazuli::cuda {
@@ -86,13 +87,16 @@ class Program {
   Program& operator=(const Program&) = delete;
 
   CompiledInstances compile(const std::vector<std::string>& instances,
-                            const std::string& architecture) {
+                            const std::string& architecture, Effort effort) {
     for (const std::string& instance : instances) {
       check(compiler().nvrtcAddNameExpression(program_, instance.c_str()));
     }
     std::string target = "--gpu-architecture=" + architecture;
-    const char* options[] = {target.c_str(), "--std=c++17", "--fmad=true", "-default-device"};
-    int result = compiler().nvrtcCompileProgram(program_, 4, options);
+    std::vector<const char*> options{target.c_str(), "--std=c++17", "--fmad=true",
+                                     "-default-device"};
+    if (effort == Effort::least) options.push_back("--Ofast-compile=max");
+    int result =
+        compiler().nvrtcCompileProgram(program_, static_cast<int>(options.size()), options.data());
     if (result != 0) {
       throw DeviceError("[cuda] Device code does not compile (" + instances.front() +
                         (instances.size() > 1 ? " and others, " : ", ") + architecture + "):\n" +
@@ -140,22 +144,15 @@ std::string compiler_version() {
 
 CompiledInstances compile_instances(const std::string& source,
                                     const std::vector<std::string>& instances,
-                                    const std::string& architecture) {
+                                    const std::string& architecture, Effort effort) {
   if (!missing_compiler().empty()) throw DeviceError("[cuda] " + missing_compiler());
-  return Program(source).compile(instances, architecture);
+  return Program(source).compile(instances, architecture, effort);
 }
 
 CompiledProgram compile_program(const std::string& source, const std::string& instance,
                                 const std::string& architecture) {
-  CompiledInstances made = compile_instances(source, {instance}, architecture);
+  CompiledInstances made = compile_instances(source, {instance}, architecture, Effort::full);
   return {std::move(made.image), std::move(made.functions.front())};
-}
-
-std::string_view device_source(std::string_view name) {
-  for (const DeviceSource& part : device_sources()) {
-    if (part.name == name) return part.text;
-  }
-  throw DeviceError("[cuda] There is no device code named " + std::string(name) + ".");
 }
 
 }  // namespace lazuli::cuda

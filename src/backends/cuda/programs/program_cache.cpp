@@ -11,10 +11,10 @@
 #include <fstream>
 #include <span>
 
-#include "backends/cuda/nvrtc.h"
+#include "backends/cuda/programs/device_sources.h"
+#include "backends/cuda/programs/nvrtc.h"
 #include "base/atomic_file.h"
 #include "base/flags.h"
-#include "base/hash.h"
 #include "base/log.h"
 #include "lazuli/error.h"
 
@@ -25,14 +25,6 @@ namespace fs = std::filesystem;
 
 constexpr char magic[] = "lazuli cuda program 1\n";
 constexpr uint64_t field_bytes_max = uint64_t{1} << 30;
-
-uint64_t hash_text(std::string_view text, uint64_t seed) {
-  std::vector<uint64_t> words((text.size() + 7) / 8 + 2, 0);
-  std::memcpy(words.data(), text.data(), text.size());
-  words[words.size() - 2] = text.size();
-  words.back() = seed;
-  return hash_words(words.data(), words.size());
-}
 
 // Empty if there is no folder to be trusted.
 std::string cache_folder() {
@@ -45,7 +37,8 @@ std::string cache_folder() {
     folder = folder / "lazuli" / "cuda";
   }
   std::error_code error;
-  fs::create_directories(folder, error);
+  // Whatever the user's mask lets others do elsewhere.
+  if (fs::create_directories(folder, error)) fs::permissions(folder, fs::perms::owner_all, error);
   struct stat facts;
   if (::stat(folder.c_str(), &facts) != 0 || !S_ISDIR(facts.st_mode)) return "";
   bool own = facts.st_uid == ::geteuid() && !(facts.st_mode & (S_IWGRP | S_IWOTH));
@@ -57,24 +50,11 @@ std::string cache_folder() {
   return folder.string();
 }
 
+// All that makes the program what it is.
 std::string key_of(const std::string& source, const std::string& instance,
                    const std::string& architecture) {
-  static const std::string shared = [] {
-    std::string all = compiler_version() + "\n";
-    for (const DeviceSource& part : device_sources()) {
-      if (part.name.ends_with(".cuh")) all += part.text;
-    }
-    return std::to_string(hash_text(all, 1)) + " " + std::to_string(hash_text(all, 2));
-  }();
-  return shared + "\n" + architecture + "\n" + instance + "\n" + source;
-}
-
-std::string file_name(const std::string& key) {
-  char name[40];
-  std::snprintf(name, sizeof name, "%016llx%016llx",
-                static_cast<unsigned long long>(hash_text(key, 3)),
-                static_cast<unsigned long long>(hash_text(key, 4)));
-  return name;
+  return compiler_version() + "\n" + digest_of_includes(source) + "\n" + architecture + "\n" +
+         instance + "\n" + source;
 }
 
 void append(std::string& to, const std::string& field) {
@@ -138,7 +118,7 @@ CompiledProgram cached_program(const std::string& source, const std::string& ins
   static const std::string folder = cache_folder();
   if (folder.empty()) return compile_program(source, instance, architecture);
   std::string key = key_of(source, instance, architecture);
-  std::string path = folder + "/" + file_name(key);
+  std::string path = folder + "/" + digest(key);
   CompiledProgram program;
   if (read_program(path, key, program)) return program;
   program = compile_program(source, instance, architecture);
