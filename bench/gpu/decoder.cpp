@@ -9,8 +9,8 @@ constexpr int group = 64, bits = 4;
 
 array random_matrix(int rows, int columns, uint64_t seed) {
   float scale = 1.0f / std::sqrt(static_cast<float>(columns));
-  array w = astype(random::uniform(-scale, scale, {rows, columns}, float32, random::key(seed)),
-                   bfloat16);
+  array w =
+      astype(random::uniform(-scale, scale, {rows, columns}, float32, random::key(seed)), bfloat16);
   w.eval();
   return w;
 }
@@ -84,7 +84,8 @@ array Decoder::attention(Layer& layer, const array& x, int position) {
   layer.values = slice_update(layer.values, v, from, to);
   array keys = slice(layer.keys, {0, 0, 0, 0}, to), values = slice(layer.values, {0, 0, 0, 0}, to);
   float scale = 1.0f / std::sqrt(static_cast<float>(shape_.head));
-  array mixed = fast::scaled_dot_product_attention(q, keys, values, scale, count > 1 ? "causal" : "");
+  array mixed =
+      fast::scaled_dot_product_attention(q, keys, values, scale, count > 1 ? "causal" : "");
   mixed = reshape(transpose(mixed, {0, 2, 1, 3}), {batch, count, shape_.heads * shape_.head});
   return layer.o.times(mixed);
 }

@@ -44,9 +44,10 @@ void decode(Decoder& decoder, const DecoderShape& shape, const char* kind, int b
     token.eval();
     best = std::min(best, since(start) / steps);
   }
-  fmt::print("{:<10} decode batch {} {:<5} {:9.1f} tok/s {:8.1f} us/step, host {:7.1f} us, {:.2f} TB/s\n",
-             shape.name, batch, kind, batch / best, best * 1e6, host / steps * 1e6,
-             decoder.weight_bytes() / best / 1e12);
+  fmt::print(
+      "{:<10} decode batch {} {:<5} {:9.1f} tok/s {:8.1f} us/step, host {:7.1f} us, {:.2f} TB/s\n",
+      shape.name, batch, kind, batch / best, best * 1e6, host / steps * 1e6,
+      decoder.weight_bytes() / best / 1e12);
   std::fflush(stdout);
 }
 

@@ -24,7 +24,9 @@ class Queue {
   void start_timing();
   double stop_timing();  // seconds
 
-  uint64_t ticket() const { return open_.load(std::memory_order_relaxed); }  // of work submitted now
+  uint64_t ticket() const {
+    return open_.load(std::memory_order_relaxed);
+  }  // of work submitted now
   uint64_t seal();
   bool is_done(uint64_t ticket);
   void wait_on_host(uint64_t ticket);
@@ -70,7 +72,9 @@ Queue* existing_queue(int stream);
 // the GPU next throws the error.
 uint32_t* fault_word();
 enum class Fault : uint32_t { index_out_of_range = 1 };
-inline uint32_t fault_of(uint32_t op, Fault fault) { return op << 8 | static_cast<uint32_t>(fault); }
+inline uint32_t fault_of(uint32_t op, Fault fault) {
+  return op << 8 | static_cast<uint32_t>(fault);
+}
 void throw_faults();
 
 }  // namespace lazuli::cuda

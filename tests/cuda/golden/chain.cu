@@ -1,26 +1,34 @@
 #include "fused.cuh"
 namespace op {
-__device__ __forceinline__ float apply_multiply(float x, float y) { return static_cast<float>(x * y); }
+__device__ __forceinline__ float apply_multiply(float x, float y) {
+  return static_cast<float>(x * y);
+}
 __device__ __forceinline__ float apply_add(float x, float y) { return static_cast<float>(x + y); }
 __device__ __forceinline__ float apply_tanh(float x) { return static_cast<float>(tanh(x)); }
-__device__ __forceinline__ float apply_divide(float x, float y) { return static_cast<float>(x / y); }
+__device__ __forceinline__ float apply_divide(float x, float y) {
+  return static_cast<float>(x / y);
+}
 }  // namespace op
-struct Parameters { uint64_t slot[12]; };
+struct Parameters {
+  uint64_t slot[12];
+};
 typedef uint32_t index_t;
 constexpr int V = 4, N = 2;
-template <int V, int N, bool Whole> __device__ __forceinline__ void sweep(const Parameters& p, index_t first, index_t step, index_t count) {
+template <int V, int N, bool Whole>
+__device__ __forceinline__ void sweep(const Parameters& p, index_t first, index_t step,
+                                      index_t count) {
   const float v4 = constant<float>(p.slot[7]);
   const float v7 = constant<float>(p.slot[10]);
   Read<bfloat_t, V> a0[N];
   Read<float, V> a2[N];
-  #pragma unroll
+#pragma unroll
   for (int n = 0; n < N; ++n) {
     const index_t i = (first + n * step) * V;
     if (!Whole && first + n * step >= count) continue;
     a0[n].load(((const bfloat_t*)p.slot[4]) + i);
     a2[n].load(((const float*)p.slot[5]) + i);
   }
-  #pragma unroll
+#pragma unroll
   for (int n = 0; n < N; ++n) {
     const index_t i = (first + n * step) * V;
     if (!Whole && first + n * step >= count) continue;
@@ -28,7 +36,7 @@ template <int V, int N, bool Whole> __device__ __forceinline__ void sweep(const 
     Vector<float, V> o5;
     Vector<float, V> o6;
     Vector<float, V> o8;
-    #pragma unroll
+#pragma unroll
     for (int e = 0; e < V; ++e) {
       const float v0 = a0[n].get(e);
       const float v1 = convert<float>(v0);

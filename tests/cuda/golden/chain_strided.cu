@@ -1,19 +1,27 @@
 #include "fused.cuh"
 namespace op {
-__device__ __forceinline__ float apply_multiply(float x, float y) { return static_cast<float>(x * y); }
+__device__ __forceinline__ float apply_multiply(float x, float y) {
+  return static_cast<float>(x * y);
+}
 __device__ __forceinline__ float apply_add(float x, float y) { return static_cast<float>(x + y); }
 __device__ __forceinline__ float apply_tanh(float x) { return static_cast<float>(tanh(x)); }
-__device__ __forceinline__ float apply_divide(float x, float y) { return static_cast<float>(x / y); }
+__device__ __forceinline__ float apply_divide(float x, float y) {
+  return static_cast<float>(x / y);
+}
 }  // namespace op
-struct Parameters { uint64_t slot[30]; };
+struct Parameters {
+  uint64_t slot[30];
+};
 typedef uint32_t index_t;
 constexpr int V = 1, N = 4;
-template <int V, int N, bool Whole> __device__ __forceinline__ void sweep(const Parameters& p, index_t first, index_t step, index_t count) {
+template <int V, int N, bool Whole>
+__device__ __forceinline__ void sweep(const Parameters& p, index_t first, index_t step,
+                                      index_t count) {
   const float v4 = constant<float>(p.slot[19]);
   const float v7 = constant<float>(p.slot[26]);
   Read<bfloat_t, V> a0[N];
   Read<float, V> a2[N];
-  #pragma unroll
+#pragma unroll
   for (int n = 0; n < N; ++n) {
     const index_t i = (first + n * step) * V;
     if (!Whole && first + n * step >= count) continue;
@@ -22,10 +30,16 @@ template <int V, int N, bool Whole> __device__ __forceinline__ void sweep(const 
     const index_t x1 = xrest - xq1 * (index_t)p.slot[7];
     xrest = xq1;
     const index_t x0 = xrest;
-    gather_vector(a0[n], ((const bfloat_t*)p.slot[10]) + ((int64_t)x0 * (int64_t)p.slot[11] + (int64_t)x1 * (int64_t)p.slot[12]), (int64_t)p.slot[12]);
-    gather_vector(a2[n], ((const float*)p.slot[13]) + ((int64_t)x0 * (int64_t)p.slot[14] + (int64_t)x1 * (int64_t)p.slot[15]), (int64_t)p.slot[15]);
+    gather_vector(a0[n],
+                  ((const bfloat_t*)p.slot[10]) +
+                      ((int64_t)x0 * (int64_t)p.slot[11] + (int64_t)x1 * (int64_t)p.slot[12]),
+                  (int64_t)p.slot[12]);
+    gather_vector(a2[n],
+                  ((const float*)p.slot[13]) +
+                      ((int64_t)x0 * (int64_t)p.slot[14] + (int64_t)x1 * (int64_t)p.slot[15]),
+                  (int64_t)p.slot[15]);
   }
-  #pragma unroll
+#pragma unroll
   for (int n = 0; n < N; ++n) {
     const index_t i = (first + n * step) * V;
     if (!Whole && first + n * step >= count) continue;
@@ -33,7 +47,7 @@ template <int V, int N, bool Whole> __device__ __forceinline__ void sweep(const 
     Vector<float, V> o5;
     Vector<float, V> o6;
     Vector<float, V> o8;
-    #pragma unroll
+#pragma unroll
     for (int e = 0; e < V; ++e) {
       const float v0 = a0[n].get(e);
       const float v1 = convert<float>(v0);

@@ -1,11 +1,15 @@
 #include "fused.cuh"
 namespace op {
 __device__ __forceinline__ float apply_square(float x) { return static_cast<float>(x * x); }
-__device__ __forceinline__ float apply_multiply(float x, float y) { return static_cast<float>(x * y); }
+__device__ __forceinline__ float apply_multiply(float x, float y) {
+  return static_cast<float>(x * y);
+}
 __device__ __forceinline__ float apply_add(float x, float y) { return static_cast<float>(x + y); }
 __device__ __forceinline__ float apply_rsqrt(float x) { return static_cast<float>(rsqrt(x)); }
 }  // namespace op
-struct Parameters { uint64_t slot[15]; };
+struct Parameters {
+  uint64_t slot[15];
+};
 typedef uint32_t index_t;
 constexpr int V = 4, N = 4;
 extern "C" __global__ void __launch_bounds__(256) fused_step(const __grid_constant__ Parameters p) {
@@ -25,7 +29,7 @@ extern "C" __global__ void __launch_bounds__(256) fused_step(const __grid_consta
     const index_t end = begin + length / V < length / V ? begin + length / V : length / V;
     for (index_t at = begin + thread; at < end; at += N * threads) {
       Read<float, V> a0[N];
-      #pragma unroll
+#pragma unroll
       for (int n = 0; n < N; ++n) {
         const index_t c = at + n * threads;
         if (c >= end) continue;
@@ -33,12 +37,12 @@ extern "C" __global__ void __launch_bounds__(256) fused_step(const __grid_consta
         a0[n].load(b0 + j);
       }
       float t2 = op::Sum::none<float>();
-      #pragma unroll
+#pragma unroll
       for (int n = 0; n < N; ++n) {
         const index_t c = at + n * threads;
         if (c >= end) continue;
         const index_t j = c * V;
-        #pragma unroll
+#pragma unroll
         for (int e = 0; e < V; ++e) {
           const float v0 = a0[n].get(e);
           const float v1 = op::apply_square(v0);
@@ -58,7 +62,7 @@ extern "C" __global__ void __launch_bounds__(256) fused_step(const __grid_consta
     for (index_t at = begin + thread; at < end; at += N * threads) {
       Read<float, V> a0[N];
       Read<float, V> a9[N];
-      #pragma unroll
+#pragma unroll
       for (int n = 0; n < N; ++n) {
         const index_t c = at + n * threads;
         if (c >= end) continue;
@@ -66,13 +70,13 @@ extern "C" __global__ void __launch_bounds__(256) fused_step(const __grid_consta
         a0[n].load(b0 + j);
         a9[n].load(b9 + j);
       }
-      #pragma unroll
+#pragma unroll
       for (int n = 0; n < N; ++n) {
         const index_t c = at + n * threads;
         if (c >= end) continue;
         const index_t j = c * V;
         Vector<float, V> o10;
-        #pragma unroll
+#pragma unroll
         for (int e = 0; e < V; ++e) {
           const float v0 = a0[n].get(e);
           const float v8 = op::apply_multiply(v0, v7);

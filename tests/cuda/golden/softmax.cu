@@ -1,8 +1,12 @@
 #include "fused.cuh"
 namespace op {
-__device__ __forceinline__ float apply_subtract(float x, float y) { return static_cast<float>(x - y); }
+__device__ __forceinline__ float apply_subtract(float x, float y) {
+  return static_cast<float>(x - y);
+}
 }  // namespace op
-struct Parameters { uint64_t slot[11]; };
+struct Parameters {
+  uint64_t slot[11];
+};
 typedef uint32_t index_t;
 constexpr int V = 8, N = 1;
 extern "C" __global__ void __launch_bounds__(256) fused_step(const __grid_constant__ Parameters p) {
@@ -16,7 +20,7 @@ extern "C" __global__ void __launch_bounds__(256) fused_step(const __grid_consta
   const index_t columns = length / V;
   Read<bfloat_t, V> a0[N];
   float kept4[N * V];
-  #pragma unroll
+#pragma unroll
   for (int n = 0; n < N; ++n) {
     const index_t c = thread + n * threads;
     if (c >= columns) continue;
@@ -24,12 +28,12 @@ extern "C" __global__ void __launch_bounds__(256) fused_step(const __grid_consta
     a0[n].load(b0 + j);
   }
   float s1 = op::Max::none<float>();
-  #pragma unroll
+#pragma unroll
   for (int n = 0; n < N; ++n) {
     const index_t c = thread + n * threads;
     if (c >= columns) continue;
     const index_t j = c * V;
-    #pragma unroll
+#pragma unroll
     for (int e = 0; e < V; ++e) {
       const float v0 = a0[n].get(e);
       s1 = op::Max::join(s1, convert<float>(v0));
@@ -38,12 +42,12 @@ extern "C" __global__ void __launch_bounds__(256) fused_step(const __grid_consta
   const float v1 = block_reduce<op::Max>(s1);
   const float v2 = convert<float>(v1);
   float s5 = op::Sum::none<float>();
-  #pragma unroll
+#pragma unroll
   for (int n = 0; n < N; ++n) {
     const index_t c = thread + n * threads;
     if (c >= columns) continue;
     const index_t j = c * V;
-    #pragma unroll
+#pragma unroll
     for (int e = 0; e < V; ++e) {
       const float v0 = a0[n].get(e);
       const float v3 = op::apply_subtract(v0, v2);
@@ -54,13 +58,13 @@ extern "C" __global__ void __launch_bounds__(256) fused_step(const __grid_consta
   }
   const float v5 = block_reduce<op::Sum>(s5);
   const float inverse5 = 1.0f / v5;
-  #pragma unroll
+#pragma unroll
   for (int n = 0; n < N; ++n) {
     const index_t c = thread + n * threads;
     if (c >= columns) continue;
     const index_t j = c * V;
     Vector<bfloat_t, V> o6;
-    #pragma unroll
+#pragma unroll
     for (int e = 0; e < V; ++e) {
       const float v4 = kept4[n * V + e];
       const float v6 = v4 * inverse5;

@@ -2,7 +2,9 @@
 namespace op {
 __device__ __forceinline__ float apply_exp(float x) { return static_cast<float>(exp(x)); }
 }  // namespace op
-struct Parameters { uint64_t slot[14]; };
+struct Parameters {
+  uint64_t slot[14];
+};
 typedef uint32_t index_t;
 constexpr int V = 4, N = 4;
 extern "C" __global__ void __launch_bounds__(256) fused_step(const __grid_constant__ Parameters p) {
@@ -17,10 +19,11 @@ extern "C" __global__ void __launch_bounds__(256) fused_step(const __grid_consta
   float s2 = op::Sum::none<float>();
   {
     const index_t begin = blockIdx.x * (index_t)p.slot[3];
-    const index_t end = begin + (index_t)p.slot[3] < length / V ? begin + (index_t)p.slot[3] : length / V;
+    const index_t end =
+        begin + (index_t)p.slot[3] < length / V ? begin + (index_t)p.slot[3] : length / V;
     for (index_t at = begin + thread; at < end; at += N * threads) {
       Read<float, V> a0[N];
-      #pragma unroll
+#pragma unroll
       for (int n = 0; n < N; ++n) {
         const index_t c = at + n * threads;
         if (c >= end) continue;
@@ -28,13 +31,13 @@ extern "C" __global__ void __launch_bounds__(256) fused_step(const __grid_consta
         a0[n].load(b0 + j);
       }
       float t2 = op::Sum::none<float>();
-      #pragma unroll
+#pragma unroll
       for (int n = 0; n < N; ++n) {
         const index_t c = at + n * threads;
         if (c >= end) continue;
         const index_t j = c * V;
         Vector<float, V> o1;
-        #pragma unroll
+#pragma unroll
         for (int e = 0; e < V; ++e) {
           const float v0 = a0[n].get(e);
           const float v1 = op::apply_exp(v0);

@@ -2,7 +2,9 @@
 namespace op {
 __device__ __forceinline__ float apply_exp(float x) { return static_cast<float>(exp(x)); }
 }  // namespace op
-struct Parameters { uint64_t slot[14]; };
+struct Parameters {
+  uint64_t slot[14];
+};
 typedef uint32_t index_t;
 constexpr int V = 4, N = 4;
 extern "C" __global__ void __launch_bounds__(256) fused_step(const __grid_constant__ Parameters p) {

@@ -25,9 +25,9 @@ Handles<Graph>& executables() {
 
 CUresult work_of(const CUkernelNode& kernel, std::function<int()>& run) {
   if (kernel.extra) return error_invalid_value;
-  CUlaunchConfig config{kernel.grid_x,  kernel.grid_y,       kernel.grid_z, kernel.block_x,
-                        kernel.block_y, kernel.block_z,      kernel.shared_bytes, nullptr,
-                        nullptr,        0};
+  CUlaunchConfig config{
+      kernel.grid_x,  kernel.grid_y,       kernel.grid_z, kernel.block_x, kernel.block_y,
+      kernel.block_z, kernel.shared_bytes, nullptr,       nullptr,        0};
   return prepare(config, kernel.function, kernel.parameters, run);
 }
 

@@ -41,8 +41,8 @@ FunctionTable<dtype_count * modes * 4> tile_scans("cumulative.cu", [](size_t slo
 FunctionTable<dtype_count * modes * 8> row_scans("cumulative.cu", [](size_t slot) {
   const std::string types = types_at(slot / 8);
   if (types.empty()) return types;
-  return instance_name("scan_rows", {types, slot & 4 ? vector_at(slot / 8) : "1", truth(slot & 2),
-                                     truth(slot & 1)});
+  return instance_name(
+      "scan_rows", {types, slot & 4 ? vector_at(slot / 8) : "1", truth(slot & 2), truth(slot & 1)});
 });
 FunctionTable<dtype_count * modes * 2> column_scans("cumulative.cu", [](size_t slot) {
   const std::string types = types_at(slot / 2);

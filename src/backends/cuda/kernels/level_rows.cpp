@@ -178,8 +178,8 @@ bool suits_nibbles(const LevelProduct& product, const LevelFormat& format, int64
 
 // By type of halves, and 16 or 32 rows a warp; of affine levels, groups of 64 and 128.
 std::string nibbles_name(const std::string& levels, size_t slot) {
-  return instance_name("nibble_rows", {levels, slot / 2 % 2 ? "bfloat_t" : "half_t",
-                                       slot % 2 ? "2" : "1"});
+  return instance_name("nibble_rows",
+                       {levels, slot / 2 % 2 ? "bfloat_t" : "half_t", slot % 2 ? "2" : "1"});
 }
 FunctionTable<8> affine_nibbles("quantized_rows.cu", [](size_t slot) {
   return nibbles_name(instance_name("AffineNibbles", {slot / 4 ? "128" : "64",
