@@ -1,5 +1,5 @@
-// Products on the GPU: plain, quantised and packed ones, and attention. Weights rotate, so that none
-// is found in the cache. gpu_products_bench [PART]: rows whose names contain it.
+// Products on the GPU: plain, quantised and packed ones, and attention. Weights rotate, so that
+// none is found in the cache. gpu_products_bench [PART]: rows whose names contain it.
 #include "gpu/timing.h"
 #include "lazuli/packed.h"
 

@@ -21,7 +21,7 @@ array leaf(Shape shape, Dtype dtype) {
 }
 
 void agrees_with(const std::string& name, const std::string& source) {
-  std::string path = std::string(LAZULI_SOURCE_DIR) + "/tests/cuda/golden/" + name + ".cu";
+  std::string path = std::string(LAZULI_SOURCE_DIR) + "/tests/cuda/golden/" + name + ".cu.txt";
   if (std::getenv("LAZULI_WRITE_GOLDEN")) std::ofstream(path) << source;
   EXPECT_EQ(content_of(path), source)
       << "The source of " << name << " has changed. If it was meant to: LAZULI_WRITE_GOLDEN=1 "

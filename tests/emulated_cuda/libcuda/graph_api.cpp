@@ -1,5 +1,5 @@
-// Graphs of kernels, one after the other: nodes keep what they were given; an executable graph keeps
-// its own copies, which can be given new arguments.
+// Graphs of kernels, one after the other: nodes keep what they were given; an executable graph
+// keeps its own copies, which can be given new arguments.
 #include <memory>
 #include <vector>
 

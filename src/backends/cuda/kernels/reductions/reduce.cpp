@@ -1,13 +1,14 @@
 // Reductions over any axes: see reduce.cu. The parameters are the axes.
 #include "backends/cuda/kernel_table.h"
-#include "backends/cuda/kernels/reductions.h"
+#include "backends/cuda/kernels/reductions/reductions.h"
 
 namespace lazuli::cuda {
 namespace {
 
 constexpr const char* joins[] = {"op::Sum", "op::Prod", "Greatest", "Least", "op::All", "op::Any"};
 
-// Sums and products of small integers are those of larger ones, `all` and `any` are of truth values.
+// Sums and products of small integers are those of larger ones; `all` and `any` are of truth
+// values.
 template <size_t Join>
 bool has_dtype(Dtype::Val dtype) {
   if (Join >= 2) return Join < 4 || dtype == bool_;

@@ -1,4 +1,4 @@
-#include "backends/cuda/kernels/reductions.h"
+#include "backends/cuda/kernels/reductions/reductions.h"
 
 #include <algorithm>
 #include <bit>

@@ -1,4 +1,4 @@
-#include "backends/cuda/kernels/level_rows.h"
+#include "backends/cuda/kernels/levels/level_rows.h"
 
 #include <algorithm>
 #include <optional>

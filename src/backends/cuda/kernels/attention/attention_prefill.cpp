@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "backends/cuda/kernels/attention.h"
+#include "backends/cuda/kernels/attention/attention.h"
 
 namespace lazuli::cuda {
 namespace {

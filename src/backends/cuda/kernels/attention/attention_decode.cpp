@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "backends/cuda/kernels/attention.h"
+#include "backends/cuda/kernels/attention/attention.h"
 
 namespace lazuli::cuda {
 namespace {

@@ -1,8 +1,8 @@
 // What gather and scatter share on the host: the shapes that device/indexed.cuh describes.
 #pragma once
 
-#include "backends/cuda/kernels/axes.h"
-#include "backends/cuda/kernels/units.h"
+#include "backends/cuda/kernels/moves/units.h"
+#include "backends/cuda/kernels/reductions/axes.h"
 
 namespace lazuli::cuda {
 

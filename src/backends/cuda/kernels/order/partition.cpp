@@ -3,7 +3,7 @@
 
 #include "backends/cuda/kernel_table.h"
 #include "backends/cuda/kernels/function_table.h"
-#include "backends/cuda/kernels/sort.h"
+#include "backends/cuda/kernels/order/sort.h"
 #include "lazuli/error.h"
 #include "ops/table/op.h"
 

@@ -1,4 +1,4 @@
-#include "backends/cuda/kernels/axes.h"
+#include "backends/cuda/kernels/reductions/axes.h"
 
 #include <bit>
 

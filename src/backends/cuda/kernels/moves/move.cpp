@@ -1,8 +1,8 @@
 // concatenate and slice_update: see move.cu.
 #include "backends/cuda/kernel_table.h"
-#include "backends/cuda/kernels/axes.h"
 #include "backends/cuda/kernels/function_table.h"
-#include "backends/cuda/kernels/units.h"
+#include "backends/cuda/kernels/moves/units.h"
+#include "backends/cuda/kernels/reductions/axes.h"
 
 namespace lazuli::cuda {
 

@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "backends/cuda/kernel_table.h"
-#include "backends/cuda/kernels/axes.h"
 #include "backends/cuda/kernels/function_table.h"
+#include "backends/cuda/kernels/reductions/axes.h"
 #include "ops/table/op.h"
 
 namespace lazuli::cuda {

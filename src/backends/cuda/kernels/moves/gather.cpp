@@ -1,7 +1,7 @@
 // gather and gather_axis: see gather.cu.
 #include "backends/cuda/kernel_table.h"
 #include "backends/cuda/kernels/function_table.h"
-#include "backends/cuda/kernels/indexed.h"
+#include "backends/cuda/kernels/moves/indexed.h"
 
 namespace lazuli::cuda {
 namespace {

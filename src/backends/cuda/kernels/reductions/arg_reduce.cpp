@@ -1,6 +1,6 @@
 // argmax, argmin: see arg_reduce.cu. The parameter is the axis.
 #include "backends/cuda/kernel_table.h"
-#include "backends/cuda/kernels/reductions.h"
+#include "backends/cuda/kernels/reductions/reductions.h"
 #include "lazuli/error.h"
 #include "ops/table/op.h"
 

@@ -1,9 +1,9 @@
-#include "backends/cuda/kernels/dense_copy.h"
+#include "backends/cuda/kernels/moves/dense_copy.h"
 
 #include <algorithm>
 
 #include "backends/cuda/kernels/function_table.h"
-#include "backends/cuda/kernels/units.h"
+#include "backends/cuda/kernels/moves/units.h"
 #include "lazuli/error.h"
 
 namespace lazuli::cuda {

@@ -1,5 +1,5 @@
 // sort and argsort: see sort.cu.
-#include "backends/cuda/kernels/sort.h"
+#include "backends/cuda/kernels/order/sort.h"
 
 #include <algorithm>
 #include <bit>

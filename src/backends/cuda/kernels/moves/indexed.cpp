@@ -1,4 +1,4 @@
-#include "backends/cuda/kernels/indexed.h"
+#include "backends/cuda/kernels/moves/indexed.h"
 
 namespace lazuli::cuda {
 namespace {

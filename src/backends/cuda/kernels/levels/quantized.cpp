@@ -4,8 +4,8 @@
 
 #include "backends/cuda/kernel_table.h"
 #include "backends/cuda/kernels/function_table.h"
-#include "backends/cuda/kernels/level_rows.h"
-#include "backends/cuda/kernels/matmul.h"
+#include "backends/cuda/kernels/levels/level_rows.h"
+#include "backends/cuda/kernels/products/matmul.h"
 #include "lazuli/error.h"
 
 namespace lazuli::cuda {

@@ -1,4 +1,4 @@
-#include "backends/cuda/kernels/attention.h"
+#include "backends/cuda/kernels/attention/attention.h"
 
 #include <algorithm>
 #include <bit>
@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "backends/cuda/kernel_table.h"
-#include "backends/cuda/kernels/dense_copy.h"
+#include "backends/cuda/kernels/moves/dense_copy.h"
 #include "lazuli/error.h"
 
 namespace lazuli::cuda {

@@ -1,8 +1,8 @@
 // Launching the kernels of device/reductions.cuh.
 #pragma once
 
-#include "backends/cuda/kernels/axes.h"
 #include "backends/cuda/kernels/function_table.h"
+#include "backends/cuda/kernels/reductions/axes.h"
 
 namespace lazuli::cuda {
 

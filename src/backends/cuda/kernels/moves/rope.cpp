@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "backends/cuda/kernel_table.h"
-#include "backends/cuda/kernels/axes.h"
 #include "backends/cuda/kernels/function_table.h"
+#include "backends/cuda/kernels/reductions/axes.h"
 
 namespace lazuli::cuda {
 

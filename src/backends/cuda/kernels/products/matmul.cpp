@@ -1,11 +1,11 @@
-#include "backends/cuda/kernels/matmul.h"
+#include "backends/cuda/kernels/products/matmul.h"
 
 #include <algorithm>
 #include <optional>
 
 #include "backends/cuda/kernel_table.h"
-#include "backends/cuda/kernels/dense_copy.h"
 #include "backends/cuda/kernels/function_table.h"
+#include "backends/cuda/kernels/moves/dense_copy.h"
 #include "lazuli/error.h"
 
 namespace lazuli::cuda {
