@@ -3,6 +3,7 @@
 
 #include <array>
 #include <atomic>
+#include <exception>
 #include <mutex>
 #include <string>
 
@@ -18,6 +19,8 @@ class Queue {
   Queue();
   // The driver's stream, with every launch so far submitted to it.
   CUstream stream();
+  // Submits them where nobody can be told of an error: who waits for the stream next is.
+  void submit_quietly() noexcept;
   void launch(CUfunction function, const LaunchShape& shape, void* const* arguments,
               std::span<const uint32_t> sizes);
 
@@ -38,6 +41,7 @@ class Queue {
   CUevent event_of(uint64_t ticket);
 
   CUstream stream_ = nullptr;
+  std::exception_ptr error_;  // of a quiet submission
   CUevent timing_[2] = {};
   std::mutex launch_mutex_;
   Launches launches_;
