@@ -17,7 +17,8 @@ namespace {
 namespace attribute {
 constexpr int pointwise_mode = 0, pointwise_computes = 1, pointwise_axis = 9;
 constexpr int heuristics_mode = 200, heuristics_graph = 201, heuristics_results = 202;
-constexpr int plan_configuration = 401, plan_workspace_bytes = 402;
+constexpr int plan_handle = 400, plan_configuration = 401, plan_workspace_bytes = 402,
+              plan_text = 405;
 constexpr int pointwise_how = 750, pointwise_x = 751, pointwise_b = 752, pointwise_y = 753,
               pointwise_condition = 758;
 constexpr int graph_handle = 800, graph_operations = 801;
@@ -217,10 +218,7 @@ DnnDescriptor attention_graph(const DnnAttention& p, std::vector<DnnDescriptor>&
 
 }  // namespace
 
-DnnAttentionPlan::DnnAttentionPlan(const DnnAttention& problem)
-    : keys_(static_cast<int32_t>(problem.keys)),
-      queries_(static_cast<int32_t>(problem.queries)),
-      causal_(problem.causal) {
+DnnAttentionPlan::DnnAttentionPlan(const DnnAttention& problem) : problem_(problem) {
   DnnDescriptor& graph = parts_.emplace_back(attention_graph(problem, parts_));
   DnnDescriptor heuristics(DnnKind::heuristics);
   heuristics.set(attribute::heuristics_mode, DnnType::heuristics_mode, heuristics_a);
@@ -242,26 +240,41 @@ std::string DnnAttentionPlan::try_configuration(DnnDescriptor configuration) {
   try {
     plan.set(attribute::plan_configuration, configuration);
     plan.finalize();
-    workspace_bytes_ = static_cast<size_t>(plan.get_int64(attribute::plan_workspace_bytes));
   } catch (const DeviceError& error) {
     return error.what();
   }
   parts_.push_back(std::move(configuration));
-  plan_.emplace(std::move(plan));
+  set_plan(std::move(plan));
   return "";
+}
+
+DnnAttentionPlan::DnnAttentionPlan(const DnnAttention& problem, const std::string& saved)
+    : problem_(problem) {
+  DnnDescriptor plan(DnnKind::plan);
+  plan.set(attribute::plan_handle, DnnType::handle, &find_dnn()->handle, 1);
+  plan.set(attribute::plan_text, DnnType::text, saved.data(), saved.size());
+  plan.finalize();
+  set_plan(std::move(plan));
+}
+
+std::string DnnAttentionPlan::saved() const { return plan_->get_text(attribute::plan_text); }
+
+void DnnAttentionPlan::set_plan(DnnDescriptor plan) {
+  workspace_bytes_ = static_cast<size_t>(plan.get_int64(attribute::plan_workspace_bytes));
+  plan_.emplace(std::move(plan));
 }
 
 void DnnAttentionPlan::run(const DnnAttentionData& data, void* workspace, CUstream stream) const {
   float scale = data.scale, lowest = std::numeric_limits<float>::lowest();
-  int32_t keys = keys_, queries = queries_;
+  auto keys = static_cast<int32_t>(problem_.keys), queries = static_cast<int32_t>(problem_.queries);
   std::vector<int64_t> ids = {bound_q, bound_k, bound_v, bound_out, bound_scale};
   std::vector<const void*> places = {data.q, data.k, data.v, data.out, &scale};
   auto bind = [&](int64_t id, const void* place) {
     ids.push_back(id);
     places.push_back(place);
   };
-  if (causal_) bind(bound_lowest, &lowest);
-  if (causal_ && keys != queries) {
+  if (problem_.causal) bind(bound_lowest, &lowest);
+  if (problem_.causal && keys != queries) {
     bind(bound_keys, &keys);
     bind(bound_queries, &queries);
   }

@@ -65,23 +65,31 @@ void DnnDescriptor::finalize() {
   check_dnn(find_dnn()->cudnnBackendFinalize(raw_), "cudnnBackendFinalize");
 }
 
-int64_t DnnDescriptor::get_int64(int attribute) const {
-  int64_t count = 0, value = 0;
-  check_dnn(find_dnn()->cudnnBackendGetAttribute(raw_, attribute, static_cast<int>(DnnType::int64),
-                                                 1, &count, &value),
+int64_t DnnDescriptor::get(int attribute, DnnType type, int64_t wanted, void* values) const {
+  int64_t count = 0;
+  check_dnn(find_dnn()->cudnnBackendGetAttribute(raw_, attribute, static_cast<int>(type), wanted,
+                                                 &count, values),
             "cudnnBackendGetAttribute");
+  return count;
+}
+
+int64_t DnnDescriptor::get_int64(int attribute) const {
+  int64_t value = 0;
+  get(attribute, DnnType::int64, 1, &value);
   return value;
+}
+
+std::string DnnDescriptor::get_text(int attribute) const {
+  std::string text(static_cast<size_t>(get(attribute, DnnType::text, 0, nullptr)), 0);
+  get(attribute, DnnType::text, static_cast<int64_t>(text.size()), text.data());
+  return text;
 }
 
 size_t DnnDescriptor::get(int attribute, std::span<const DnnDescriptor> values) const {
   std::vector<void*> places;
   for (const DnnDescriptor& value : values) places.push_back(value.raw_);
-  int64_t count = 0;
-  check_dnn(find_dnn()->cudnnBackendGetAttribute(
-                raw_, attribute, static_cast<int>(DnnType::descriptor),
-                static_cast<int64_t>(places.size()), &count, places.data()),
-            "cudnnBackendGetAttribute");
-  return static_cast<size_t>(count);
+  return static_cast<size_t>(
+      get(attribute, DnnType::descriptor, static_cast<int64_t>(places.size()), places.data()));
 }
 
 }  // namespace lazuli::cuda

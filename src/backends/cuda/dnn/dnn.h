@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <utility>
 
 #include "backends/cuda/driver.h"
@@ -55,6 +56,7 @@ enum class DnnType : int {
   pointwise_mode = 14,
   descriptor = 15,
   reduction_operator = 18,
+  text = 24,
 };
 
 class DnnDescriptor {
@@ -79,10 +81,13 @@ class DnnDescriptor {
   void finalize();
 
   int64_t get_int64(int attribute) const;
+  std::string get_text(int attribute) const;
   // Fills the first descriptors of `values`; returns how many.
   size_t get(int attribute, std::span<const DnnDescriptor> values) const;
 
  private:
+  int64_t get(int attribute, DnnType type, int64_t wanted, void* values) const;
+
   void* raw_ = nullptr;
 };
 

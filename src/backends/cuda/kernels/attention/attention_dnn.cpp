@@ -1,16 +1,21 @@
 // Attention by cuDNN, where its kernels pay: a plan serves one problem with its extents and
 // strides, and takes long to make. Until a problem has cost our own kernel about as long, that
-// kernel serves it, so that prompts of lengths that never come again wait for no plan.
+// kernel serves it, so that prompts of lengths that never come again wait for no plan. Plans are
+// kept on disk, and those found there are used much earlier.
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <unordered_map>
+#include <utility>
 
 #include "backends/cuda/dnn/attention_plan.h"
 #include "backends/cuda/kernels/attention/attention.h"
+#include "backends/cuda/programs/disk_cache.h"
+#include "backends/cuda/programs/nvrtc.h"
 #include "base/flags.h"
 #include "base/hash.h"
 #include "lazuli/error.h"
@@ -23,10 +28,11 @@ constexpr int queries_min = 128, size_max = 256;
 // Of Hopper and its successors for servers, where our own kernel leaves most of the tensor cores'
 // speed; elsewhere cuDNN has not been measured.
 constexpr int capability_min = 90, capability_end = 120;
-// Of one call: less than about 10 us of our own kernel is not worth leaving a sequence of launches.
-constexpr double operations_min = 2e9;
-// Of all calls with a problem: about 50 ms of our own kernel, as long as a plan takes.
-constexpr double operations_before_plan = 1e13;
+// Of one call: less than about 15 us of our own kernel is not worth leaving a sequence of launches.
+constexpr double operations_min = 5e8;
+// Of all calls with a problem: about 2 ms and 50 ms of our own kernel, as long as it takes to find a
+// plan on disk and to make one.
+constexpr double operations_before_search = 4e11, operations_before_plan = 1e13;
 constexpr size_t problems_max = 128;
 
 using Key = std::array<uint64_t, 18>;
@@ -36,7 +42,7 @@ struct KeyHash {
 
 struct Problem {
   std::unique_ptr<DnnAttentionPlan> plan;
-  bool refused = false;
+  bool searched = false, refused = false;
   double operations = 0;  // of all calls so far
   uint64_t last_use = 0;
 };
@@ -114,6 +120,25 @@ void drop_oldest() {
   problems().erase(oldest);
 }
 
+// All that makes a plan what it is.
+std::string name_of(const Key& key) {
+  std::string name = "attention by cuDNN " + std::to_string(find_dnn()->cudnnGetVersion()) + "\n" +
+                     compiler_version() + "\n" + gpu().architecture + "\n" + gpu().name + "\n";
+  for (uint64_t word : key) name += std::to_string(word) + " ";
+  return name;
+}
+
+// nullptr if there is none, or none that cuDNN reads.
+std::unique_ptr<DnnAttentionPlan> kept_plan(const DnnAttention& p, const std::string& name) {
+  std::string saved;
+  if (!read_kept(name, saved)) return nullptr;
+  try {
+    return std::make_unique<DnnAttentionPlan>(p, saved);
+  } catch (const DeviceError&) {
+    return nullptr;
+  }
+}
+
 // nullptr where our own kernel is to serve.
 const DnnAttentionPlan* find_plan(const DnnAttention& p, bool always) {
   Key key = key_of(p);
@@ -126,11 +151,15 @@ const DnnAttentionPlan* find_plan(const DnnAttention& p, bool always) {
   problem.last_use = ++uses;
   if (problem.plan || problem.refused) return problem.plan.get();
   problem.operations += operations_of(p);
-  if (!always && problem.operations < operations_before_plan) return nullptr;
+  if (!always && problem.operations < operations_before_search) return nullptr;
   problem.refused = !find_dnn();
   if (problem.refused) return nullptr;
+  if (!std::exchange(problem.searched, true)) problem.plan = kept_plan(p, name_of(key));
+  if (problem.plan) return problem.plan.get();
+  if (!always && problem.operations < operations_before_plan) return nullptr;
   try {
     problem.plan = std::make_unique<DnnAttentionPlan>(p);
+    keep(name_of(key), problem.plan->saved());
   } catch (const DeviceError&) {
     problem.refused = true;
   }
