@@ -25,13 +25,13 @@ namespace {
 
 constexpr int no_mask = 0, causal_mask = 1;
 constexpr int queries_min = 128, size_max = 256;
-// Of Hopper and its successors for servers, where our own kernel leaves most of the tensor cores'
-// speed; elsewhere cuDNN has not been measured.
+// Hopper and the Blackwell of servers, whose tensor cores our own kernel cannot fill. Measured on
+// Hopper alone.
 constexpr int capability_min = 90, capability_end = 120;
 // Of one call: less than about 15 us of our own kernel is not worth leaving a sequence of launches.
 constexpr double operations_min = 5e8;
-// Of all calls with a problem: about 2 ms and 50 ms of our own kernel, as long as it takes to find a
-// plan on disk and to make one.
+// Of all calls with a problem: about 2 ms and 50 ms of our own kernel, as long as it takes to find
+// a plan on disk and to make one.
 constexpr double operations_before_search = 4e11, operations_before_plan = 1e13;
 constexpr size_t problems_max = 128;
 
