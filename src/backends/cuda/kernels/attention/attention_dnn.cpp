@@ -31,7 +31,8 @@ constexpr int capability_min = 90, capability_end = 120;
 // Of one call: less than about 15 us of our own kernel is not worth leaving a sequence of launches.
 constexpr double operations_min = 5e8;
 // Of all calls with a problem: about 2 ms and 50 ms of our own kernel, as long as it takes to find
-// a plan on disk and to make one.
+// a plan on disk and to make one. cuDNN is not even opened, which takes 50 to 90 ms, before all
+// problems together have come to the latter.
 constexpr double operations_before_search = 4e11, operations_before_plan = 1e13;
 constexpr size_t problems_max = 128;
 
@@ -50,6 +51,7 @@ struct Problem {
 // Guards the rest: cuDNN's handle, its plans and what is known of problems.
 std::mutex mutex;
 uint64_t uses = 0;
+double operations_so_far = 0;
 std::atomic<uint64_t> runs = 0;
 
 auto& problems() {
@@ -151,7 +153,10 @@ const DnnAttentionPlan* find_plan(const DnnAttention& p, bool always) {
   problem.last_use = ++uses;
   if (problem.plan || problem.refused) return problem.plan.get();
   problem.operations += operations_of(p);
-  if (!always && problem.operations < operations_before_search) return nullptr;
+  operations_so_far += operations_of(p);
+  bool searches =
+      problem.operations >= operations_before_search && operations_so_far >= operations_before_plan;
+  if (!always && !searches) return nullptr;
   problem.refused = !find_dnn();
   if (problem.refused) return nullptr;
   if (!std::exchange(problem.searched, true)) problem.plan = kept_plan(p, name_of(key));
