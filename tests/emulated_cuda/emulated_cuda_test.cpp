@@ -15,7 +15,7 @@ using testing::message_of;
 TEST(EmulatedDevice, tellsWhatItIs) {
   ASSERT_TRUE(find_driver()) << missing_driver();
   EXPECT_EQ(gpu().name, "emulated GPU");
-  EXPECT_EQ(gpu().architecture, "sm_90a");
+  EXPECT_EQ(gpu().architecture, "sm_99a");
   EXPECT_EQ(gpu().multiprocessors, 4);
   EXPECT_EQ(gpu().memory_bytes, size_t{2048} << 20);
   EXPECT_EQ(missing_compiler(), "");
@@ -248,7 +248,10 @@ TEST(EmulatedKernel, takesStructsByValueAtTheLaunch) {
 TEST(EmulatedKernel, refusesLaunchesThatDoNotFit) {
   const Function& none = compiled("__global__ void none() {}", "none");
   auto result = [&](const LaunchShape& shape) {
-    return message_of<DeviceError>([&] { launch(0, none, shape); });
+    return message_of<DeviceError>([&] {
+      launch(0, none, shape);
+      stream_handle(0);  // submits it
+    });
   };
   EXPECT_EQ(result({{1, 1, 1}, {1024, 1, 1}}), "no error");
   EXPECT_EQ(result({{1, 1, 1}, {1025, 1, 1}}),
