@@ -1,5 +1,5 @@
-// Products on the GPU: plain, quantised and packed ones, and attention. Weights rotate, so that none
-// is found in the cache. gpu_products_bench [PART]: rows whose names contain it.
+// Products on the GPU: plain, quantised and packed ones, and attention. Weights rotate, so that
+// none is found in the cache. gpu_products_bench [PART]: rows whose names contain it.
 #include "gpu/timing.h"
 #include "lazuli/packed.h"
 
@@ -33,8 +33,8 @@ void square_products() {
 }
 
 void few_rows() {
-  for (auto [n, k] : {std::pair{4096, 4096}, {1024, 4096}, {14336, 4096}, {4096, 14336},
-                      {128256, 4096}}) {
+  for (auto [n, k] :
+       {std::pair{4096, 4096}, {1024, 4096}, {14336, 4096}, {4096, 14336}, {128256, 4096}}) {
     for (int m : {1, 8}) {
       std::string name = fmt::format("rows{}_{}x{}", m, n, k);
       if (skips(name)) continue;
@@ -42,8 +42,7 @@ void few_rows() {
                              [&](uint64_t seed) { return random_values({n, k}, bfloat16, seed); });
       array x = random_values({m, k}, bfloat16, 3);
       size_t turn = 0;
-      double s = seconds_of(
-          [&] { return matmul(x, transpose(weights[turn++ % weights.size()])); });
+      double s = seconds_of([&] { return matmul(x, transpose(weights[turn++ % weights.size()])); });
       row(name, "bf16", s, 2.0 * n * k, "TB/s");
     }
   }
@@ -73,21 +72,24 @@ void quantised() {
 }
 
 void packed() {
-  for (auto [format, label] : {std::pair{PackedFormat::q4_k, "q4_k"}, {PackedFormat::q8_0, "q8_0"}}) {
+  for (auto [format, label] :
+       {std::pair{PackedFormat::q4_k, "q4_k"}, {PackedFormat::q8_0, "q8_0"}}) {
     const PackedFormatInfo& info = packed_format_info(format);
     for (auto [n, k] : {std::pair{4096, 4096}, {14336, 4096}}) {
       std::string name = fmt::format("{}_m1_{}x{}", label, n, k);
       if (skips(name)) continue;
       int64_t row_bytes = k / info.block_elements * info.block_bytes;
       auto weights = rotated(static_cast<size_t>(n * row_bytes), [&](uint64_t seed) {
-        array w = random::randint(0, 60, {n, static_cast<int>(row_bytes)}, uint8, random::key(seed));
+        array w =
+            random::randint(0, 60, {n, static_cast<int>(row_bytes)}, uint8, random::key(seed));
         w.eval();
         return w;
       });
       array x = random_values({1, k}, bfloat16, 3);
       size_t turn = 0;
-      double s = seconds_of(
-          [&, format = format] { return packed_matmul(x, weights[turn++ % weights.size()], format); });
+      double s = seconds_of([&, format = format] {
+        return packed_matmul(x, weights[turn++ % weights.size()], format);
+      });
       row(name, "bf16", s, static_cast<double>(n * row_bytes), "TB/s");
     }
   }
@@ -102,8 +104,8 @@ void attention() {
       array k = random_values({4, heads, 4096, head}, bfloat16, 2);
       array v = random_values({4, heads, 4096, head}, bfloat16, 3);
       float scale = 1.0f / std::sqrt(static_cast<float>(head));
-      double s = seconds_of(
-          [&] { return fast::scaled_dot_product_attention(q, k, v, scale, "causal"); });
+      double s =
+          seconds_of([&] { return fast::scaled_dot_product_attention(q, k, v, scale, "causal"); });
       row(name, "bf16", s, 4.0 * 4 * heads * 4096.0 * 4096 * head / 2, "TFLOP/s");
     }
     for (int length : {4096, 32768}) {

@@ -38,7 +38,7 @@ def rows(count, dtype, name, compiled):
     total = count * size
     x = torch.rand(count // COLUMNS, COLUMNS, device="cuda").mul_(2).sub_(1).to(dtype)
     y = torch.rand(count // COLUMNS, COLUMNS, device="cuda").mul_(2).sub_(1).to(dtype)
-    w, b = torch.rand(COLUMNS, device="cuda").to(dtype), torch.rand(COLUMNS, device="cuda").to(dtype)
+    w, b = (torch.rand(COLUMNS, device="cuda").to(dtype) for _ in range(2))
     picks = torch.randint(0, count // COLUMNS, (count // COLUMNS,), device="cuda")
     other = torch.bfloat16 if dtype == torch.float32 else torch.float32
     line = x.reshape(-1)

@@ -1,16 +1,18 @@
 """The rows of gpu_products_bench that PyTorch has."""
 
 import sys
+from functools import partial
 
 import torch
 import torch.nn.functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from torch_peer import seconds_of
 
 
 def row(name, kind, seconds, amount, unit):
-    print(f"{name:<28} {kind:<5} {seconds * 1e6:10.2f} us {amount / seconds / 1e12:9.3f} {unit} torch",
-          flush=True)
+    rate = f"{amount / seconds / 1e12:9.3f} {unit}"
+    print(f"{name:<28} {kind:<5} {seconds * 1e6:10.2f} us {rate} torch", flush=True)
 
 
 def random(*shape, dtype=torch.bfloat16):
@@ -39,14 +41,12 @@ def main(wanted):
         if wanted in f"prefill_causal_4096_d{head}":
             heads = 4096 // head
             q, k, v = (random(4, heads, 4096, head) for _ in range(3))
-            seconds = seconds_of(lambda: F.scaled_dot_product_attention(q, k, v, is_causal=True))
-            row(f"prefill_causal_4096_d{head}", "bf16", seconds,
-                4 * 4 * heads * 4096.0 * 4096 * head / 2, "TFLOP/s")
-            from torch.nn.attention import SDPBackend, sdpa_kernel
+            work = partial(F.scaled_dot_product_attention, q, k, v, is_causal=True)
+            operations = 4 * 4 * heads * 4096.0 * 4096 * head / 2
+            row(f"prefill_causal_4096_d{head}", "bf16", seconds_of(work), operations, "TFLOP/s")
             with sdpa_kernel(SDPBackend.CUDNN_ATTENTION):
-                seconds = seconds_of(lambda: F.scaled_dot_product_attention(q, k, v, is_causal=True))
-            row(f"prefill_causal_4096_d{head}", "cudnn", seconds,
-                4 * 4 * heads * 4096.0 * 4096 * head / 2, "TFLOP/s")
+                row(f"prefill_causal_4096_d{head}", "cudnn", seconds_of(work), operations,
+                    "TFLOP/s")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 #include <cstring>
 #include <limits>
 
-#include "io/array_bytes.h"
 #include "base/message.h"
+#include "io/array_bytes.h"
 #include "lazuli/error.h"
 #include "lazuli/io.h"
 #include "lazuli/ops.h"

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <string_view>
 
-#include "io/array_bytes.h"
 #include "base/message.h"
+#include "io/array_bytes.h"
 #include "io/npy.h"
 #include "lazuli/error.h"
 #include "lazuli/io.h"

@@ -22,8 +22,8 @@ Layout dense_layout(const Node* node, Backend& backend, int stream) {
   return Layout(allocate_buffer(bytes, backend, stream), 0, {}, true);
 }
 
-// Buffers that a step uses: they stay on its device until the step has been submitted. Their layouts
-// outlive this; a reference would look like another user to whoever takes buffers over.
+// Buffers that a step uses: they stay on its device until the step has been submitted. Their
+// layouts outlive this; a reference would look like another user to whoever takes buffers over.
 class InUse {
  public:
   InUse(Backend& backend, int stream) : backend_(backend), stream_(stream) {}

@@ -76,8 +76,7 @@ void give_device_block(Buffer* buffer) {
 }
 
 void take_device_block(Buffer* buffer, Backend& backend, int stream) {
-  buffer->device =
-      allocator_of(backend).take(buffer->bytes, buffer->device_capacity, stream);
+  buffer->device = allocator_of(backend).take(buffer->bytes, buffer->device_capacity, stream);
   buffer->place = &backend;
   enlist(buffer);
 }

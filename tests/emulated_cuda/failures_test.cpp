@@ -102,7 +102,7 @@ TEST_F(EmulatedFailureDeathTest, writesBetweenAnAllocationAndItsAlignment) {
     CUdeviceptr place = 0;
     LAZULI_CUDA(cuMemAlloc, &place, 100);
     launch(0, kernel, LaunchShape{}, place);
-    stream_handle(0);  // submits it
+    queue_of(0).stream();
     std::_Exit(driver().cuMemFree(place) == 700 ? 0 : 1);
   };
   EXPECT_EXIT(act(), ::testing::ExitedWithCode(0), "written beyond the 100 bytes at 0x");

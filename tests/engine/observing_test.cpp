@@ -77,9 +77,9 @@ TEST(Debug, ShowsEveryPassAtLevelFive) {
   auto shows = [&](const char* part) {
     EXPECT_NE(text.find(part), std::string::npos) << part << " in\n" << text;
   };
-  for (const char* part : {"new plan: no plan is known yet", "after fuse:", "1 row axes",
-                           "after schedule:", "after lifetimes:", "0 ends %0", "code of fused (",
-                           " GB/s  fused ("}) {
+  for (const char* part :
+       {"new plan: no plan is known yet", "after fuse:", "1 row axes",
+        "after schedule:", "after lifetimes:", "0 ends %0", "code of fused (", " GB/s  fused ("}) {
     shows(part);
   }
   bool stages = default_device() == Device::cpu || flags().fake_device;

@@ -49,7 +49,8 @@ TEST(RandomGraphs, AgreeWithTheReference) {
 }
 
 TEST(RandomGraphs, TakeBuffersOver) {
-  uint64_t before = take_overs(), graphs = static_cast<uint64_t>(std::min(flags().test_graphs, 500));
+  uint64_t before = take_overs(),
+           graphs = static_cast<uint64_t>(std::min(flags().test_graphs, 500));
   for (uint64_t seed = 0; seed < graphs; ++seed) eval(testing::build(seed, 0).outputs);
   EXPECT_GT(take_overs(), before + graphs / 5);
 }

@@ -6,7 +6,7 @@ import sys
 from console import Failure
 
 COMMANDS = {
-    "setup": ("setup", "[peers] [clang] [--no-cuda]  fetch what a build needs, once; peers: to compare with"),
+    "setup": ("setup", "[peers] [clang] [--no-cuda]  fetch what a build needs, once"),
     "build": ("build", "[preset] [target...]  configure and build (presets: release, debug, ...)"),
     "test": ("test", "[name...] [--preset P] [--device gpu]  build and run the tests"),
     "bench": ("bench", "[name...]  measure, beside the peers that are set up"),

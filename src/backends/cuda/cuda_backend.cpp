@@ -29,9 +29,12 @@ class CudaBackend : public Backend {
     check(result, "cuMemAlloc");
     return reinterpret_cast<void*>(address);
   }
-  // Work that has been queued may still use the block.
+  // Work that has been queued may still use the block, also launches that are kept back.
   void free(void* block, size_t) noexcept override {
     driver().cuCtxSetCurrent(gpu().context);
+    for (int stream = 0; stream < streams_max; ++stream) {
+      if (Queue* queue = existing_queue(stream)) queue->submit_quietly();
+    }
     driver().cuCtxSynchronize();
     driver().cuMemFree(reinterpret_cast<CUdeviceptr>(block));
   }

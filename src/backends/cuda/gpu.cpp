@@ -6,6 +6,7 @@
 #include <memory>
 #include <new>
 #include <thread>
+#include <utility>
 
 #include "lazuli/error.h"
 #include "lazuli/interrupt.h"
@@ -83,8 +84,18 @@ Queue::Queue() {
 
 CUstream Queue::stream() {
   std::lock_guard lock(launch_mutex_);
+  if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
   launches_.submit(stream_);
   return stream_;
+}
+
+void Queue::submit_quietly() noexcept {
+  std::lock_guard lock(launch_mutex_);
+  try {
+    launches_.submit(stream_);
+  } catch (...) {
+    error_ = std::current_exception();
+  }
 }
 
 void Queue::launch(CUfunction function, const LaunchShape& shape, void* const* arguments,

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <atomic>
+#include <exception>
 #include <mutex>
 #include <string>
 
@@ -18,13 +19,17 @@ class Queue {
   Queue();
   // The driver's stream, with every launch so far submitted to it.
   CUstream stream();
+  // Submits them where nobody can be told of an error: who waits for the stream next is.
+  void submit_quietly() noexcept;
   void launch(CUfunction function, const LaunchShape& shape, void* const* arguments,
               std::span<const uint32_t> sizes);
 
   void start_timing();
   double stop_timing();  // seconds
 
-  uint64_t ticket() const { return open_.load(std::memory_order_relaxed); }  // of work submitted now
+  uint64_t ticket() const {
+    return open_.load(std::memory_order_relaxed);
+  }  // of work submitted now
   uint64_t seal();
   bool is_done(uint64_t ticket);
   void wait_on_host(uint64_t ticket);
@@ -36,6 +41,7 @@ class Queue {
   CUevent event_of(uint64_t ticket);
 
   CUstream stream_ = nullptr;
+  std::exception_ptr error_;  // of a quiet submission
   CUevent timing_[2] = {};
   std::mutex launch_mutex_;
   Launches launches_;
@@ -70,7 +76,9 @@ Queue* existing_queue(int stream);
 // the GPU next throws the error.
 uint32_t* fault_word();
 enum class Fault : uint32_t { index_out_of_range = 1 };
-inline uint32_t fault_of(uint32_t op, Fault fault) { return op << 8 | static_cast<uint32_t>(fault); }
+inline uint32_t fault_of(uint32_t op, Fault fault) {
+  return op << 8 | static_cast<uint32_t>(fault);
+}
 void throw_faults();
 
 }  // namespace lazuli::cuda

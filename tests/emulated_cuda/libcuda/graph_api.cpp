@@ -1,5 +1,5 @@
-// Graphs of kernels, one after the other: nodes keep what they were given; an executable graph keeps
-// its own copies, which can be given new arguments.
+// Graphs of kernels, one after the other: nodes keep what they were given; an executable graph
+// keeps its own copies, which can be given new arguments.
 #include <memory>
 #include <vector>
 
@@ -25,9 +25,9 @@ Handles<Graph>& executables() {
 
 CUresult work_of(const CUkernelNode& kernel, std::function<int()>& run) {
   if (kernel.extra) return error_invalid_value;
-  CUlaunchConfig config{kernel.grid_x,  kernel.grid_y,       kernel.grid_z, kernel.block_x,
-                        kernel.block_y, kernel.block_z,      kernel.shared_bytes, nullptr,
-                        nullptr,        0};
+  CUlaunchConfig config{
+      kernel.grid_x,  kernel.grid_y,       kernel.grid_z, kernel.block_x, kernel.block_y,
+      kernel.block_z, kernel.shared_bytes, nullptr,       nullptr,        0};
   return prepare(config, kernel.function, kernel.parameters, run);
 }
 

@@ -169,8 +169,8 @@ nb::object to_dlpack(const array& a, nb::handle stream, nb::handle version, nb::
   void* data = memory->data();
   nb::capsule owner(memory.release(),
                     [](void* held) noexcept { delete static_cast<HostExport*>(held); });
-  nb::ndarray<nb::array_api> tensor(data, shape.size(), shape.data(), owner,
-                                    strides.data(), dlpack_dtype(value.dtype()));
+  nb::ndarray<nb::array_api> tensor(data, shape.size(), shape.data(), owner, strides.data(),
+                                    dlpack_dtype(value.dtype()));
   nb::object object = nb::cast(tensor);
   nb::dict keywords;
   keywords["stream"] = stream;

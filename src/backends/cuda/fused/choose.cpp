@@ -155,8 +155,7 @@ void choose_elements(const Walk& walk, Choice& choice) {
   variant.vectors = 1;
   variant.wide_index = walk.length >= index_limit;
   choice.shape.block.x = elements_threads;
-  choice.shape.grid.x =
-      std::max(1u, blocks(walk.length / variant.vector, elements_threads));
+  choice.shape.grid.x = std::max(1u, blocks(walk.length / variant.vector, elements_threads));
 }
 
 // Words of registers that one element of a row takes: operands and values kept between phases.
@@ -164,8 +163,8 @@ int words_of_element(const FusedStep& step, const Variant& variant) {
   int words = 0;
   for (size_t v = 0; v < step.values.size(); ++v) {
     const FusedValue& x = step.values[v];
-    bool kept = x.kind == FusedValue::Kind::compute && x.scope == Scope::full &&
-                x.phase + 1 < step.phases;
+    bool kept =
+        x.kind == FusedValue::Kind::compute && x.scope == Scope::full && x.phase + 1 < step.phases;
     bool read = x.kind == FusedValue::Kind::operand && variant.access[v] != Access::splat;
     if (kept || read) words += x.dtype == Dtype::Val::float64 ? 2 : 1;
   }

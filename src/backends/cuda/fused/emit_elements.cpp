@@ -32,8 +32,10 @@ class ElementsEmitter : public Emitter {
   }
 
   void sweep() {
-    open("template <int V, int N, bool Whole> __device__ __forceinline__ void sweep(const Parameters& p, "
-         "index_t first, index_t step, index_t count)");
+    open(
+        "template <int V, int N, bool Whole> __device__ __forceinline__ void sweep(const "
+        "Parameters& p, "
+        "index_t first, index_t step, index_t count)");
     constants();
     single_operands("");
     for (uint16_t v = 0; v < count(); ++v) {

@@ -189,11 +189,12 @@ class RowsEmitter : public Emitter {
 
   void reduced(uint16_t v) {
     std::string reduce = variant_.warp_rows ? "warp_reduce<" : "block_reduce<";
-    line(declared(v) + reduce + join(v) + ">(s" + number(v) +
-         ");");
+    line(declared(v) + reduce + join(v) + ">(s" + number(v) + ");");
     if (in_parts()) {
-      line("if (thread == 0) ((" + type(v) + "*)" + slot(slots_.partials[v]) + ")[row * gridDim.x + "
-           "blockIdx.x] = v" + number(v) + ";");
+      line("if (thread == 0) ((" + type(v) + "*)" + slot(slots_.partials[v]) +
+           ")[row * gridDim.x + "
+           "blockIdx.x] = v" +
+           number(v) + ";");
     } else if (value(v).output) {
       store_row_value(v);
     }

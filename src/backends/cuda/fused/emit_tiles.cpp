@@ -23,8 +23,9 @@ class TilesEmitter : public Emitter {
     for (uint16_t v = 0; v < count(); ++v) {
       if (access(v) != Access::tiled) continue;
       // An odd number of words a line: few columns of a warp meet in a bank.
-      line("__shared__ alignas(16) " + stored_type(v) + " tile" + number(v) + "[" + side + "][" + side +
-           " + (sizeof(" + stored_type(v) + ") < 4 ? 4 / sizeof(" + stored_type(v) + ") : 1)];");
+      line("__shared__ alignas(16) " + stored_type(v) + " tile" + number(v) + "[" + side + "][" +
+           side + " + (sizeof(" + stored_type(v) + ") < 4 ? 4 / sizeof(" + stored_type(v) +
+           ") : 1)];");
     }
     batch();
     line("const int lane = threadIdx.x % (" + side + " / V) * V, first = threadIdx.x / (" + side +

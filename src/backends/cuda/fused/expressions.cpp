@@ -78,7 +78,8 @@ std::string definitions(const FusedStep& step) {
                        function_name(x.op) + "(" + from + " x" +
                        (formula.two ? ", " + from + " y)" : ")");
     if (!written.insert(head).second) continue;
-    text += head + " { return static_cast<" + computed_type(x.dtype) + ">(" + formula.text + "); }\n";
+    text +=
+        head + " { return static_cast<" + computed_type(x.dtype) + ">(" + formula.text + "); }\n";
   }
   return "namespace op {\n" + text + "}  // namespace op\n";
 }

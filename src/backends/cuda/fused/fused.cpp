@@ -129,8 +129,10 @@ class Runner {
     to[Slots::parts] = static_cast<uint64_t>(choice_.parts);
     to[Slots::part_length] = static_cast<uint64_t>(choice_.part_length);
     const Variant& variant = choice_.variant;
-    for (size_t d = 0; d < variant.outer_rank; ++d) put_extent(to + slots.outer + 3 * d, walk_.outer[d]);
-    for (size_t d = 0; d < variant.inner_rank; ++d) put_extent(to + slots.inner + 3 * d, walk_.inner[d]);
+    for (size_t d = 0; d < variant.outer_rank; ++d)
+      put_extent(to + slots.outer + 3 * d, walk_.outer[d]);
+    for (size_t d = 0; d < variant.inner_rank; ++d)
+      put_extent(to + slots.inner + 3 * d, walk_.inner[d]);
     for (uint16_t v = 0; v < step.values.size(); ++v) {
       const FusedValue& x = step.values[v];
       if (x.kind == Kind::constant) {

@@ -64,7 +64,8 @@ constexpr int warp_rows_per_block = 8;
 // The source of a kernel named "fused_step".
 std::string emit(const FusedStep& step, const Variant& variant);
 
-// Whether a Full value is read in a later phase than its own; casts of operands are made again there.
+// Whether a Full value is read in a later phase than its own. Casts of operands are made again
+// there.
 bool is_kept(const FusedStep& step, uint16_t v);
 
 // Values that are Full and needed in the sweep of a phase: its reductions and outputs and what they

@@ -74,9 +74,8 @@ void make_walk(const Shape& space, size_t row_axes, std::span<const WalkInput> i
   strides.resize(inputs.size());
   for (size_t k = 0; k < inputs.size(); ++k) spread(space, inputs[k], strides[k]);
   std::span<const SmallVector<int64_t, 8>> all(strides.data(), inputs.size());
-  Merger{space, all, walk.outer}.run(0, outer_axes, [&](size_t k) -> SmallVector<int64_t, 4>& {
-    return walk.places[k].outer;
-  });
+  Merger{space, all, walk.outer}.run(
+      0, outer_axes, [&](size_t k) -> SmallVector<int64_t, 4>& { return walk.places[k].outer; });
   Merger{space, all, walk.inner}.run(
       outer_axes, space.size(),
       [&](size_t k) -> SmallVector<int64_t, 4>& { return walk.places[k].inner; });

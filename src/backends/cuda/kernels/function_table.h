@@ -1,6 +1,6 @@
 // Tables of the instances of kernels. A slot finds a function that has been used before, so that a
-// launch puts no names together. All tables together say which instances there are: a build compiles
-// them ahead, and a test compiles them for every architecture.
+// launch puts no names together. All tables together say which instances there are: a build
+// compiles them ahead, and a test compiles them for every architecture.
 #pragma once
 
 #include <array>

@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -17,6 +16,7 @@
 #include "base/atomic_file.h"
 #include "base/flags.h"
 #include "base/log.h"
+#include "base/user_folders.h"
 #include "lazuli/error.h"
 
 namespace lazuli::cuda {
@@ -30,10 +30,8 @@ constexpr char magic[] = "lazuli cuda program 1\n";
 std::string cache_folder() {
   fs::path folder = flags().cuda_cache;
   if (folder.empty()) {
-    const char* cache = std::getenv("XDG_CACHE_HOME");
-    const char* home = std::getenv("HOME");
-    if (!(cache && *cache) && !(home && *home)) return "";
-    folder = cache && *cache ? fs::path(cache) : fs::path(home) / ".cache";
+    folder = user_cache_folder();
+    if (folder.empty()) return "";
     folder = folder / "lazuli" / "cuda";
   }
   std::error_code error;

@@ -1,0 +1,147 @@
+// concatenate and slice_update: see move.cu.
+#include "backends/cuda/kernel_table.h"
+#include "backends/cuda/kernels/function_table.h"
+#include "backends/cuda/kernels/moves/units.h"
+#include "backends/cuda/kernels/reductions/axes.h"
+
+namespace lazuli::cuda {
+
+#include "backends/cuda/device/pieces.cuh"
+
+namespace {
+
+constexpr int64_t block_units = 1024;
+
+// One copy: from an operand into the output, steps in elements.
+struct Copy {
+  const char* from;
+  char* to;
+  AxisList axes;
+};
+
+// In units of the elements where these have such a step and extent along the last axis.
+int unit_of(std::span<const Copy> copies, int64_t itemsize) {
+  Alignment alignment;
+  for (const Copy& copy : copies) {
+    alignment.see(copy.from);
+    alignment.see(copy.to);
+    for (size_t d = 0; d < copy.axes.size(); ++d) {
+      const AxisSteps& axis = copy.axes[d];
+      const bool single = axis.extent == 1;
+      const bool dense = d + 1 == copy.axes.size() && (single || (axis.from == 1 && axis.to == 1));
+      if (dense) alignment.see(axis.extent * itemsize);
+      else if (d + 1 == copy.axes.size()) alignment.see(itemsize);
+      if (!dense) {
+        alignment.see(axis.from * itemsize);
+        alignment.see(axis.to * itemsize);
+      }
+    }
+  }
+  return alignment.bytes();
+}
+
+// Steps and extents in units of `unit` bytes.
+AxisList in_units(AxisList axes, int64_t itemsize, int64_t unit) {
+  for (size_t d = 0; d < axes.size(); ++d) {
+    AxisSteps& axis = axes[d];
+    const bool dense =
+        d + 1 == axes.size() && (axis.extent == 1 || (axis.from == 1 && axis.to == 1));
+    if (dense) {
+      axis = {axis.extent * itemsize / unit, 1, 1};
+    } else {
+      axis.from = axis.from * itemsize / unit;
+      axis.to = axis.to * itemsize / unit;
+    }
+  }
+  return axes;
+}
+
+template <int RankMax, int Count>
+std::string instance(size_t slot) {
+  return instance_name("move_pieces",
+                       {unit_at(slot), std::to_string(RankMax), std::to_string(Count)});
+}
+template <int RankMax, int Count>
+FunctionTable<unit_sizes> functions("move.cu", instance<RankMax, Count>);
+
+template <int RankMax, int Count>
+void launch_copies(const KernelCall& call, std::span<const Copy> copies, int64_t itemsize,
+                   int unit) {
+  Pieces<RankMax, Count> pieces{};
+  int64_t blocks = 0;
+  for (const Copy& copy : copies) {
+    Piece<RankMax>& piece = pieces.piece[pieces.count++];
+    piece.from = copy.from;
+    piece.to = copy.to;
+    piece.first_block = blocks;
+    piece.axes = packed_axes<RankMax>(call, in_units(copy.axes, itemsize, unit));
+    blocks += ceil_div(piece.axes.count, block_units);
+  }
+  const Function& function = functions<RankMax, Count>.at(unit_slot(unit));
+  launch(call.stream, function, {{static_cast<unsigned>(blocks)}, {256}}, pieces);
+}
+
+// Up to 4 axes and many pieces, or few pieces of any rank.
+constexpr int usual_rank = 4, usual_count = 16, largest_rank = 16, largest_count = 2;
+
+void move(const KernelCall& call, std::span<Copy> copies) {
+  const int64_t itemsize = call.node->type().size();
+  bool usual = true;
+  for (Copy& copy : copies) {
+    merge_axes(copy.axes);
+    usual = usual && copy.axes.size() <= usual_rank;
+  }
+  const size_t group = usual ? usual_count : largest_count;
+  for (size_t k = 0; k < copies.size(); k += group) {
+    std::span<Copy> part = copies.subspan(k, std::min(group, copies.size() - k));
+    const int unit = unit_of(part, itemsize);
+    if (!usual) launch_copies<largest_rank, largest_count>(call, part, itemsize, unit);
+    else if (part.size() <= 2) launch_copies<usual_rank, 2>(call, part, itemsize, unit);
+    else launch_copies<usual_rank, usual_count>(call, part, itemsize, unit);
+  }
+}
+
+AxisList axes_of(const Operand& operand, const Strides& to) {
+  AxisList axes;
+  Strides from = strides_of(operand);
+  for (size_t d = 0; d < operand.shape->size(); ++d) {
+    axes.push_back({(*operand.shape)[d], from[d], to[d]});
+  }
+  return axes;
+}
+
+}  // namespace
+
+// Parameter: axis.
+void kernel_concatenate(const KernelCall& call) {
+  const int axis = static_cast<int>(call.node->params[0]);
+  const int64_t itemsize = call.node->type().size();
+  Strides to = dense_strides(*call.output.shape);
+  char* at = device_data<char>(call.output);
+  std::vector<Copy> copies;
+  copies.reserve(call.inputs.size());
+  for (const Operand& input : call.inputs) {
+    if (input.size() > 0) copies.push_back({device_data<char>(input), at, axes_of(input, to)});
+    at += input.extent(axis) * to[static_cast<size_t>(axis)] * itemsize;
+  }
+  move(call, copies);
+}
+
+// Inputs: values (already in the output), update. Parameters: starts, strides.
+void kernel_slice_update(const KernelCall& call) {
+  const Operand& update = call.inputs[1];
+  const size_t rank = update.shape->size();
+  if (update.size() == 0) return;
+  Strides to = dense_strides(*call.output.shape);
+  int64_t first = 0;
+  for (size_t d = 0; d < rank; ++d) {
+    first += call.node->params[d] * to[d];
+    to[d] *= call.node->params[rank + d];
+  }
+  const int64_t itemsize = call.node->type().size();
+  Copy copy{device_data<char>(update), device_data<char>(call.output) + first * itemsize,
+            axes_of(update, to)};
+  move(call, {&copy, 1});
+}
+
+}  // namespace lazuli::cuda
