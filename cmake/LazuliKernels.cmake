@@ -1,5 +1,5 @@
-# The target lazuli_kernels: fixed GPU kernels compiled ahead, as images in the programs that link it
-# (docs/decisions/006-gpu.md). Without it kernels are compiled at first use.
+# The target lazuli_kernels: GPU kernels compiled ahead, as images in the programs that link it
+# (docs/decisions/006-gpu.md). The others are compiled at first use.
 set(all_architectures 80 89 90a 100a 120a)
 set(LAZULI_CUDA_ARCHITECTURES 90a CACHE STRING
     "GPU architectures that kernels are compiled ahead for: a list such as 80;90a, all, or none")
@@ -25,8 +25,8 @@ set(entries)
 set(images)
 foreach(architecture IN LISTS architectures)
   if(NOT architecture IN_LIST all_architectures)
-    message(FATAL_ERROR "LAZULI_CUDA_ARCHITECTURES has '${architecture}': use all, none, or some of "
-                        "${all_architectures}")
+    message(FATAL_ERROR "LAZULI_CUDA_ARCHITECTURES has '${architecture}': use all, none, or some "
+                        "of ${all_architectures}")
   endif()
   math(EXPR last "${parts} - 1")
   foreach(part RANGE ${last})
@@ -43,7 +43,8 @@ foreach(architecture IN LISTS architectures)
     string(APPEND entries "    {${name}, ${name}_end},\n")
   endforeach()
 endforeach()
-file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/kernels.cpp CONTENT "// Made by cmake/LazuliKernels.cmake.
+file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/kernels.cpp CONTENT
+"// Made by cmake/LazuliKernels.cmake.
 #include \"backends/cuda/programs/kernel_images.h\"
 
 asm(\".section .rodata\\n\"
