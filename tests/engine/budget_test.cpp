@@ -1,6 +1,9 @@
 // A device whose memory is too small for all that is asked of it: arrays move to the host and back.
 #include <gtest/gtest.h>
 
+#include "base/flags.h"
+#include "engine/random_graph.h"
+
 #include "runtime/registry.h"
 #include "runtime/residency.h"
 #include "support/against_reference.h"
@@ -106,6 +109,22 @@ TEST(Budget, WhatDoesNotFitIsAnErrorAfterWhichAllGoesOn) {
   }
   array again = model(x, gpu);
   EXPECT_TRUE(array_equal(again, whole, false, cpu).item<bool>());
+}
+
+TEST(Budget, RandomGraphsGiveTheSameWhereTheyFit) {
+  StreamContext scope{StreamOrDevice(gpu)};
+  uint64_t before = moved_away();
+  auto graphs = static_cast<uint64_t>(std::min(flags().test_graphs, 2000));
+  for (uint64_t seed = 0; seed < graphs; ++seed) {
+    auto graph = testing::build(seed, 0);
+    Room room(768);
+    try {
+      ASSERT_TRUE(testing::agrees(graph.outputs, 60)) << "seed " << seed;
+    } catch (const MemoryError&) {
+      // A step alone needs more.
+    }
+  }
+  EXPECT_GE(moved_away(), before + graphs / 40);
 }
 
 TEST(Budget, BelongsToADevice) {
