@@ -16,9 +16,10 @@ void reset_peak_memory(const Device& device = default_device());
 size_t get_cache_memory(const Device& device = default_device());
 void clear_cache(const Device& device = default_device());
 
-// The budget for active and cached memory together; returns the one before. When a GPU's is used up,
-// the arrays that were not used for longest move to the host, and come back when a step needs them;
-// MemoryError where that does not help, and on the CPU at once. The default is 95 % of the memory.
+// The budget for active and cached memory together; returns the one before. When a GPU's is used
+// up, the arrays that were not used for longest move to the host, and come back when a step needs
+// them; MemoryError where that does not help, and on the CPU at once. The default is 95 % of the
+// memory.
 size_t set_memory_limit(size_t limit, const Device& device = default_device());
 size_t get_memory_limit(const Device& device = default_device());
 
