@@ -17,8 +17,9 @@ PYTHON_SUITES = {"tools": ("tests/tools", False), "python": ("tests/python", Tru
 
 
 def on_gpu():
-    """The environment in which the GPU is the default device."""
-    return {**os.environ, "LAZULI_GPU": "1"}
+    """The environment in which the GPU is the default device. Each random graph is compiled there,
+    so that there are fewer unless the user says how many."""
+    return {"LAZULI_TEST_GRAPHS": "1000", **os.environ, "LAZULI_GPU": "1"}
 
 
 def need_gpu(place):
