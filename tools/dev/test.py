@@ -51,12 +51,12 @@ def run_ctest(place, names, device):
     return of_ctest(report, results) if report.exists() else Totals()
 
 
-def run_pytest(place, suite, device):
-    """The totals of one Python suite."""
+def run_pytest(place, suite, device, package=None):
+    """The totals of one Python suite; the folder `package` holds lazuli, else the build does."""
     folder, needs_package = PYTHON_SUITES[suite]
     if not (ROOT / folder).is_dir():
         return Totals()
-    package = place / "python"
+    package = package or place / "python"
     if needs_package and not package.is_dir():
         return Totals(skipped=[f"{suite}: the preset does not build the Python package"])
     step(f"Python tests in {folder}")
