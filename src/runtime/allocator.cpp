@@ -214,12 +214,9 @@ Buffer* wrap_buffer(void* memory, size_t bytes, std::function<void(void*)> delet
 }
 
 void free_buffer(Buffer* buffer) noexcept {
-  if (buffer->deleter) {
-    buffer->deleter(buffer->host);
-  } else if (buffer->capacity) {
-    host_allocator().give(buffer->host, buffer->capacity);
-  }
   forget_device_copy(buffer);
+  if (buffer->deleter) buffer->deleter(buffer->host);
+  if (buffer->capacity) host_allocator().give(buffer->host, buffer->capacity);
   delete buffer;
 }
 

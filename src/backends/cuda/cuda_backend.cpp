@@ -13,6 +13,8 @@
 namespace lazuli::cuda {
 namespace {
 
+constexpr int dlpack_cuda = 2;  // kDLCUDA
+
 class CudaBackend : public Backend {
  public:
   CudaBackend() : Backend(Device(Device::gpu), false) {}
@@ -69,6 +71,26 @@ class CudaBackend : public Backend {
     each_queue(work, [&](Queue& queue, uint64_t ticket) {
       if (&queue != &waiting) waiting.wait_for(queue, ticket);
     });
+  }
+
+  int dlpack_type() const override { return dlpack_cuda; }
+  uintptr_t native_stream(int stream) override {
+    gpu();
+    return reinterpret_cast<uintptr_t>(queue_of(stream).stream());
+  }
+  void order_native_after(uintptr_t native, Work work) override {
+    gpu();
+    each_queue(work, [&](Queue& queue, uint64_t ticket) {
+      queue.order_native_after(reinterpret_cast<CUstream>(native), ticket);
+    });
+  }
+  void wait_on_native(int stream, uintptr_t native) override {
+    gpu();
+    queue_of(stream).wait_for_native(reinterpret_cast<CUstream>(native));
+  }
+  void settle(Work work) noexcept override {
+    driver().cuCtxSetCurrent(gpu().context);
+    each_queue(work, [](Queue& queue, uint64_t ticket) { queue.settle(ticket); });
   }
 
   void start_timing(int stream) override {

@@ -34,6 +34,11 @@ class Queue {
   bool is_done(uint64_t ticket);
   void wait_on_host(uint64_t ticket);
   void wait_for(Queue& other, uint64_t ticket);
+  // The same for streams of other libraries: this one waits, or that one does.
+  void wait_for_native(CUstream other);
+  void order_native_after(CUstream other, uint64_t ticket);
+  // Returns when the ticket's work has ended; errors are left to whoever waits next.
+  void settle(uint64_t ticket) noexcept;
 
  private:
   static constexpr size_t kept = 64;
