@@ -11,6 +11,7 @@ namespace lazuli::cuda {
 struct MatrixPlace {
   const void* data;
   int64_t row, column, batch;
+  bool settled = false;  // nothing that runs writes it
 };
 
 // out[b, i, j] = sum over k of x[b, i, k] * y[b, k, j]; halves and float32 are summed in float32.

@@ -27,9 +27,6 @@ typedef struct {
   union {
     char bytes[64];
     int flag;
-    struct {
-      unsigned x, y, z;
-    } cluster;
   } value;
 } CUlaunchAttribute;
 
@@ -52,6 +49,12 @@ typedef struct {
   void* kernel;   // instead of a function
   void* context;  // of the kernel
 } CUkernelNode;
+
+// How much of one node has to have been done when another starts: a port of 0 stands for all of it.
+typedef struct {
+  unsigned char from_port, to_port, type;
+  unsigned char reserved[5];
+} CUgraphEdge;
 }
 
 constexpr CUresult cuda_success = 0, cuda_error_out_of_memory = 2, cuda_error_not_ready = 600;
@@ -60,7 +63,8 @@ constexpr CUresult cuda_success = 0, cuda_error_out_of_memory = 2, cuda_error_no
 constexpr int device_multiprocessors = 16, device_l2_bytes = 38, device_major = 75,
               device_minor = 76, device_shared_bytes_max = 97;
 constexpr int function_local_bytes = 3, function_registers = 4, function_shared_bytes_max = 8;
-constexpr int launch_attribute_cluster = 4, launch_attribute_early_start = 6;
+constexpr int launch_attribute_early_start = 6;
+constexpr unsigned char edge_port_early_start = 1, edge_early_start = 1;
 constexpr unsigned event_without_timing = 2, stream_non_blocking = 1;
 constexpr unsigned host_portable = 1, host_mapped = 2;
 

@@ -77,7 +77,7 @@ void wait_for_event(CUevent event) {
 
 }  // namespace
 
-Queue::Queue() {
+Queue::Queue() : launches_(gpu().capability >= 90) {
   LAZULI_CUDA(cuStreamCreate, &stream_, stream_non_blocking);
   for (CUevent& event : events_) LAZULI_CUDA(cuEventCreate, &event, event_without_timing);
 }

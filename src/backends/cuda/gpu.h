@@ -32,6 +32,8 @@ class Queue {
   }  // of work submitted now
   uint64_t seal();
   bool is_done(uint64_t ticket);
+  // Whether somebody has seen that it is.
+  bool was_done(uint64_t ticket) const { return ticket <= done_.load(std::memory_order_acquire); }
   void wait_on_host(uint64_t ticket);
   void wait_for(Queue& other, uint64_t ticket);
   // The same for streams of other libraries: this one waits, or that one does.

@@ -84,6 +84,12 @@ void launch_raw(int stream, const Function& function, const LaunchShape& shape,
   queue_of(stream).launch(function.handle(), shape, arguments, sizes);
 }
 
+bool is_settled(const Operand& operand) {
+  Work work = operand.layout->buffer->written.load(std::memory_order_acquire);
+  if (work.is_none()) return true;
+  return !work.is_of_many() && queue_of(work.stream()).was_done(work.ticket());
+}
+
 Scratch::Scratch(int stream, size_t bytes)
     : buffer_(allocate_buffer(bytes, backend_of(stream), stream)) {}
 

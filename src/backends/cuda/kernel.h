@@ -56,6 +56,10 @@ T* device_data(const Operand& operand) {
   return device_data<T>(*operand.layout);
 }
 
+// Whether no work that may still run writes the operand: a kernel may read it before it waits for
+// earlier ones (device/overlap.cuh).
+bool is_settled(const Operand& operand);
+
 // The name of a dtype's element type in device code (device/types.cuh).
 const char* device_type(Dtype::Val dtype);
 

@@ -50,8 +50,10 @@ void Launches::submit(CUstream stream) {
 void Launches::submit_one_by_one(CUstream stream) {
   for (const Launch& launch : launches_) {
     const LaunchShape& s = launch.shape;
+    CUlaunchAttribute early{launch_attribute_early_start, {}, {}};
+    early.value.flag = 1;
     CUlaunchConfig config{s.grid.x,  s.grid.y,       s.grid.z, s.block.x, s.block.y,
-                          s.block.z, s.shared_bytes, stream,   nullptr,   0};
+                          s.block.z, s.shared_bytes, stream,   &early,    overlap_ ? 1u : 0u};
     LAZULI_CUDA(cuLaunchKernelEx, &config, launch.function, addresses(launch), nullptr);
   }
 }
@@ -87,14 +89,19 @@ void Launches::drop_oldest() {
   graphs_.erase(oldest);
 }
 
-// One after the other, as a stream would run them.
+// One after the other, as a stream would run them. A kernel that waits for earlier ones by itself
+// is started before they have ended.
 void Launches::build(Graph& graph) {
+  CUgraphEdge edge{};
+  if (overlap_) edge = {edge_port_early_start, 0, edge_early_start, {}};
   LAZULI_CUDA(cuGraphCreate, &graph.graph, 0);
   for (const Launch& launch : launches_) {
     CUkernelNode kernel = node_of(launch);
     CUgraphNode node = nullptr;
-    const CUgraphNode* before = graph.nodes.empty() ? nullptr : &graph.nodes.back();
-    LAZULI_CUDA(cuGraphAddKernelNode, &node, graph.graph, before, before ? 1 : 0, &kernel);
+    LAZULI_CUDA(cuGraphAddKernelNode, &node, graph.graph, nullptr, 0, &kernel);
+    if (!graph.nodes.empty()) {
+      LAZULI_CUDA(cuGraphAddDependencies, graph.graph, &graph.nodes.back(), &node, &edge, 1);
+    }
     graph.nodes.push_back(node);
   }
   LAZULI_CUDA(cuGraphInstantiate, &graph.executable, graph.graph, 0);

@@ -27,6 +27,9 @@ struct LaunchShape {
 
 class Launches {
  public:
+  // `overlap`: whether a kernel may start before the one before it has ended (device/overlap.cuh).
+  explicit Launches(bool overlap) : overlap_(overlap) {}
+
   // Long enough to be worth a graph, short enough that the GPU starts early.
   static constexpr size_t count_max = 48;
 
@@ -73,6 +76,7 @@ class Launches {
   void** addresses(const Launch& launch);
   void drop_oldest();
 
+  bool overlap_;
   std::vector<Launch> launches_;
   std::vector<Argument> arguments_;
   std::vector<char> bytes_;

@@ -12,6 +12,7 @@ namespace {
 struct Graph {
   std::vector<std::function<int()>> nodes;
   std::vector<CUfunction> functions;
+  std::vector<bool> follows;  // the node before it
 };
 
 Handles<Graph>& graphs() {
@@ -49,20 +50,37 @@ CUresult cuGraphDestroy(CUgraph handle) {
   return error_success;
 }
 
-// Nodes are run in the order in which they were added, so each may come after the last one alone.
-CUresult cuGraphAddKernelNode_v2(CUgraphNode* node, CUgraph handle, const CUgraphNode* after,
+// Nodes are run in the order in which they were added; an executable graph has to ask for that.
+CUresult cuGraphAddKernelNode_v2(CUgraphNode* node, CUgraph handle, const CUgraphNode*,
                                  size_t after_count, const CUkernelNode* kernel) {
   EMULATED_ENTER();
   Graph* graph = graphs().find(handle);
   if (!graph) return error_invalid_handle;
-  auto last = reinterpret_cast<CUgraphNode>(graph->nodes.size());
-  bool follows = graph->nodes.empty() ? after_count == 0 : after_count == 1 && after[0] == last;
-  if (!follows) return error_not_supported;
+  if (after_count != 0) return error_not_supported;
   std::function<int()> run;
   if (CUresult wrong = work_of(*kernel, run)) return wrong;
   graph->nodes.push_back(run);
   graph->functions.push_back(kernel->function);
+  graph->follows.push_back(graph->follows.empty());
   *node = reinterpret_cast<CUgraphNode>(graph->nodes.size());
+  return error_success;
+}
+
+// Kernels that may start early do not: each waits for the earlier ones by itself anyway.
+CUresult cuGraphAddDependencies_v2(CUgraph handle, const CUgraphNode* from, const CUgraphNode* to,
+                                   const CUgraphEdge* edges, size_t count) {
+  EMULATED_ENTER();
+  Graph* graph = graphs().find(handle);
+  if (!graph) return error_invalid_handle;
+  for (size_t k = 0; k < count; ++k) {
+    size_t first = reinterpret_cast<size_t>(from[k]), next = reinterpret_cast<size_t>(to[k]);
+    if (first == 0 || next > graph->nodes.size()) return error_invalid_handle;
+    const CUgraphEdge& edge = edges[k];
+    bool whole = edge.type == 0 && edge.from_port == 0;
+    bool early = edge.type == edge_early_start && edge.from_port == edge_port_early_start;
+    if (next != first + 1 || edge.to_port != 0 || !(whole || early)) return error_not_supported;
+    graph->follows[next - 1] = true;
+  }
   return error_success;
 }
 
@@ -72,6 +90,9 @@ CUresult cuGraphInstantiateWithFlags(CUgraphExec* executable, CUgraph handle,
   Graph* graph = graphs().find(handle);
   if (!graph) return error_invalid_handle;
   if (flags != 0) return error_not_supported;
+  for (bool follows : graph->follows) {
+    if (!follows) return error_not_supported;
+  }
   *executable = reinterpret_cast<CUgraphExec>(executables().add(new Graph(*graph)));
   return error_success;
 }

@@ -21,16 +21,6 @@ Handles<Module>& modules() {
 
 Kernel& kernel_of(CUfunction function) { return *reinterpret_cast<Kernel*>(function); }
 
-bool has_cluster(const CUlaunchConfig& config) {
-  for (unsigned k = 0; k < config.attribute_count; ++k) {
-    const CUlaunchAttribute& attribute = config.attributes[k];
-    if (attribute.id != launch_attribute_cluster) continue;
-    const auto& cluster = attribute.value.cluster;
-    if (cluster.x * cluster.y * cluster.z > 1) return true;
-  }
-  return false;
-}
-
 bool fits(const CUlaunchConfig& config, const Kernel& kernel) {
   uint64_t threads = uint64_t{config.block_x} * config.block_y * config.block_z;
   if (threads == 0 || threads > threads_per_block_max || config.block_z > 64) return false;
@@ -136,7 +126,6 @@ CUresult prepare(const CUlaunchConfig& config, CUfunction function, void** param
                  std::function<int()>& run) {
   if (!function) return error_invalid_handle;
   const Kernel& kernel = kernel_of(function);
-  if (has_cluster(config)) return error_not_supported;
   auto taken = std::make_shared<Arguments>();
   if (!fits(config, kernel) || !take_arguments(*kernel.entry, parameters, *taken)) {
     return error_invalid_value;

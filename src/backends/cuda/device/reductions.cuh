@@ -99,6 +99,7 @@ __global__ void __launch_bounds__(reduce_threads)
     reduce_rows(const typename Policy::Element* x, typename Policy::Result* out,
                 const __grid_constant__ ReduceShape shape, typename Policy::State* partials,
                 uint32_t* counters) {
+  start_after_earlier();
   typedef typename Policy::State State;
   const int lanes = shape.lanes, lane = threadIdx.x & (lanes - 1);
   const int64_t row =
@@ -215,6 +216,7 @@ __global__ void __launch_bounds__(reduce_threads)
     reduce_columns(const typename Policy::Element* x, typename Policy::Result* out,
                    const __grid_constant__ ReduceShape shape, typename Policy::State* partials,
                    uint32_t* counters) {
+  start_after_earlier();
   typedef typename Policy::State State;
   const int lanes = shape.lanes, others = reduce_threads / lanes;
   const int lane = threadIdx.x & (lanes - 1), other = threadIdx.x / lanes;

@@ -2,6 +2,8 @@
 // of them that are read and written in one access.
 #pragma once
 
+#include "overlap.cuh"
+
 typedef signed char int8_t;
 typedef short int16_t;
 typedef int int32_t;

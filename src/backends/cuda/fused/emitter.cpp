@@ -21,6 +21,7 @@ std::string Emitter::stored_type(uint16_t v) const { return device_type(value(v)
 void Emitter::open_kernel(int threads) {
   open("extern \"C\" __global__ void __launch_bounds__(" + number(threads) +
        ") fused_step(const __grid_constant__ Parameters p)");
+  line("start_after_earlier();");
 }
 
 void Emitter::constants() {

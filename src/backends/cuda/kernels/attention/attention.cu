@@ -45,6 +45,7 @@ __device__ __forceinline__ void load_queries(const Attention& a, float (*to)[pie
 // Grid: x counts tiles of rows of heads of examples, y groups of columns.
 template <class Q, class K, class V, class Out>
 __global__ void __launch_bounds__(128) attention(__grid_constant__ const Attention a) {
+  start_after_earlier();
   __shared__ float queries[tile_rows][piece + 1], keys[tile_keys][piece + 1];
   __shared__ float weights[tile_rows][tile_keys + 1];
   __shared__ Row rows[tile_rows];

@@ -178,6 +178,7 @@ template <class T, int Size, int Rows>
 __global__ void __launch_bounds__(128, 2)
     attention_decode(__grid_constant__ const Attention a, int keys_each, float* parts,
                      Softmax* softmaxes) {
+  start_after_earlier();
   extern __shared__ float4 dynamic_shared[];
   __shared__ Softmax known[warps][Rows];
   float* shared = reinterpret_cast<float*>(dynamic_shared);

@@ -159,6 +159,7 @@ template <class Q, class K, class V, class Out, int Size, int Rows>
 __global__ void __launch_bounds__(128, 3)
     attention_floats(__grid_constant__ const Attention a, int keys_each, float* parts,
                      Softmax* softmaxes) {
+  start_after_earlier();
   extern __shared__ float4 dynamic_shared[];
   __shared__ alignas(16) unsigned char memory[sizeof(Block<Size, Rows>)];
   auto& block = *reinterpret_cast<Block<Size, Rows>*>(memory);

@@ -81,6 +81,7 @@ template <class T, int Size, int Rows, class Places>
 __global__ void __launch_bounds__(128)
     attention_join(__grid_constant__ const Attention a, int stretches, const float* parts,
                    const Softmax* softmaxes) {
+  start_after_earlier();
   constexpr int count = Size * Rows;
   int e = blockIdx.y * 128 + threadIdx.x, row = Places::row(e);
   int64_t first = static_cast<int64_t>(blockIdx.x) * stretches;

@@ -199,6 +199,7 @@ __device__ __forceinline__ void add_values(Queries<T, Size> (&of)[Tiles],
 // heads, z examples. Dynamic shared memory: queries, keys and values.
 template <class T, int Size, int Tiles>
 __global__ void __launch_bounds__(128) attention_prefill(__grid_constant__ const Attention a) {
+  start_after_earlier();
   constexpr int block_queries = 64 * Tiles;
   extern __shared__ float4 dynamic_shared[];
   using Matrix = Rows<T, Size>;

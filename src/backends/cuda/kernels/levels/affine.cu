@@ -29,6 +29,7 @@ __device__ __forceinline__ Fit fit_group(float low, float high, bool has_nan, in
 template <int Group, class T>
 __global__ void __launch_bounds__(256)
     affine_quantize(const T* w, int64_t groups, int bits, int part, void* out) {
+  start_after_earlier();
   constexpr int each = Group / 32;
   int lane = lane_index();
   int64_t first = blockIdx.x * int64_t(8) + threadIdx.x / 32, step = int64_t(gridDim.x) * 8;
@@ -87,6 +88,7 @@ template <int Bits, class T>
 __global__ void __launch_bounds__(256)
     affine_dequantize(const uint8_t* w, const T* scales, const T* biases, int group, int64_t eights,
                       T* out) {
+  start_after_earlier();
   for (int64_t i = blockIdx.x * int64_t(256) + threadIdx.x; i < eights;
        i += int64_t(gridDim.x) * 256) {
     uint64_t levels = eight_of<Bits>(w + i * Bits);
@@ -118,6 +120,7 @@ struct QuantizedColumns {
 // Floor: the bytes of w.
 template <int Bits, class T, int Rows>
 __global__ void __launch_bounds__(512) quantized_columns(QuantizedColumns p) {
+  start_after_earlier();
   constexpr int columns = 64, steps = Rows > 4 ? 2 : 4, apart = 16 * 4;
   __shared__ float sums[16][columns];
   int64_t column = blockIdx.x * int64_t(columns) + threadIdx.x % 8 * 8;

@@ -281,6 +281,7 @@ __device__ __forceinline__ void share_planes(const LevelRows& p, bfloat_t* to, i
 // shared memory: two times the warps' sums, their slots, and the planes of x where they are Shared.
 template <class F, class T, class Out, int Tiles, bool Shared>
 __global__ void __launch_bounds__(256) level_rows(__grid_constant__ const LevelRows p) {
+  start_after_earlier();
   constexpr int stages = stages_of<F>, stage_bytes = tile_rows * slot_bytes_of<F>();
   constexpr int count = Tiles * 8 * tile_rows;
   using Bytes = typename choose<F::aligned, AlignedBytes, SharedBytes>::type;

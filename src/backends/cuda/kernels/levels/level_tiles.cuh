@@ -42,6 +42,7 @@ __device__ __forceinline__ int place_of_sum(int column, int row) {
 template <class F, class T, int Tiles>
 __global__ void __launch_bounds__(256)
     level_tiles(__grid_constant__ const LevelRows p, int chunks_each, float* parts) {
+  start_after_earlier();
   constexpr int stages = tile_stages<Tiles>, slot_bytes = slot_bytes_of<F>();
   constexpr int columns_size = Tiles * 8 * column_stride<F>;
   using Bytes = typename choose<F::aligned, AlignedBytes, SharedBytes>::type;
@@ -116,6 +117,7 @@ __global__ void __launch_bounds__(256)
 template <class Out, int Tiles>
 __global__ void __launch_bounds__(256)
     level_join(__grid_constant__ const LevelRows p, int stretches, const float* parts) {
+  start_after_earlier();
   constexpr int count = Tiles * 8 * tile_rows;
   int m = matrix_of(p, blockIdx.x), row = threadIdx.x % tile_rows;
   int64_t at = int64_t(blockIdx.x - p.matrices.first_tile[m]) * tile_rows + row;

@@ -264,6 +264,7 @@ __device__ __forceinline__ void store_nibble_tile(const LevelRows& p, const floa
 template <class F, class T, int Halves>
 __global__ void __launch_bounds__(32 * nibble_warps)
     nibble_rows(__grid_constant__ const LevelRows p) {
+  start_after_earlier();
   constexpr int rows = 2 * Halves, height = 16 * Halves;
   __shared__ uint4 one;
   __shared__ float sums[2][nibble_warps][8][height];

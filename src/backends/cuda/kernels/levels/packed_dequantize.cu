@@ -58,6 +58,7 @@ __device__ __forceinline__ void dequantize_chunk(const uint8_t* from, int64_t ch
 template <class F, class T>
 __global__ void __launch_bounds__(256)
     packed_dequantize(const uint8_t* w, int64_t elements, T* out) {
+  start_after_earlier();
   int64_t chunks = (elements + 255) / 256;
   for (int64_t i = (blockIdx.x * int64_t(256) + threadIdx.x) / 4; i < chunks;
        i += int64_t(gridDim.x) * 64) {
@@ -68,6 +69,7 @@ __global__ void __launch_bounds__(256)
 template <class F>
 __global__ void __launch_bounds__(256)
     packed_planes(const uint8_t* w, int64_t elements, bfloat_t* out) {
+  start_after_earlier();
   int64_t chunks = (elements + 255) / 256;
   for (int64_t i = (blockIdx.x * int64_t(256) + threadIdx.x) / 4; i < chunks;
        i += int64_t(gridDim.x) * 64) {
@@ -80,6 +82,7 @@ template <class F, class T>
 __global__ void __launch_bounds__(256)
     packed_take(const uint8_t* w, int64_t rows, int64_t row_bytes, int64_t columns,
                 const int64_t* indices, int64_t count, T* out, uint32_t* fault, uint32_t reason) {
+  start_after_earlier();
   int64_t chunks = (columns + 255) / 256;
   for (int64_t i = (blockIdx.x * int64_t(256) + threadIdx.x) / 4; i < count * chunks;
        i += int64_t(gridDim.x) * 64) {

@@ -7,6 +7,7 @@
 // x [rows, k] of floats to planes [rows * 3, k]: for more rows than shared memory holds.
 __global__ void __launch_bounds__(256)
     split_planes(const float* x, int64_t count, int64_t k, bfloat_t* to) {
+  start_after_earlier();
   for (int64_t i = blockIdx.x * int64_t(256) + threadIdx.x; i < count;
        i += int64_t(gridDim.x) * 256) {
     float planes[3];

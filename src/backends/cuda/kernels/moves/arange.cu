@@ -6,6 +6,7 @@
 // `start` and `step` are int64_t for integers and double for floats.
 template <class T, class Number>
 __global__ void __launch_bounds__(256) arange(T* out, Number start, Number step, int64_t count) {
+  start_after_earlier();
   const int64_t first = static_cast<int64_t>(blockIdx.x) * 1024 + threadIdx.x;
 #pragma unroll
   for (int k = 0; k < 4; ++k) {

@@ -13,6 +13,7 @@ struct Places {
 template <class T>
 __global__ void __launch_bounds__(256)
     dense_copy(const T* from, T* to, int64_t count, __grid_constant__ const Places places) {
+  start_after_earlier();
   for (int64_t i = blockIdx.x * int64_t(256) + threadIdx.x; i < count;
        i += int64_t(gridDim.x) * 256) {
     int64_t rest = i, at = 0;

@@ -11,6 +11,7 @@ template <class Unit>
 __global__ void __launch_bounds__(256)
     gather(const Unit* x, Unit* out, const __grid_constant__ IndexedShape shape,
            FaultReport report) {
+  start_after_earlier();
   const int64_t first = static_cast<int64_t>(blockIdx.x) * 1024 + threadIdx.x;
   int64_t places[4];
   Unit units[4];
@@ -39,6 +40,7 @@ template <class Unit>
 __global__ void __launch_bounds__(256)
     gather_axis(const Unit* x, const int64_t* indices, Unit* out,
                 const __grid_constant__ AlongShape shape, FaultReport report) {
+  start_after_earlier();
   const int64_t first = static_cast<int64_t>(blockIdx.x) * 1024 + threadIdx.x;
   int64_t index[4];
   Unit units[4];

@@ -12,6 +12,7 @@
 template <class Unit, int RankMax, int Count>
 __global__ void __launch_bounds__(256)
     move_pieces(const __grid_constant__ Pieces<RankMax, Count> pieces) {
+  start_after_earlier();
   int k = 0;
   while (k + 1 < pieces.count && blockIdx.x >= pieces.piece[k + 1].first_block) ++k;
   const Piece<RankMax>& piece = pieces.piece[k];

@@ -47,6 +47,7 @@ __device__ __forceinline__ void store_word(unsigned char* out, int64_t index, ui
 template <bool Aligned>
 __global__ void __launch_bounds__(256)
     random_bits(const uint32_t* keys, unsigned char* out, int64_t key_count, int64_t bytes) {
+  start_after_earlier();
   const int64_t words = (bytes + 3) / 4, pairs = (words + 1) / 2;
   int64_t pair = static_cast<int64_t>(blockIdx.x) * 256 + threadIdx.x, key = 0;
   if (key_count > 1) {

@@ -72,6 +72,7 @@ template <class T, int V, bool Traditional, bool Dense>
 __global__ void __launch_bounds__(128)
     rope(const T* x, T* out, const void* offsets, const float* freqs,
          const __grid_constant__ RopeShape shape) {
+  start_after_earlier();
   int64_t slot = static_cast<int64_t>(blockIdx.x) * 128 + threadIdx.x;
   if (slot >= shape.count) return;
   int64_t t = divide(slot, shape.slot, shape.wide);

@@ -27,6 +27,7 @@ __device__ __forceinline__ Unit unit_at(const IndexedShape& shape, int64_t index
 // owners[row that indices name] = the last row of updates for it, counted from 1.
 __global__ void __launch_bounds__(256)
     claim_rows(uint32_t* owners, const __grid_constant__ IndexedShape shape, FaultReport report) {
+  start_after_earlier();
   const int64_t row = static_cast<int64_t>(blockIdx.x) * 256 + threadIdx.x;
   if (row >= shape.lead.count) return;
   const NamedPlace named = named_place(shape, row, report);
@@ -37,6 +38,7 @@ __global__ void __launch_bounds__(256)
 __global__ void __launch_bounds__(256)
     claim_elements(uint32_t* owners, const __grid_constant__ IndexedShape shape,
                    FaultReport report) {
+  start_after_earlier();
   const int64_t index = static_cast<int64_t>(blockIdx.x) * 256 + threadIdx.x;
   if (index >= shape.count) return;
   const Unit unit = unit_at(shape, index, report);
@@ -50,6 +52,7 @@ template <class Word, bool ByElement>
 __global__ void __launch_bounds__(256)
     scatter_replace(const Word* updates, Word* out, const uint32_t* owners,
                     const __grid_constant__ IndexedShape shape, FaultReport report) {
+  start_after_earlier();
   const int64_t first = static_cast<int64_t>(blockIdx.x) * 512 + threadIdx.x;
   int64_t places[2];
   Word words[2];
@@ -78,6 +81,7 @@ template <class T, Merge mode>
 __global__ void __launch_bounds__(256)
     scatter_merge(const T* updates, T* out, const __grid_constant__ IndexedShape shape,
                   FaultReport report) {
+  start_after_earlier();
   const int64_t index = static_cast<int64_t>(blockIdx.x) * 256 + threadIdx.x;
   if (index >= shape.count) return;
   const Unit unit = unit_at(shape, index, report);
@@ -97,6 +101,7 @@ __device__ __forceinline__ int64_t along_place(const AlongShape& shape, const in
 __global__ void __launch_bounds__(256)
     claim_along(const int64_t* indices, uint32_t* owners, const __grid_constant__ AlongShape shape,
                 FaultReport report) {
+  start_after_earlier();
   const int64_t pick = static_cast<int64_t>(blockIdx.x) * 256 + threadIdx.x;
   if (pick >= shape.walk.count) return;
   const int64_t place = along_place(shape, indices, pick, report);
@@ -107,6 +112,7 @@ template <class T, Merge mode>
 __global__ void __launch_bounds__(256)
     scatter_along(const int64_t* indices, const T* updates, T* out, const uint32_t* owners,
                   const __grid_constant__ AlongShape shape, FaultReport report) {
+  start_after_earlier();
   const int64_t pick = static_cast<int64_t>(blockIdx.x) * 256 + threadIdx.x;
   if (pick >= shape.walk.count) return;
   const int64_t place = along_place(shape, indices, pick, report);

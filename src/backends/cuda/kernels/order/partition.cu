@@ -75,6 +75,7 @@ template <class T>
 __global__ void __launch_bounds__(select_threads)
     select_digit(const T* x, Selection* selections, uint64_t* counts, int64_t length, int64_t part,
                  int64_t rank, int shift, int bits, bool first) {
+  start_after_earlier();
   __shared__ uint32_t own[select_digits];
   Selection* selection = selections + blockIdx.y;
   counts += static_cast<int64_t>(blockIdx.y) * select_digits;
@@ -105,6 +106,7 @@ template <class T>
 __global__ void __launch_bounds__(select_threads)
     count_parts(const T* x, const Selection* selections, PartCounts* parts, int64_t length,
                 int64_t part) {
+  start_after_earlier();
   const Key<T> wanted = static_cast<Key<T>>(selections[blockIdx.y].key);
   x += static_cast<int64_t>(blockIdx.y) * length;
   const int64_t begin = blockIdx.x * part, end = begin + part < length ? begin + part : length;
@@ -124,6 +126,7 @@ template <class T, bool ByIndex>
 __global__ void __launch_bounds__(select_threads)
     move_parts(const T* x, typename choose<ByIndex, uint32_t, T>::type* out,
                const Selection* selections, const PartCounts* parts, int64_t length, int64_t part) {
+  start_after_earlier();
   const Key<T> wanted = static_cast<Key<T>>(selections[blockIdx.y].key);
   const int64_t row = blockIdx.y;
   x += row * length;

@@ -49,6 +49,7 @@ template <class T, Sorted output>
 __global__ void __launch_bounds__(512)
     sort_rows(const T* x, typename SortPlan<T, output>::Result* out, int64_t rows, int length,
               int padded, int count) {
+  start_after_earlier();
   typedef SortPlan<T, output> Plan;
   extern __shared__ uint64_t memory[];
   Key<T>* keys = reinterpret_cast<Key<T>*>(memory);
@@ -81,6 +82,7 @@ constexpr int radix_tile = radix_items<T> * radix_threads;
 template <class T, Sorted output>
 __global__ void __launch_bounds__(radix_threads)
     count_digits(const T* x, uint64_t* counts, int64_t length, int64_t part) {
+  start_after_earlier();
   constexpr int passes = sizeof(T);
   __shared__ uint32_t own[passes * digits];
   for (int i = threadIdx.x; i < passes * digits; i += radix_threads) own[i] = 0;
@@ -121,6 +123,7 @@ __device__ __forceinline__ T exclusive_sum(T value) {
 
 // Counts become places of the first of each digit. Grid: rows * passes.
 __global__ void __launch_bounds__(radix_threads) place_digits(uint64_t* counts) {
+  start_after_earlier();
   counts += static_cast<int64_t>(blockIdx.x) * digits;
   counts[threadIdx.x] = exclusive_sum(counts[threadIdx.x]);
 }
@@ -183,6 +186,7 @@ __global__ void __launch_bounds__(radix_threads)
                uint32_t* indices_out, typename SortPlan<T, output>::Result* out,
                const uint64_t* places, uint64_t* status, uint32_t* ticket, int64_t length,
                int64_t row_tiles, int pass) {
+  start_after_earlier();
   typedef SortPlan<T, output> Plan;
   constexpr int items = radix_items<T>, tile_length = radix_tile<T>;
   extern __shared__ uint64_t memory[];

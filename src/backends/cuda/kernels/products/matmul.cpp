@@ -19,6 +19,7 @@ struct FewRows {
   void* out;
   int64_t x_row, x_batch, w_row, w_batch, out_row, out_column, out_batch;
   int64_t m, n, k;
+  bool settled;
 };
 
 // As in matmul.cu.
@@ -42,8 +43,11 @@ size_t rows_slot(int64_t m) { return m <= 1 ? 0 : m <= 2 ? 1 : m <= 4 ? 2 : 3; }
 FunctionTable<2> half_rows("matmul_rows.cu", [](size_t slot) {
   return instance_name("few_rows_halves", {slot ? "bfloat_t" : "half_t"});
 });
-FunctionTable<4> float_rows("matmul_rows.cu", [](size_t slot) {
-  return instance_name("few_rows_floats", {std::to_string(1 << slot)});
+// By dtype and rows; more than two rows of halves go to the others.
+FunctionTable<float_count * 4> rows("matmul_rows.cu", [](size_t slot) {
+  Dtype::Val dtype = float_types[slot / 4];
+  if (dtype != Dtype::Val::float32 && slot % 4 > 1) return std::string();
+  return instance_name("few_rows", {device_type(dtype), std::to_string(1 << slot % 4)});
 });
 FunctionTable<float_count * 4> column_rows("matmul_rows.cu", [](size_t slot) {
   return instance_name("few_rows_columns",
@@ -62,10 +66,15 @@ void launch_halves(int stream, Dtype::Val dtype, const FewRows& p, int64_t batch
          {{count_of(ceil_div(p.n, 16)), count_of(batches)}, {32, count_of(warps)}}, p);
 }
 
-void launch_floats(int stream, const FewRows& p, int64_t batches) {
-  int64_t warps = std::clamp<int64_t>(ceil_div(p.k, 256), 1, 8);
-  launch(stream, float_rows.at(rows_slot(p.m)),
-         {{count_of(ceil_div(p.n, 4)), count_of(batches)}, {32, count_of(warps)}}, p);
+// Enough warps for all multiprocessors, if K has enough for them: a warp asks for four times 512
+// bytes of a row at once.
+void launch_rows(int stream, Dtype::Val dtype, const FewRows& p, int64_t batches) {
+  int64_t most = ceil_div(p.k * dtype_of(dtype).size(), 2048), shares = 1;
+  int64_t wanted = gpu().multiprocessors * 32;
+  while (shares < 8 && shares * 2 <= most && p.n / 2 * batches * shares < wanted) shares *= 2;
+  launch(stream, rows.at(float_slot(dtype) * 4 + rows_slot(p.m)),
+         {{count_of(ceil_div(p.n, 16 / shares)), count_of(batches)}, {32, 8}}, p,
+         static_cast<int>(shares));
 }
 
 void launch_columns(int stream, Dtype::Val dtype, const FewRows& p, int64_t batches) {
@@ -83,7 +92,7 @@ FewRows few_rows_of(const MatrixProduct& p, bool transposed) {
                w.batch, p.out_row,
                1,       p.out_batch,
                p.m,     p.n,
-               p.k};
+               p.k,     w.settled};
   if (transposed) {
     std::swap(rows.out_row, rows.out_column);
     std::swap(rows.m, rows.n);
@@ -98,22 +107,22 @@ bool multiply_few_rows(int stream, const MatrixProduct& p) {
   if (std::min(p.m, p.n) > few_rows_max || p.batches > batches_max) return false;
   if ((!half && p.dtype != Dtype::Val::float32) || p.into_float || p.added) return false;
   int64_t item = dtype_of(p.dtype).size(), width = 16 / item;
-  FewRows rows = few_rows_of(p, transposed);
+  FewRows few = few_rows_of(p, transposed);
   bool x_together = (transposed ? p.y.row : p.x.column) == 1 || p.k == 1;
   if ((transposed ? p.x.column : p.y.row) == 1) {
-    bool fits = x_together && p.k % width == 0 && aligned(rows.x, rows.x_row, rows.x_batch, item) &&
-                aligned(rows.w, rows.w_row, rows.w_batch, item);
+    bool fits = x_together && p.k % width == 0 && aligned(few.x, few.x_row, few.x_batch, item) &&
+                aligned(few.w, few.w_row, few.w_batch, item);
     if (!fits) return false;
-    if (half) launch_halves(stream, p.dtype, rows, p.batches);
-    else launch_floats(stream, rows, p.batches);
+    if (half && few.m > 2) launch_halves(stream, p.dtype, few, p.batches);
+    else launch_rows(stream, p.dtype, few, p.batches);
     return true;
   }
   // Columns of w together: worth it where there are enough of them for all multiprocessors.
-  rows.w_row = transposed ? p.x.column : p.y.row;
-  bool fits = x_together && (transposed ? p.x.row : p.y.column) == 1 && rows.n % width == 0 &&
-              aligned(rows.w, rows.w_row, rows.w_batch, item) &&
-              rows.n * p.batches >= 64 / item * gpu().multiprocessors / 2;
-  if (fits) launch_columns(stream, p.dtype, rows, p.batches);
+  few.w_row = transposed ? p.x.column : p.y.row;
+  bool fits = x_together && (transposed ? p.x.row : p.y.column) == 1 && few.n % width == 0 &&
+              aligned(few.w, few.w_row, few.w_batch, item) &&
+              few.n * p.batches >= 64 / item * gpu().multiprocessors / 2;
+  if (fits) launch_columns(stream, p.dtype, few, p.batches);
   return fits;
 }
 
@@ -262,8 +271,8 @@ void kernel_matmul(const KernelCall& call) {
   const void *x_data = device_data(a), *y_data = device_data(b);
   copy_for_blas(call, a, x, x_copy, x_data);
   copy_for_blas(call, b, y, y_copy, y_data);
-  p.x = {x_data, x[x.size() - 2], x.back(), 0};
-  p.y = {y_data, y[y.size() - 2], y.back(), 0};
+  p.x = {x_data, x[x.size() - 2], x.back(), 0, !x_copy && is_settled(a)};
+  p.y = {y_data, y[y.size() - 2], y.back(), 0, !y_copy && is_settled(b)};
   // The strides of axes of extent 1 do not matter, but they would be asked for their alignment.
   if (p.m == 1) p.x.row = 0;
   if (p.n == 1) p.y.column = 0;

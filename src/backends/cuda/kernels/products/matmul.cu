@@ -31,6 +31,7 @@ template <class T, class Out>
 __global__ void __launch_bounds__(256)
     matmul(const T* x, Strides xs, const T* y, Strides ys, Out* out, Strides os, int64_t m,
            int64_t n, int64_t k, bool added) {
+  start_after_earlier();
   using W = Wide<T>;
   __shared__ alignas(16) unsigned char memory[2 * depth * (tile + 1) * sizeof(W)];
   auto left = reinterpret_cast<W(*)[tile + 1]>(memory);

@@ -148,6 +148,7 @@ __device__ __forceinline__ State join_warps(State total, int parity, State& bloc
 template <class T, class Join, int V, bool Reverse, bool WholeBlock>
 __global__ void __launch_bounds__(scan_threads, scan_blocks<T>)
     scan_rows(const T* x, T* out, const __grid_constant__ ScanShape shape) {
+  start_after_earlier();
   typedef Segment<T, Join, V, row_vectors<T, V>, Reverse> Part;
   typedef typename Part::State State;
   const int warp = threadIdx.x / 32;
@@ -244,6 +245,7 @@ __device__ __forceinline__ State before_tile(const Posts<State>& posts, const Sc
 template <class T, class Join, int V, bool Reverse>
 __global__ void __launch_bounds__(scan_threads, scan_blocks<T>)
     scan_tiles(const T* x, T* out, const __grid_constant__ ScanShape shape, Posts<Wide<T>> posts) {
+  start_after_earlier();
   typedef Segment<T, Join, V, tile_vectors<V>, Reverse> Part;
   typedef typename Part::State State;
   __shared__ alignas(16) unsigned char memory[sizeof(State)];
@@ -272,6 +274,7 @@ template <class T, class Join, bool TotalsOnly>
 __global__ void __launch_bounds__(scan_threads)
     scan_columns(const T* x, T* out, const __grid_constant__ ScanShape shape, Wide<T>* totals,
                  const Wide<T>* starts) {
+  start_after_earlier();
   typedef Wide<T> State;
   const int64_t index = static_cast<int64_t>(blockIdx.x) * scan_threads + threadIdx.x;
   if (index >= shape.rows * shape.chunks) return;
