@@ -96,6 +96,17 @@ class Backend {
   virtual void start_timing(int stream);
   virtual double stop_timing(int stream);
 
+  // The most that the device moves and computes in a second; 0 where that is not known.
+  struct Peak {
+    double bytes = 0, flops = 0;
+  };
+  // Of products of matrices of a dtype, or of other work.
+  virtual Peak peak(bool, Dtype::Val) { return {}; }
+
+  // A range of the calling thread's work, for a profiler that is attached.
+  virtual void push_range(const std::string&) {}
+  virtual void pop_range() {}
+
   virtual bool has_kernel(Op op) const = 0;
   virtual void run_kernel(const KernelCall& call) = 0;
 

@@ -6,6 +6,8 @@
 #include "backends/cuda/fused/fused.h"
 #include "backends/cuda/kernel.h"
 #include "backends/cuda/kernel_table.h"
+#include "backends/cuda/peak.h"
+#include "backends/cuda/profiler_ranges.h"
 #include "backends/cuda/programs/nvrtc.h"
 #include "backends/cuda/staging.h"
 #include "lazuli/error.h"
@@ -98,6 +100,12 @@ class CudaBackend : public Backend {
     queue_of(stream).start_timing();
   }
   double stop_timing(int stream) override { return queue_of(stream).stop_timing(); }
+
+  Peak peak(bool products, Dtype::Val dtype) override {
+    return {gpu().memory_bytes_per_second, peak_flops(gpu(), products, dtype)};
+  }
+  void push_range(const std::string& name) override { cuda::push_range(name); }
+  void pop_range() override { cuda::pop_range(); }
 
   bool has_kernel(Op op) const override { return find_kernel(op) != nullptr; }
   void run_kernel(const KernelCall& call) override {

@@ -40,6 +40,10 @@ Gpu* find_gpu() {
   gpu->multiprocessors = attribute(gpu->device, device_multiprocessors);
   gpu->l2_bytes = attribute(gpu->device, device_l2_bytes);
   gpu->shared_bytes_max = attribute(gpu->device, device_shared_bytes_max);
+  gpu->hertz = 1e3 * attribute(gpu->device, device_clock_khz);
+  // Two transfers a clock.
+  gpu->memory_bytes_per_second = 2e3 * attribute(gpu->device, device_memory_clock_khz) *
+                                 attribute(gpu->device, device_bus_bits) / 8;
   LAZULI_CUDA(cuDevicePrimaryCtxRetain, &gpu->context, gpu->device);
   return gpu;
 }

@@ -65,6 +65,7 @@ struct Gpu {
   size_t memory_bytes = 0;
   int multiprocessors = 0, l2_bytes = 0, shared_bytes_max = 0;
   int capability = 0;  // 90 for 9.0
+  double hertz = 0, memory_bytes_per_second = 0;  // at the highest clocks
 };
 
 // The first GPU. Makes its context current for the calling thread, once a thread. DeviceError in a
