@@ -41,6 +41,12 @@ def asked_for(requirements):
     return re.findall(r"^([\w-]+)(?:\[\w+\])?==(\S+)", text, re.MULTILINE)
 
 
+def extra_version(name):
+    """The version that pyproject.toml's extra `cuda` pins."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    return next(row.split("==")[1] for row in extras["cuda"] if row.split("==")[0] == name)
+
+
 def main():
     data = tomllib.loads((REQUIREMENTS / "dependencies.toml").read_text())
     debian = [(row["name"], row["version"], row["licence"], row["reason"])
@@ -49,6 +55,8 @@ def main():
                 for row in data["archive"]]
     wheels = [(row["name"], row["version"], row["licence"], row["reason"])
               for row in data["wheel"]]
+    opened = [(row["name"], extra_version(row["name"]), row["licence"], row["reason"])
+              for row in data["opened"]]
     python = [(row["name"], pinned(row["name"]), row["licence"], row["reason"])
               for row in data["python"]]
     peers = [(name, version, "measured against") for name, version in asked_for("peers")]
@@ -65,6 +73,9 @@ def main():
         "By digest; unpacked into `.cache/cuda`. `./dev setup --no-cuda` leaves them out: then GPU",
         "kernels are not compiled ahead, and their tests are skipped.\n",
         table(wheels, columns), "",
+        "## On a machine with a GPU\n",
+        "Opened at run time where they are installed; `pip install lazuli[cuda]` brings them.\n",
+        table(opened, columns), "",
         "## Python packages\n",
         "In `.cache/venv`, pinned with hashes in `tools/requirements/tools.txt`.\n",
         table(python, columns), "",

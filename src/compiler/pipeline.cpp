@@ -1,5 +1,6 @@
 // The passes, in order: fuse, make steps, schedule, order streams, lifetimes, slots, compile.
 #include <algorithm>
+#include <unordered_map>
 
 #include "base/log.h"
 #include "compiler/backend.h"
@@ -114,8 +115,14 @@ class Pipeline {
     unordered_.push_back(std::move(step));
   }
 
-  // Depth first from the nodes in post-order, so that a value is used soon after it is made.
+  // Depth first from the nodes in post-order, so that a value is used soon after it is made. After
+  // a product come the others of the same left operand that only wait for it: a backend may run
+  // them as one.
   void schedule() {
+    products_of_.clear();
+    for (uint32_t s = 0; s < unordered_.size(); ++s) {
+      if (is_product(unordered_[s])) products_of_[unordered_[s].inputs[0]].push_back(s);
+    }
     std::vector<uint8_t> state(unordered_.size(), 0);  // 0 new, 1 waiting for its inputs, 2 placed
     std::vector<uint32_t> stack;
     for (uint32_t i = 0; i < graph_.nodes.size(); ++i) {
@@ -136,7 +143,37 @@ class Pipeline {
         if (state[at] == 2) continue;
         state[at] = 2;
         plan_->steps.push_back(std::move(unordered_[at]));
+        if (is_product(plan_->steps.back())) add_siblings(plan_->steps.back(), state, stack);
       }
+    }
+  }
+
+  bool is_product(const Step& step) const {
+    if (step.kind != Step::Kind::kernel) return false;
+    Op op = graph_.nodes[step.node]->op;
+    return op == Op::matmul || op == Op::quantized_matmul || op == Op::packed_matmul;
+  }
+
+  // Products of the left operand of one that has been placed, whose others are there or views of
+  // what is there.
+  void add_siblings(const Step& placed, std::vector<uint8_t>& state, std::vector<uint32_t>& stack) {
+    auto is_ready = [&](uint32_t node) {
+      int32_t maker = step_of_[node];
+      return maker < 0 || state[maker] == 2;
+    };
+    auto is_near = [&](uint32_t node) {
+      if (is_ready(node)) return true;
+      const Step& maker = unordered_[step_of_[node]];
+      return state[step_of_[node]] == 0 && maker.kind == Step::Kind::view &&
+             std::all_of(maker.reads.begin(), maker.reads.end(), is_ready);
+    };
+    const std::vector<uint32_t>& siblings = products_of_[placed.inputs[0]];
+    for (size_t k = siblings.size(); k-- > 0;) {
+      const Step& step = unordered_[siblings[k]];
+      if (state[siblings[k]] == 2 || step.stream != placed.stream) continue;
+      if (!std::all_of(step.reads.begin(), step.reads.end(), is_near)) continue;
+      state[siblings[k]] = 0;
+      stack.push_back(siblings[k]);
     }
   }
 
@@ -206,6 +243,7 @@ class Pipeline {
   std::vector<uint8_t> needed_;
   std::vector<int32_t> step_of_;
   std::vector<Step> unordered_;
+  std::unordered_map<uint32_t, std::vector<uint32_t>> products_of_;  // of a left operand
 };
 
 }  // namespace

@@ -23,7 +23,12 @@ class Queue {
   void submit_quietly() noexcept;
   void launch(CUfunction function, const LaunchShape& shape, void* const* arguments,
               std::span<const uint32_t> sizes);
-
+  // As Launches::extend_last.
+  template <class Change>
+  bool extend_last(CUfunction function, Change change) {
+    std::lock_guard lock(launch_mutex_);
+    return launches_.extend_last(function, change);
+  }
   void start_timing();
   double stop_timing();  // seconds
 

@@ -35,6 +35,13 @@ class Launches {
 
   void add(CUfunction function, const LaunchShape& shape, void* const* arguments,
            std::span<const uint32_t> sizes);
+  // Gives `change(shape, argument)` the last launch, if it is of this function, for it to be changed.
+  template <class Change>
+  bool extend_last(CUfunction function, Change change) {
+    if (launches_.empty() || launches_.back().function != function) return false;
+    Launch& last = launches_.back();
+    return change(last.shape, static_cast<void*>(bytes_.data() + arguments_[last.argument].start));
+  }
   size_t count() const { return launches_.size(); }
   void submit(CUstream stream);
 

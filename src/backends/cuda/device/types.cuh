@@ -2,8 +2,6 @@
 // of them that are read and written in one access.
 #pragma once
 
-#include "overlap.cuh"
-
 typedef signed char int8_t;
 typedef short int16_t;
 typedef int int32_t;
@@ -12,6 +10,8 @@ typedef unsigned char uint8_t;
 typedef unsigned short uint16_t;
 typedef unsigned int uint32_t;
 typedef unsigned long long uint64_t;
+
+#include "overlap.cuh"
 
 template <class A, class B>
 struct is_same {

@@ -11,6 +11,7 @@
 #include <span>
 
 #include "backends/cuda/programs/device_sources.h"
+#include "backends/cuda/programs/disk_cache.h"
 #include "backends/cuda/programs/fields.h"
 #include "backends/cuda/programs/nvrtc.h"
 #include "base/atomic_file.h"
@@ -95,15 +96,32 @@ void write_program(const std::string& path, const std::string& key,
   }
 }
 
+// Where what belongs to the key is or will be; empty where nothing is kept.
+std::string path_of(const std::string& key) {
+  static const std::string folder = cache_folder();
+  return folder.empty() ? "" : folder + "/" + digest(key);
+}
+
 }  // namespace
+
+bool read_kept(const std::string& key, std::string& value) {
+  CompiledProgram kept;
+  std::string path = path_of(key);
+  if (path.empty() || !read_program(path, key, kept)) return false;
+  value = std::move(kept.image);
+  return true;
+}
+
+void keep(const std::string& key, const std::string& value) {
+  std::string path = path_of(key);
+  if (!path.empty()) write_program(path, key, {value, ""});
+}
 
 CompiledProgram cached_program(const std::string& source, const std::string& instance,
                                const std::string& architecture) {
   if (!missing_compiler().empty()) throw DeviceError("[cuda] " + missing_compiler());
-  static const std::string folder = cache_folder();
-  if (folder.empty()) return compile_program(source, instance, architecture);
-  std::string key = key_of(source, instance, architecture);
-  std::string path = folder + "/" + digest(key);
+  std::string key = key_of(source, instance, architecture), path = path_of(key);
+  if (path.empty()) return compile_program(source, instance, architecture);
   CompiledProgram program;
   if (read_program(path, key, program)) return program;
   program = compile_program(source, instance, architecture);

@@ -114,7 +114,7 @@ void kernel_attention(const KernelCall& call) {
   a.keys = extent(k, 2);
   a.size = extent(q, 3);
   a.value_size = extent(v, 3);
-  if (attend_few(attention) || attend_many(attention)) return;
+  if (attend_few(attention) || attend_by_dnn(attention) || attend_many(attention)) return;
   attend_plainly(attention);
 }
 

@@ -42,6 +42,9 @@ struct AttentionCall {
 
 // Few queries. False, and nothing is queued, where it does not apply.
 bool attend_few(const AttentionCall& call);
+// Many queries of half types without a mask or with the causal one, by cuDNN.
+bool attend_by_dnn(const AttentionCall& call);
+uint64_t attention_runs_by_dnn();  // so far
 // Many queries, half types.
 bool attend_many(const AttentionCall& call);
 

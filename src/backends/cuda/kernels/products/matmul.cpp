@@ -6,125 +6,27 @@
 #include "backends/cuda/kernel_table.h"
 #include "backends/cuda/kernels/function_table.h"
 #include "backends/cuda/kernels/moves/dense_copy.h"
+#include "backends/cuda/kernels/products/matmul_rows.h"
 #include "lazuli/error.h"
 
 namespace lazuli::cuda {
 namespace {
 
-constexpr int64_t few_rows_max = 8, batches_max = 65535;
-
-// As in matmul_rows.cu.
-struct FewRows {
-  const void *x, *w;
-  void* out;
-  int64_t x_row, x_batch, w_row, w_batch, out_row, out_column, out_batch;
-  int64_t m, n, k;
-  bool settled;
-};
+constexpr int64_t batches_max = 65535;
 
 // As in matmul.cu.
 struct PlaceStrides {
   int64_t row, column, batch;
 };
 
-// Whether 16 bytes are read at once from every multiple of `stride` on.
-bool aligned(const void* data, int64_t stride, int64_t batch, int64_t item) {
-  return (reinterpret_cast<uintptr_t>(data) | static_cast<uintptr_t>(stride * item) |
-          static_cast<uintptr_t>(batch * item)) %
-             16 ==
-         0;
-}
-
 unsigned count_of(int64_t value) { return static_cast<unsigned>(value); }
 
-// The instance for so many rows: 1, 2, 4 or 8.
-size_t rows_slot(int64_t m) { return m <= 1 ? 0 : m <= 2 ? 1 : m <= 4 ? 2 : 3; }
-
-FunctionTable<2> half_rows("matmul_rows.cu", [](size_t slot) {
-  return instance_name("few_rows_halves", {slot ? "bfloat_t" : "half_t"});
-});
-// By dtype and rows; more than two rows of halves go to the others.
-FunctionTable<float_count * 4> rows("matmul_rows.cu", [](size_t slot) {
-  Dtype::Val dtype = float_types[slot / 4];
-  if (dtype != Dtype::Val::float32 && slot % 4 > 1) return std::string();
-  return instance_name("few_rows", {device_type(dtype), std::to_string(1 << slot % 4)});
-});
-FunctionTable<float_count * 4> column_rows("matmul_rows.cu", [](size_t slot) {
-  return instance_name("few_rows_columns",
-                       {device_type(float_types[slot / 4]), std::to_string(1 << slot % 4)});
-});
 // By dtype, and whether the output is of float32 in place of it.
 FunctionTable<dtype_count * 2> tiles("matmul.cu", [](size_t slot) {
   Dtype::Val dtype = dtype_at(slot / 2), out = slot % 2 ? Dtype::Val::float32 : dtype;
   bool exists = issubdtype(dtype_of(dtype), inexact) && (slot % 2 == 0 || dtype == bfloat16);
   return exists ? instance_name("matmul", {device_type(dtype), device_type(out)}) : std::string();
 });
-
-void launch_halves(int stream, Dtype::Val dtype, const FewRows& p, int64_t batches) {
-  int64_t warps = std::clamp<int64_t>(ceil_div(p.k, 128), 1, 8);
-  launch(stream, half_rows.at(dtype == Dtype::Val::bfloat16),
-         {{count_of(ceil_div(p.n, 16)), count_of(batches)}, {32, count_of(warps)}}, p);
-}
-
-// Enough warps for all multiprocessors, if K has enough for them: a warp asks for four times 512
-// bytes of a row at once.
-void launch_rows(int stream, Dtype::Val dtype, const FewRows& p, int64_t batches) {
-  int64_t most = ceil_div(p.k * dtype_of(dtype).size(), 2048), shares = 1;
-  int64_t wanted = gpu().multiprocessors * 32;
-  while (shares < 8 && shares * 2 <= most && p.n / 2 * batches * shares < wanted) shares *= 2;
-  launch(stream, rows.at(float_slot(dtype) * 4 + rows_slot(p.m)),
-         {{count_of(ceil_div(p.n, 16 / shares)), count_of(batches)}, {32, 8}}, p,
-         static_cast<int>(shares));
-}
-
-void launch_columns(int stream, Dtype::Val dtype, const FewRows& p, int64_t batches) {
-  int64_t columns = 64 / dtype_of(dtype).size();
-  launch(stream, column_rows.at(float_slot(dtype) * 4 + rows_slot(p.m)),
-         {{count_of(ceil_div(p.n, columns)), count_of(batches)}, {32, 16}}, p);
-}
-
-// The product with few rows as the kernels take it, or with few columns, transposed.
-FewRows few_rows_of(const MatrixProduct& p, bool transposed) {
-  const MatrixPlace &x = transposed ? p.y : p.x, &w = transposed ? p.x : p.y;
-  FewRows rows{x.data,  w.data,
-               p.out,   transposed ? x.column : x.row,
-               x.batch, transposed ? w.row : w.column,
-               w.batch, p.out_row,
-               1,       p.out_batch,
-               p.m,     p.n,
-               p.k,     w.settled};
-  if (transposed) {
-    std::swap(rows.out_row, rows.out_column);
-    std::swap(rows.m, rows.n);
-  }
-  return rows;
-}
-
-// True if a kernel for few rows was queued.
-bool multiply_few_rows(int stream, const MatrixProduct& p) {
-  bool half = p.dtype == Dtype::Val::float16 || p.dtype == Dtype::Val::bfloat16;
-  bool transposed = p.m > few_rows_max;
-  if (std::min(p.m, p.n) > few_rows_max || p.batches > batches_max) return false;
-  if ((!half && p.dtype != Dtype::Val::float32) || p.into_float || p.added) return false;
-  int64_t item = dtype_of(p.dtype).size(), width = 16 / item;
-  FewRows few = few_rows_of(p, transposed);
-  bool x_together = (transposed ? p.y.row : p.x.column) == 1 || p.k == 1;
-  if ((transposed ? p.x.column : p.y.row) == 1) {
-    bool fits = x_together && p.k % width == 0 && aligned(few.x, few.x_row, few.x_batch, item) &&
-                aligned(few.w, few.w_row, few.w_batch, item);
-    if (!fits) return false;
-    if (half && few.m > 2) launch_halves(stream, p.dtype, few, p.batches);
-    else launch_rows(stream, p.dtype, few, p.batches);
-    return true;
-  }
-  // Columns of w together: worth it where there are enough of them for all multiprocessors.
-  few.w_row = transposed ? p.x.column : p.y.row;
-  bool fits = x_together && (transposed ? p.x.row : p.y.column) == 1 && few.n % width == 0 &&
-              aligned(few.w, few.w_row, few.w_batch, item) &&
-              few.n * p.batches >= 64 / item * gpu().multiprocessors / 2;
-  if (fits) launch_columns(stream, p.dtype, few, p.batches);
-  return fits;
-}
 
 void multiply_tiles(int stream, MatrixProduct p) {
   const Function& function = tiles.at(slot_of(p.dtype) * 2 + p.into_float);

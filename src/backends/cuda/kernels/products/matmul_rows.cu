@@ -1,37 +1,57 @@
-// out[b, i, j] = sum over k of x[b, i, k] * w[b, j, k] for up to 8 rows of x; w is read once.
+// out[b, i, j] = sum over k of x[b, i, k] * w[b, j, k] for up to 8 rows of x; w is read once. One
+// launch may do this for several matrices w.
 //
 // - few_rows: w [N, K] with K together. A warp takes two rows of w, or a share of their K, lanes
 //   along K, products in registers.
-// - few_rows_halves: the same for more than two rows of halves. A warp takes 16 rows of w as they lie in memory as the left matrix of tensor core
-//   products, x as the right one: 16 bytes of each row a lane and step. The warps of a block share
-//   K; their sums meet in shared memory.
+// - few_rows_halves: the same for more than two rows of halves. A block takes 32 rows of w, as
+//   they lie in memory the left matrices of tensor core products, x is the right one: 16 bytes of
+//   each row a lane and step. The warps of a block share K; their sums meet in shared memory.
 // - few_rows_columns: w [K, N] with N together: lanes along N, the block's other threads along K.
 //
 // Floor: the bytes of w.
 #include "math.cuh"
 #include "tiles.cuh"
 
+constexpr int matrices_max = 4;
+
+// Up to four matrices w that the same x is multiplied with; blocks of one follow those of another.
+// Strides are in elements.
 struct FewRows {
-  const void *x, *w;
-  void* out;
-  int64_t x_row, x_batch, w_row, w_batch, out_row, out_column, out_batch;  // strides in elements
-  int64_t m, n, k;
+  const void* x;
+  const void* w[matrices_max];
+  void* out[matrices_max];
+  int64_t out_row[matrices_max];
+  int n[matrices_max], first_block[matrices_max + 1];
+  int count, shares;
+  int64_t x_row, x_batch, w_row, w_batch, out_column, out_batch;
+  int m, k;
   bool settled;  // nothing that runs writes w
 };
 
-constexpr int tile_rows = 16, few_rows_max = 8;
+// The matrix of a block, and which of its blocks that is.
+struct BlockPlace {
+  int matrix, block;
+};
+__device__ __forceinline__ BlockPlace block_place(const FewRows& p) {
+  int matrix = 0;
+  while (matrix + 1 < p.count && blockIdx.x >= p.first_block[matrix + 1]) ++matrix;
+  return {matrix, static_cast<int>(blockIdx.x) - p.first_block[matrix]};
+}
+
+constexpr int tile_rows = 32, few_rows_max = 8;
 
 // The block's warps have a sum each for out[column][row] of a tile; thread i adds and stores one.
 template <class T, int Columns>
-__device__ __forceinline__ void store_sums(const FewRows& p, const float* sums, int64_t first) {
-  T* out = static_cast<T*>(p.out) + blockIdx.y * p.out_batch;
+__device__ __forceinline__ void store_sums(const FewRows& p, int matrix, const float* sums,
+                                           int64_t first) {
+  T* out = static_cast<T*>(p.out[matrix]) + blockIdx.y * p.out_batch;
   for (int i = threadIdx.y * 32 + threadIdx.x; i < Columns * few_rows_max; i += blockDim.y * 32) {
     int64_t column = first + i % Columns;
     int row = i / Columns;
-    if (column >= p.n || row >= p.m) continue;
+    if (column >= p.n[matrix] || row >= p.m) continue;
     float sum = 0;
     for (int warp = 0; warp < blockDim.y; ++warp) sum += sums[warp * Columns * few_rows_max + i];
-    out[row * p.out_row + column * p.out_column] = T(sum);
+    out[row * p.out_row[matrix] + column * p.out_column] = T(sum);
   }
 }
 
@@ -42,27 +62,31 @@ __device__ __forceinline__ uint4 load_or_zero(const T* from, bool inside) {
 
 // Blocks (32, warps), grid (tiles of N, batches).
 template <class T>
-__global__ void __launch_bounds__(256) few_rows_halves(FewRows p) {
+__global__ void __launch_bounds__(512, 2) few_rows_halves(__grid_constant__ const FewRows p) {
+  constexpr int steps = 2, depth = 32 * steps, octets = tile_rows / 8;
+  __shared__ float sums[16 * tile_rows * few_rows_max];
   let_later_start();
-  constexpr int steps = 4, depth = 32 * steps;
-  __shared__ float sums[8 * tile_rows * few_rows_max];
   int g = threadIdx.x / 4, t = threadIdx.x % 4;
-  int64_t first = static_cast<int64_t>(blockIdx.x) * tile_rows;
-  const T* w = static_cast<const T*>(p.w) + blockIdx.y * p.w_batch + first * p.w_row;
+  auto [matrix, block] = block_place(p);
+  int first = block * tile_rows, n = p.n[matrix];
+  const T* w = static_cast<const T*>(p.w[matrix]) + blockIdx.y * p.w_batch;
   const T* x = static_cast<const T*>(p.x) + blockIdx.y * p.x_batch + g * p.x_row;
-  const T *upper = w + g * p.w_row, *lower = w + (g + 8) * p.w_row;
-  bool has_upper = first + g < p.n, has_lower = first + g + 8 < p.n, has_x = g < p.m;
-  float c[4] = {};
-  uint4 a[steps], b[steps];
-  auto ask = [&](int64_t k) {
+  bool has_x = g < p.m;
+  float c[octets / 2][4] = {};
+  uint4 a[steps][octets];
+  auto ask = [&](int k) {
 #pragma unroll
-    for (int s = 0; s < steps; ++s, k += 32) {
-      a[s] = load_or_zero(upper + k, k < p.k && has_upper);
-      b[s] = load_or_zero(lower + k, k < p.k && has_lower);
+    for (int i = 0; i < octets; ++i) {
+      int row = first + i * 8 + g;
+      const T* from = w + row * p.w_row + k;
+#pragma unroll
+      for (int s = 0; s < steps; ++s) {
+        a[s][i] = load_or_zero(from + s * 32, row < n && k + s * 32 < p.k);
+      }
     }
     all_asked();
   };
-  auto multiply = [&](int64_t k) {
+  auto multiply = [&](int k) {
     uint4 v[steps];
 #pragma unroll
     for (int s = 0; s < steps; ++s, k += 32) {
@@ -70,13 +94,17 @@ __global__ void __launch_bounds__(256) few_rows_halves(FewRows p) {
     }
 #pragma unroll
     for (int s = 0; s < steps; ++s) {
-      multiply_tile<T>(c, a[s].x, b[s].x, a[s].y, b[s].y, v[s].x, v[s].y);
-      multiply_tile<T>(c, a[s].z, b[s].z, a[s].w, b[s].w, v[s].z, v[s].w);
+#pragma unroll
+      for (int i = 0; i < octets; i += 2) {
+        const uint4 &upper = a[s][i], &lower = a[s][i + 1];
+        multiply_tile<T>(c[i / 2], upper.x, lower.x, upper.y, lower.y, v[s].x, v[s].y);
+        multiply_tile<T>(c[i / 2], upper.z, lower.z, upper.w, lower.w, v[s].z, v[s].w);
+      }
     }
   };
   if (!p.settled) wait_for_earlier();
   // All lanes of a warp stay together, also where K ends.
-  int64_t k = threadIdx.y * depth + t * 8, end = p.k + t * 8, step = blockDim.y * depth;
+  int k = threadIdx.y * depth + t * 8, end = p.k + t * 8, step = blockDim.y * depth;
   ask(k);
   wait_for_earlier();
   multiply(k);
@@ -85,12 +113,16 @@ __global__ void __launch_bounds__(256) few_rows_halves(FewRows p) {
     multiply(k);
   }
   float* mine = sums + threadIdx.y * tile_rows * few_rows_max;
-  mine[2 * t * tile_rows + g] = c[0];
-  mine[(2 * t + 1) * tile_rows + g] = c[1];
-  mine[2 * t * tile_rows + g + 8] = c[2];
-  mine[(2 * t + 1) * tile_rows + g + 8] = c[3];
+#pragma unroll
+  for (int i = 0; i < octets / 2; ++i) {
+    float *upper = mine + i * 16 + g, *lower = upper + 8;
+    upper[2 * t * tile_rows] = c[i][0];
+    upper[(2 * t + 1) * tile_rows] = c[i][1];
+    lower[2 * t * tile_rows] = c[i][2];
+    lower[(2 * t + 1) * tile_rows] = c[i][3];
+  }
   __syncthreads();
-  store_sums<T, tile_rows>(p, sums, first);
+  store_sums<T, tile_rows>(p, matrix, sums, first);
 }
 
 // Elements of 16 bytes as floats.
@@ -117,35 +149,40 @@ struct Fours {
 template <class T>
 using Items = typename choose<sizeof(T) == 4, Fours, Eights<T>>::type;
 
-// Blocks (32, 8), grid (groups of N, batches): `shares` warps share the K of two rows of w.
+// Blocks (32, shares * groups), grid (blocks of N, batches): `shares` warps share the K of two rows
+// of w, an even part each.
 template <class T, int Rows>
-__global__ void __launch_bounds__(256, Rows > 2 ? 2 : 3) few_rows(FewRows p, int shares) {
+__global__ void __launch_bounds__(512, Rows > 1 ? 1 : 2) few_rows(__grid_constant__ const FewRows p) {
   constexpr int columns = 2, steps = 4, width = Items<T>::count, depth = 32 * width;
-  __shared__ float sums[8][columns][Rows];
+  __shared__ float sums[16][columns][Rows];
   let_later_start();
+  auto [matrix, block] = block_place(p);
+  int shares = p.shares, groups = blockDim.y / shares;
   int share = threadIdx.y % shares, group = threadIdx.y / shares;
-  int64_t first = (blockIdx.x * int64_t(8 / shares) + group) * columns;
-  const T* w = static_cast<const T*>(p.w) + blockIdx.y * p.w_batch + first * p.w_row;
+  int first = (block * groups + group) * columns, n = p.n[matrix];
+  const T* w = static_cast<const T*>(p.w[matrix]) + blockIdx.y * p.w_batch + first * p.w_row;
   const T* x = static_cast<const T*>(p.x) + blockIdx.y * p.x_batch;
   bool present[columns];
 #pragma unroll
-  for (int j = 0; j < columns; ++j) present[j] = first + j < p.n;
+  for (int j = 0; j < columns; ++j) present[j] = first + j < n;
+  int part = (p.k + shares * depth - 1) / (shares * depth) * depth;
+  int limit = min(p.k, (share + 1) * part);
   uint4 a[steps][columns];
-  auto ask = [&](int64_t k) {
+  auto ask = [&](int k) {
 #pragma unroll
     for (int s = 0; s < steps; ++s, k += depth) {
 #pragma unroll
       for (int j = 0; j < columns; ++j) {
-        a[s][j] = load_or_zero(w + j * p.w_row + k, present[j] && k < p.k);
+        a[s][j] = load_or_zero(w + j * p.w_row + k, present[j] && k < limit);
       }
     }
     all_asked();
   };
   float c[columns][Rows] = {};
-  auto multiply = [&](int64_t k) {
+  auto multiply = [&](int k) {
 #pragma unroll
     for (int s = 0; s < steps; ++s, k += depth) {
-      if (k >= p.k) continue;
+      if (k >= limit) continue;
       Items<T> weights[columns] = {Items<T>(a[s][0]), Items<T>(a[s][1])};
 #pragma unroll
       for (int i = 0; i < Rows; ++i) {
@@ -161,12 +198,11 @@ __global__ void __launch_bounds__(256, Rows > 2 ? 2 : 3) few_rows(FewRows p, int
   };
   if (!p.settled) wait_for_earlier();
   // All lanes of a warp stay together, also where K ends.
-  int64_t k = share * depth * steps + threadIdx.x * width, end = p.k + threadIdx.x * width;
-  int64_t step = shares * depth * steps;
+  int k = share * part + threadIdx.x * width, end = limit + threadIdx.x * width;
   ask(k);
   wait_for_earlier();
   multiply(k);
-  for (k += step; k < end; k += step) {
+  for (k += steps * depth; k < end; k += steps * depth) {
     ask(k);
     multiply(k);
   }
@@ -179,27 +215,27 @@ __global__ void __launch_bounds__(256, Rows > 2 ? 2 : 3) few_rows(FewRows p, int
     }
   }
   __syncthreads();
-  T* out = static_cast<T*>(p.out) + blockIdx.y * p.out_batch;
-  for (int i = threadIdx.y * 32 + threadIdx.x; i < 8 / shares * columns * Rows; i += 256) {
+  T* out = static_cast<T*>(p.out[matrix]) + blockIdx.y * p.out_batch;
+  for (int i = threadIdx.y * 32 + threadIdx.x; i < groups * columns * Rows; i += blockDim.y * 32) {
     int row = i % Rows, column = i / Rows % columns, of = i / Rows / columns;
-    int64_t n = (blockIdx.x * int64_t(8 / shares) + of) * columns + column;
-    if (n >= p.n || row >= p.m) continue;
+    int at = (block * groups + of) * columns + column;
+    if (at >= n || row >= p.m) continue;
     float sum = 0;
     for (int s = 0; s < shares; ++s) sum += sums[of * shares + s][column][row];
-    out[row * p.out_row + n * p.out_column] = T(sum);
+    out[row * p.out_row[matrix] + at * p.out_column] = T(sum);
   }
 }
 
 // w_row is the stride between the K rows here. Blocks (32, 16), grid (tiles of N, batches): a tile
 // is 4 lanes wide; of the 128 threads along K each warp holds 8.
 template <class T, int Rows>
-__global__ void __launch_bounds__(512) few_rows_columns(FewRows p) {
+__global__ void __launch_bounds__(512) few_rows_columns(__grid_constant__ const FewRows p) {
   start_after_earlier();
   constexpr int width = 16 / sizeof(T), columns = 4 * width, steps = Rows > 4 ? 4 : 8;
   __shared__ float sums[16 * columns * few_rows_max];
   int64_t first = static_cast<int64_t>(blockIdx.x) * columns;
   int64_t column = first + threadIdx.x % 4 * width;
-  const T* w = static_cast<const T*>(p.w) + blockIdx.y * p.w_batch + column;
+  const T* w = static_cast<const T*>(p.w[0]) + blockIdx.y * p.w_batch + column;
   const T* x = static_cast<const T*>(p.x) + blockIdx.y * p.x_batch;
   float c[Rows][width] = {};
   for (int64_t from = threadIdx.y * 8 + threadIdx.x / 4; from < p.k; from += 128 * steps) {
@@ -207,7 +243,7 @@ __global__ void __launch_bounds__(512) few_rows_columns(FewRows p) {
 #pragma unroll
     for (int s = 0; s < steps; ++s) {
       int64_t k = from + s * 128;
-      a[s] = load_or_zero(w + k * p.w_row, k < p.k && column < p.n);
+      a[s] = load_or_zero(w + k * p.w_row, k < p.k && column < p.n[0]);
     }
     __syncwarp(__activemask());
 #pragma unroll
@@ -236,5 +272,5 @@ __global__ void __launch_bounds__(512) few_rows_columns(FewRows p) {
     }
   }
   __syncthreads();
-  store_sums<T, columns>(p, sums, first);
+  store_sums<T, columns>(p, 0, sums, first);
 }

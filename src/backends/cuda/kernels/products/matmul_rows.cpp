@@ -1,0 +1,186 @@
+#include "backends/cuda/kernels/products/matmul_rows.h"
+
+#include <algorithm>
+
+#include "backends/cuda/kernels/function_table.h"
+
+namespace lazuli::cuda {
+namespace {
+
+constexpr int64_t few_rows_max = 8, batches_max = 65535, extent_max = int64_t{1} << 30;
+constexpr int matrices_max = 4;
+
+// As in matmul_rows.cu.
+struct FewRows {
+  const void* x;
+  const void* w[matrices_max];
+  void* out[matrices_max];
+  int64_t out_row[matrices_max];
+  int n[matrices_max], first_block[matrices_max + 1];
+  int count, shares;
+  int64_t x_row, x_batch, w_row, w_batch, out_column, out_batch;
+  int m, k;
+  bool settled;
+};
+
+// Whether 16 bytes are read at once from every multiple of `stride` on.
+bool aligned(const void* data, int64_t stride, int64_t batch, int64_t item) {
+  return (reinterpret_cast<uintptr_t>(data) | static_cast<uintptr_t>(stride * item) |
+          static_cast<uintptr_t>(batch * item)) %
+             16 ==
+         0;
+}
+
+unsigned count_of(int64_t value) { return static_cast<unsigned>(value); }
+
+// The instance for so many rows: 1, 2, 4 or 8.
+size_t rows_slot(int64_t m) { return m <= 1 ? 0 : m <= 2 ? 1 : m <= 4 ? 2 : 3; }
+
+FunctionTable<2> half_rows("matmul_rows.cu", [](size_t slot) {
+  return instance_name("few_rows_halves", {slot ? "bfloat_t" : "half_t"});
+});
+// By dtype and rows; more than two rows of halves go to the others.
+FunctionTable<float_count * 4> rows("matmul_rows.cu", [](size_t slot) {
+  Dtype::Val dtype = float_types[slot / 4];
+  if (dtype != Dtype::Val::float32 && slot % 4 > 1) return std::string();
+  return instance_name("few_rows", {device_type(dtype), std::to_string(1 << slot % 4)});
+});
+FunctionTable<float_count * 4> column_rows("matmul_rows.cu", [](size_t slot) {
+  return instance_name("few_rows_columns",
+                       {device_type(float_types[slot / 4]), std::to_string(1 << slot % 4)});
+});
+
+// Gives each matrix its blocks of so many columns; the number of all.
+int64_t place_blocks(FewRows& p, int64_t columns) {
+  int64_t blocks = 0;
+  for (int i = 0; i < p.count; ++i) {
+    p.first_block[i] = static_cast<int>(blocks);
+    blocks += ceil_div(p.n[i], columns);
+  }
+  p.first_block[p.count] = static_cast<int>(blocks);
+  return blocks;
+}
+
+LaunchShape place_halves(FewRows& p, int64_t batches) {
+  int64_t warps = std::clamp<int64_t>(ceil_div(p.k, 64), 1, 16);
+  return {{count_of(place_blocks(p, 32)), count_of(batches)}, {32, count_of(warps)}};
+}
+
+// As many warps to a row as it has pieces that are asked for at once (four times 512 bytes): blocks
+// that are done soon keep memory busy to the end.
+LaunchShape place_rows(FewRows& p, int64_t item, int64_t batches) {
+  int64_t pieces = ceil_div(p.k * item, 2048);
+  p.shares = static_cast<int>(std::min<int64_t>(16, pieces));
+  int groups = std::max(1, 8 / p.shares);
+  return {{count_of(place_blocks(p, 2 * groups)), count_of(batches)},
+          {32, count_of(p.shares * groups)}};
+}
+
+bool apart(const void* a, int64_t a_bytes, const void* b, int64_t b_bytes) {
+  auto x = reinterpret_cast<uintptr_t>(a), y = reinterpret_cast<uintptr_t>(b);
+  return x + static_cast<uintptr_t>(a_bytes) <= y || y + static_cast<uintptr_t>(b_bytes) <= x;
+}
+
+// Adds the one matrix of `one` to `all`, where they are products of the same x and neither writes
+// what the other reads or writes.
+bool join(FewRows& all, const FewRows& one, int64_t item) {
+  bool same = all.x == one.x && all.x_row == one.x_row && all.m == one.m && all.k == one.k &&
+              all.w_row == one.w_row && all.out_column == one.out_column;
+  if (!same || all.count == matrices_max) return false;
+  auto bytes_of = [&](int64_t n) { return ((n - 1) * all.w_row + all.k) * item; };
+  int64_t x_bytes = ((all.m - 1) * all.x_row + all.k) * item;
+  int64_t out_bytes = int64_t{one.m} * one.n[0] * item;
+  if (!apart(one.out[0], out_bytes, all.x, x_bytes)) return false;
+  for (int i = 0; i < all.count; ++i) {
+    int64_t own_bytes = int64_t{all.m} * all.n[i] * item;
+    bool free = apart(one.out[0], out_bytes, all.w[i], bytes_of(all.n[i])) &&
+                apart(one.out[0], out_bytes, all.out[i], own_bytes) &&
+                apart(one.w[0], bytes_of(one.n[0]), all.out[i], own_bytes);
+    if (!free) return false;
+  }
+  int i = all.count++;
+  all.w[i] = one.w[0];
+  all.out[i] = one.out[0];
+  all.out_row[i] = one.out_row[0];
+  all.n[i] = one.n[0];
+  all.settled = all.settled && one.settled;
+  return true;
+}
+
+// Makes one launch of this product and the one before it, or queues one of its own.
+template <class Place>
+void launch_joined(int stream, const Function& function, FewRows p, int64_t item, int64_t batches,
+                   Place place) {
+  bool joined = batches == 1 &&
+                extend_last<FewRows>(stream, function, [&](LaunchShape& shape, FewRows& all) {
+                  if (shape.grid.y != 1 || !join(all, p, item)) return false;
+                  shape = place(all);
+                  return true;
+                });
+  if (joined) return;
+  LaunchShape shape = place(p);
+  launch(stream, function, shape, p);
+}
+
+void launch_columns(int stream, Dtype::Val dtype, FewRows p, int64_t batches) {
+  int64_t blocks = place_blocks(p, 64 / dtype_of(dtype).size());
+  launch(stream, column_rows.at(float_slot(dtype) * 4 + rows_slot(p.m)),
+         {{count_of(blocks), count_of(batches)}, {32, 16}}, p);
+}
+
+// The product with few rows as the kernels take it, or with few columns, transposed.
+FewRows few_rows_of(const MatrixProduct& p, bool transposed) {
+  const MatrixPlace &x = transposed ? p.y : p.x, &w = transposed ? p.x : p.y;
+  FewRows few{};
+  few.x = x.data;
+  few.x_row = transposed ? x.column : x.row;
+  few.x_batch = x.batch;
+  few.w[0] = w.data;
+  few.w_row = transposed ? w.row : w.column;
+  few.w_batch = w.batch;
+  few.out[0] = p.out;
+  few.out_row[0] = transposed ? 1 : p.out_row;
+  few.out_column = transposed ? p.out_row : 1;
+  few.out_batch = p.out_batch;
+  few.m = static_cast<int>(transposed ? p.n : p.m);
+  few.n[0] = static_cast<int>(transposed ? p.m : p.n);
+  few.k = static_cast<int>(p.k);
+  few.count = 1;
+  few.settled = w.settled;
+  return few;
+}
+
+}  // namespace
+
+bool multiply_few_rows(int stream, const MatrixProduct& p) {
+  bool half = p.dtype == Dtype::Val::float16 || p.dtype == Dtype::Val::bfloat16;
+  bool transposed = p.m > few_rows_max;
+  if (std::min(p.m, p.n) > few_rows_max || p.batches > batches_max) return false;
+  if (std::max({p.m, p.n, p.k}) > extent_max) return false;
+  if ((!half && p.dtype != Dtype::Val::float32) || p.into_float || p.added) return false;
+  int64_t item = dtype_of(p.dtype).size(), width = 16 / item;
+  FewRows few = few_rows_of(p, transposed);
+  bool x_together = (transposed ? p.y.row : p.x.column) == 1 || p.k == 1;
+  if ((transposed ? p.x.column : p.y.row) == 1) {
+    bool fits = x_together && p.k % width == 0 && aligned(few.x, few.x_row, few.x_batch, item) &&
+                aligned(few.w[0], few.w_row, few.w_batch, item);
+    if (!fits) return false;
+    if (half && few.m > 2) {
+      launch_joined(stream, half_rows.at(p.dtype == Dtype::Val::bfloat16), few, item, p.batches,
+                    [&](FewRows& all) { return place_halves(all, p.batches); });
+    } else {
+      launch_joined(stream, rows.at(float_slot(p.dtype) * 4 + rows_slot(few.m)), few, item,
+                    p.batches, [&](FewRows& all) { return place_rows(all, item, p.batches); });
+    }
+    return true;
+  }
+  // Columns of w together: worth it where there are enough of them for all multiprocessors.
+  few.w_row = transposed ? p.x.column : p.y.row;
+  bool fits = x_together && (transposed ? p.x.row : p.y.column) == 1 && few.n[0] % width == 0 &&
+              aligned(few.w[0], few.w_row, few.w_batch, item) &&
+              few.n[0] * p.batches >= 64 / item * gpu().multiprocessors / 2;
+  if (fits) launch_columns(stream, p.dtype, few, p.batches);
+  return fits;
+}
+
+}  // namespace lazuli::cuda
