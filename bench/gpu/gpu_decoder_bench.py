@@ -1,5 +1,5 @@
-"""gpu_decoder_bench.cpp through the Python door: decoders with random weights, the same shapes, loop
-and rows.
+"""gpu_decoder_bench.cpp through the Python door: decoders with random weights, the same shapes, the
+same loop and rows.
 
 usage: gpu_decoder_bench.py [llama|qwen|tiny|all] [bf16|4bit|all]
 PYTHONPATH is build/<preset>/python. `tiny` (not among `all`) is small enough for any device.
