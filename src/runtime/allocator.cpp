@@ -62,15 +62,18 @@ void* Allocator::take_block(size_t size, int stream) {
   return take_cached(bin, stream);
 }
 
-// The block of the bin that was given back last, among those the stream need not wait for.
+// Among the blocks of the bin that the stream need not wait for: on the host the one that was given
+// back last, which caches may still hold; on a device the first in memory, so that the same
+// evaluation finds the same blocks again and what was made for it (a graph of launches) stays good.
 void* Allocator::take_cached(std::vector<Block>& bin, int stream) {
-  size_t chosen = bin.size() - 1;
+  size_t chosen = bin.size();
   for (size_t k = bin.size(); k-- > 0;) {
     const Work& work = bin[k].work;
     if (!work.is_none() && !work.is_of(stream) && !source_.is_done(work)) continue;
-    chosen = k;
-    break;
+    if (chosen == bin.size() || bin[k].address < bin[chosen].address) chosen = k;
+    if (source_.shares_host_memory) break;
   }
+  if (chosen == bin.size()) chosen = bin.size() - 1;
   Block block = bin[chosen];
   if (!block.work.is_none() && !block.work.is_of(stream)) {
     source_.wait_on_stream(stream, block.work);

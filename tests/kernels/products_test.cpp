@@ -94,6 +94,23 @@ TEST(Products, FewRowsAgainstManyLongRows) {
   }
 }
 
+// They may run as one launch, up to a number of matrices; one that reads another's result may not.
+TEST(Products, SeveralOfOneOperand) {
+  for (Dtype dtype : {float32, float16, bfloat16}) {
+    for (int64_t m : {1, 2, 6}) {
+      array x = filled({m, 2600}, dtype, -1, 1, 1);
+      std::vector<array> products;
+      for (int64_t n : {96, 7, 300, 33, 1, 64}) {
+        array w = filled({n, 2600}, dtype, -0.02, 0.02, static_cast<uint64_t>(n + 50));
+        products.push_back(matmul(x, transpose(w)));
+      }
+      array w = filled({40, 2600}, dtype, -0.02, 0.02, 3);
+      products.push_back(matmul(x, transpose(w * slice(products[2], {0, 5}, {1, 6}))));
+EXPECT_LE(error_of(concatenate(products, 1)), 2 * rounding_of(dtype)) << dtype_name(dtype);
+    }
+  }
+}
+
 TEST(Products, BatchesInEveryLayout) {
   for (Dtype dtype : inexact_dtypes) {
     for (Laid laid : testing::all_layouts) {

@@ -85,6 +85,20 @@ TEST(Concatenate, ManyPartsOfEveryLayout) {
       {concatenate({transpose(x, {4, 2, 0, 5, 1, 3}), transpose(x, {4, 2, 0, 5, 1, 3})}, 2)}));
 }
 
+// Updates that follow each other may run as one launch, unless one needs the other.
+TEST(SliceUpdate, SeveralInTurn) {
+  array keys = filled({2, 4, 50, 16}, bfloat16, 0, 9, 26),
+        values = filled({2, 4, 50, 16}, bfloat16, 0, 9, 27),
+        row = filled({2, 4, 1, 16}, bfloat16, 0, 9, 28);
+  auto put = [&](const array& x, const array& update, int at) {
+    return slice_update(x, update, {0, 0, at, 0}, {2, 4, at + 1, 16});
+  };
+  array k = put(keys, row, 17), v = put(values, row + row, 17), again = put(k, row + row, 17);
+  array moved = put(v, slice(again, {0, 0, 17, 0}, {2, 4, 18, 16}), 3);
+  array back = put(moved, slice(moved, {0, 0, 3, 0}, {2, 4, 4, 16}), 4);
+  EXPECT_TRUE(agrees({k, v, again, moved, back}));
+}
+
 TEST(SliceUpdate, OfCachesAndSteps) {
   array cache = filled({2, 4, 50, 16}, bfloat16, 0, 9, 23),
         row = filled({2, 4, 1, 16}, bfloat16, 0, 9, 24);

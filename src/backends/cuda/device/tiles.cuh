@@ -137,6 +137,13 @@ __device__ __forceinline__ uint4 load_once(const void* from) {
 #endif
 }
 
+// Has the line of an address in the second cache soon.
+__device__ __forceinline__ void touch_second_cache(const void* from) {
+#ifndef LAZULI_EMULATED_GPU
+  asm volatile("prefetch.global.L2 [%0];" ::"l"(from));
+#endif
+}
+
 // Everything above has been asked of memory before anything below waits for it. Left alone, the
 // compiler saves registers by asking piece by piece, and a warp has too little under way.
 __device__ __forceinline__ void all_asked() { __syncwarp(); }

@@ -10,7 +10,7 @@ namespace lazuli::cuda {
 
 namespace {
 
-constexpr int64_t block_units = 1024;
+constexpr int64_t block_units = 1024, blocks_max = int64_t{1} << 30;
 
 // One copy: from an operand into the output, steps in elements.
 struct Copy {
@@ -64,6 +64,43 @@ std::string instance(size_t slot) {
 template <int RankMax, int Count>
 FunctionTable<unit_sizes> functions("move.cu", instance<RankMax, Count>);
 
+// The bytes from the first to the last place that the axes lead to, by one of their steps.
+struct Range {
+  const char *begin, *end;
+  bool apart_from(const Range& other) const { return end <= other.begin || other.end <= begin; }
+};
+template <int RankMax>
+Range range_of(const char* at, const Axes<RankMax>& axes, int64_t Axis::*step, int unit) {
+  Range range{at, at + unit};
+  for (int d = 0; d < axes.rank; ++d) {
+    int64_t last = (axes.axis[d].extent - 1) * axes.axis[d].*step * unit;
+    (last < 0 ? range.begin : range.end) += last;
+  }
+  return range;
+}
+
+// Adds a copy to the launch before it, where it is a copy too and neither writes what the other
+// reads or writes.
+template <int RankMax>
+bool join_copy(int stream, const Function& function, const Piece<RankMax>& piece, int64_t blocks,
+               int unit) {
+  using Pair = Pieces<RankMax, 2>;
+  return extend_last<Pair>(stream, function, [&](LaunchShape& shape, Pair& pair) {
+    const Piece<RankMax>& first = pair.piece[0];
+    Range from = range_of(first.from, first.axes, &Axis::from, unit);
+    Range to = range_of(first.to, first.axes, &Axis::to, unit);
+    Range own_to = range_of(piece.to, piece.axes, &Axis::to, unit);
+    bool apart = own_to.apart_from(from) && own_to.apart_from(to) &&
+                 range_of(piece.from, piece.axes, &Axis::from, unit).apart_from(to);
+    if (pair.count != 1 || !apart || shape.grid.x + blocks > blocks_max) return false;
+    pair.piece[1] = piece;
+    pair.piece[1].first_block = shape.grid.x;
+    pair.count = 2;
+    shape.grid.x += static_cast<unsigned>(blocks);
+    return true;
+  });
+}
+
 template <int RankMax, int Count>
 void launch_copies(const KernelCall& call, std::span<const Copy> copies, int64_t itemsize,
                    int unit) {
@@ -78,6 +115,11 @@ void launch_copies(const KernelCall& call, std::span<const Copy> copies, int64_t
     blocks += ceil_div(piece.axes.count, block_units);
   }
   const Function& function = functions<RankMax, Count>.at(unit_slot(unit));
+  if constexpr (Count == 2) {
+    if (pieces.count == 1 && join_copy(call.stream, function, pieces.piece[0], blocks, unit)) {
+      return;
+    }
+  }
   launch(call.stream, function, {{static_cast<unsigned>(blocks)}, {256}}, pieces);
 }
 

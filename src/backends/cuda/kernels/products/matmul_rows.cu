@@ -23,6 +23,7 @@ struct FewRows {
   int64_t out_row[matrices_max];
   int n[matrices_max], first_block[matrices_max + 1];
   int count, shares;
+  int wave;  // blocks that run at once
   int64_t x_row, x_batch, w_row, w_batch, out_column, out_batch;
   int m, k;
   bool settled;  // nothing that runs writes w
@@ -32,10 +33,10 @@ struct FewRows {
 struct BlockPlace {
   int matrix, block;
 };
-__device__ __forceinline__ BlockPlace block_place(const FewRows& p) {
+__device__ __forceinline__ BlockPlace block_place(const FewRows& p, int block) {
   int matrix = 0;
-  while (matrix + 1 < p.count && blockIdx.x >= p.first_block[matrix + 1]) ++matrix;
-  return {matrix, static_cast<int>(blockIdx.x) - p.first_block[matrix]};
+  while (matrix + 1 < p.count && block >= p.first_block[matrix + 1]) ++matrix;
+  return {matrix, block - p.first_block[matrix]};
 }
 
 constexpr int tile_rows = 32, few_rows_max = 8;
@@ -67,7 +68,7 @@ __global__ void __launch_bounds__(512, 2) few_rows_halves(__grid_constant__ cons
   __shared__ float sums[16 * tile_rows * few_rows_max];
   let_later_start();
   int g = threadIdx.x / 4, t = threadIdx.x % 4;
-  auto [matrix, block] = block_place(p);
+  auto [matrix, block] = block_place(p, blockIdx.x);
   int first = block * tile_rows, n = p.n[matrix];
   const T* w = static_cast<const T*>(p.w[matrix]) + blockIdx.y * p.w_batch;
   const T* x = static_cast<const T*>(p.x) + blockIdx.y * p.x_batch + g * p.x_row;
@@ -149,6 +150,20 @@ struct Fours {
 template <class T>
 using Items = typename choose<sizeof(T) == 4, Fours, Eights<T>>::type;
 
+// While the first blocks wait for earlier kernels, memory has time for what the blocks after them
+// begin with: into the second cache, two kilobytes of each of a warp's rows.
+template <class T>
+__device__ __forceinline__ void ask_for_next(const FewRows& p, int from, int limit) {
+  int next = static_cast<int>(blockIdx.x) + p.wave;
+  if (static_cast<int>(blockIdx.x) >= p.wave || next >= static_cast<int>(gridDim.x)) return;
+  auto [matrix, block] = block_place(p, next);
+  int groups = blockDim.y / p.shares, group = threadIdx.y / p.shares;
+  int row = (block * groups + group) * 2 + threadIdx.x / 16;
+  int k = from + threadIdx.x % 16 * static_cast<int>(128 / sizeof(T));
+  if (row >= p.n[matrix] || k >= limit) return;
+  touch_second_cache(static_cast<const T*>(p.w[matrix]) + row * p.w_row + k);
+}
+
 // Blocks (32, shares * groups), grid (blocks of N, batches): `shares` warps share the K of two rows
 // of w, an even part each.
 template <class T, int Rows>
@@ -156,7 +171,7 @@ __global__ void __launch_bounds__(512, Rows > 1 ? 1 : 2) few_rows(__grid_constan
   constexpr int columns = 2, steps = 4, width = Items<T>::count, depth = 32 * width;
   __shared__ float sums[16][columns][Rows];
   let_later_start();
-  auto [matrix, block] = block_place(p);
+  auto [matrix, block] = block_place(p, blockIdx.x);
   int shares = p.shares, groups = blockDim.y / shares;
   int share = threadIdx.y % shares, group = threadIdx.y / shares;
   int first = (block * groups + group) * columns, n = p.n[matrix];
@@ -200,6 +215,7 @@ __global__ void __launch_bounds__(512, Rows > 1 ? 1 : 2) few_rows(__grid_constan
   // All lanes of a warp stay together, also where K ends.
   int k = share * part + threadIdx.x * width, end = limit + threadIdx.x * width;
   ask(k);
+  if (Rows == 1) ask_for_next<T>(p, share * part, limit);
   wait_for_earlier();
   multiply(k);
   for (k += steps * depth; k < end; k += steps * depth) {
