@@ -3,7 +3,7 @@ include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/lazuli)
 
-install(TARGETS lazuli lazuli_mlx_compat EXPORT lazuliTargets
+install(TARGETS lazuli lazuli_kernels lazuli_mlx_compat EXPORT lazuliTargets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
         RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})

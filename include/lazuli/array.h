@@ -166,7 +166,8 @@ void async_eval(Arrays&&... outputs) {
 }
 
 // The host's memory of an array, shared with other code as long as this lives. Others may read and
-// write it at any time: devices fetch what it holds then, and nothing else is put there.
+// write it at any time: devices fetch what it holds then, and nothing else is put there. If the
+// device's memory of the array is shared (lazuli/exchange.h), this is about a copy.
 class HostExport {
  public:
   explicit HostExport(const array& shared);  // evaluates

@@ -36,4 +36,9 @@ Flags& flags() {
   return *all;
 }
 
+std::string foreign_variable(const char* name) {
+  const char* text = std::getenv(name);
+  return text ? text : "";
+}
+
 }  // namespace lazuli

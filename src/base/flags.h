@@ -14,4 +14,7 @@ struct Flags {
 // Settings may be changed by tests while nothing is being evaluated.
 Flags& flags();
 
+// A variable of the environment that is not ours; empty where it is not set.
+std::string foreign_variable(const char* name);
+
 }  // namespace lazuli

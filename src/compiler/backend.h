@@ -82,9 +82,30 @@ class Backend {
   // Work that `stream` is given later starts when `work`, of another stream, has ended.
   virtual void wait_on_stream(int, Work) {}
 
+  // Of other libraries on the device, which know streams by handles: 0 is the default one there.
+  virtual int dlpack_type() const { return 1; }
+  virtual uintptr_t native_stream(int) { return 0; }
+  // Work that the native stream is given later starts when `work` has ended, and the other way
+  // round.
+  virtual void order_native_after(uintptr_t, Work) {}
+  virtual void wait_on_native(int, uintptr_t) {}
+  // Returns when `work` has ended. Whoever waits next is told what has gone wrong.
+  virtual void settle(Work) noexcept {}
+
   // Seconds that the stream's work between the two calls takes. The second one waits for it.
   virtual void start_timing(int stream);
   virtual double stop_timing(int stream);
+
+  // The most that the device moves and computes in a second; 0 where that is not known.
+  struct Peak {
+    double bytes = 0, flops = 0;
+  };
+  // Of products of matrices of a dtype, or of other work.
+  virtual Peak peak(bool, Dtype::Val) { return {}; }
+
+  // A range of the calling thread's work, for a profiler that is attached.
+  virtual void push_range(const std::string&) {}
+  virtual void pop_range() {}
 
   virtual bool has_kernel(Op op) const = 0;
   virtual void run_kernel(const KernelCall& call) = 0;
@@ -110,6 +131,11 @@ class StepCheck {
 
 // The backend that runs a stream's steps. Defined by the runtime's registry, as the next one.
 Backend& backend_of(int stream);
+
+// A buffer over memory on the backend's device that somebody else owns; `deleter(memory)` runs when
+// the last user is gone. What `stream` has been given so far makes the value.
+Buffer* wrap_device_buffer(void* memory, size_t bytes, Backend& backend, int stream,
+                           std::function<void(void*)> deleter);
 
 // A fresh buffer on the backend's device alone, for work that the stream is given from now on; its
 // contents are undefined. It stays where it is until `end_use`. MemoryError when there is no more.

@@ -173,9 +173,22 @@ void array::read_item(void* value, Dtype wanted) const {
   convert_all(host_data(false), dtype(), value, wanted, 1);
 }
 
-HostExport::HostExport(const array& shared) : array_(shared), data_(array_.data<void>()) {
-  array_.node()->value->layout.buffer->pins.fetch_add(1);
+namespace {
+
+// The array, or a copy if others have the device's memory of it.
+array pinned_on_host(const array& shared) {
+  shared.eval();
+  const Layout& layout = materialized(shared.node())->layout;
+  if (pin_on_host(layout.buffer)) return shared;
+  Layout copy(copy_on_host(layout.buffer), layout.offset, layout.strides, layout.dense);
+  pin_on_host(copy.buffer);
+  return array(make_leaf(shared.dtype(), shared.shape(), std::move(copy)));
 }
+
+}  // namespace
+
+HostExport::HostExport(const array& shared)
+    : array_(pinned_on_host(shared)), data_(array_.node()->value->layout.data()) {}
 HostExport::~HostExport() { array_.node()->value->layout.buffer->pins.fetch_sub(1); }
 
 }  // namespace lazuli

@@ -42,13 +42,16 @@ struct Buffer {
   std::atomic<int32_t> references{1};
   // Live exports (buffer protocol, DLPack) and mappings: while there is one, no one takes it over.
   std::atomic<int32_t> pins{0};
+  // Likewise of the device's block, and 1 for a device's memory that somebody else owns: others may
+  // write there at any time, so that no copy on the host outlives its use.
+  std::atomic<int32_t> device_pins{0};
   std::atomic<uint8_t> current{on_host};
   bool read_only = false;  // a mapping of a file, or memory somebody else owns
   void* host = nullptr;
   size_t bytes = 0;  // asked for
   size_t capacity = 0;  // of the host's block; 0: none, or memory somebody else owns
   void* device = nullptr;
-  size_t device_capacity = 0;
+  size_t device_capacity = 0;  // of the device's block; 0: none, or memory somebody else owns
   Backend* place = nullptr;  // whose memory `device` is
   // Work on the device that may not have ended: the last that writes the device's copy, and what
   // has read it since.
@@ -73,6 +76,13 @@ void free_buffer(Buffer* buffer) noexcept;
 
 // Brings the value to the host; where the caller is going to write, its copy becomes the only one.
 void fetch_to_host(Buffer* buffer, bool for_writing);
+
+// The host's block becomes the only copy and stays the one that counts until `pins` is taken back.
+// False if the device's block is.
+bool pin_on_host(Buffer* buffer);
+
+// A fresh buffer on the host with the value as it is now.
+Buffer* copy_on_host(Buffer* buffer);
 
 inline void retain(Buffer* buffer) noexcept {
   buffer->references.fetch_add(1, std::memory_order_relaxed);

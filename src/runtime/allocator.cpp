@@ -178,11 +178,13 @@ Allocator& host_allocator() {
   return allocator;
 }
 
-template <class Read>
-size_t total(Read read) {
-  size_t sum = 0;
-  for (const Memory& memory : memories()) sum += read(*memory.allocator);
-  return sum;
+Allocator& memory_of(const Device& device) {
+  Backend* backend = find_backend(device);
+  if (!backend) {
+    throw DeviceError("[memory] There is no " + to_string(device) + " here. " +
+                      why_unavailable(device));
+  }
+  return allocator_of(*backend);
 }
 
 }  // namespace
@@ -215,40 +217,23 @@ Buffer* wrap_buffer(void* memory, size_t bytes, std::function<void(void*)> delet
 }
 
 void free_buffer(Buffer* buffer) noexcept {
-  if (buffer->deleter) {
-    buffer->deleter(buffer->host);
-  } else if (buffer->capacity) {
-    host_allocator().give(buffer->host, buffer->capacity);
-  }
   forget_device_copy(buffer);
+  if (buffer->deleter) buffer->deleter(buffer->host);
+  if (buffer->capacity) host_allocator().give(buffer->host, buffer->capacity);
   delete buffer;
 }
 
-size_t get_active_memory() {
-  return total([](Allocator& a) { return a.active(); });
+size_t get_active_memory(const Device& device) { return memory_of(device).active(); }
+size_t get_peak_memory(const Device& device) { return memory_of(device).peak(); }
+void reset_peak_memory(const Device& device) { memory_of(device).reset_peak(); }
+size_t get_cache_memory(const Device& device) { return memory_of(device).cached(); }
+void clear_cache(const Device& device) { memory_of(device).clear(); }
+size_t set_memory_limit(size_t limit, const Device& device) {
+  return memory_of(device).set_limit(limit);
 }
-size_t get_peak_memory() {
-  return total([](Allocator& a) { return a.peak(); });
-}
-void reset_peak_memory() {
-  for (const Memory& memory : memories()) memory.allocator->reset_peak();
-}
-size_t get_cache_memory() {
-  return total([](Allocator& a) { return a.cached(); });
-}
-void clear_cache() {
-  for (const Memory& memory : memories()) memory.allocator->clear();
-}
-size_t set_memory_limit(size_t limit) {
-  size_t before = host_allocator().limit();
-  for (const Memory& memory : memories()) memory.allocator->set_limit(limit);
-  return before;
-}
-size_t get_memory_limit() { return host_allocator().limit(); }
-size_t set_cache_limit(size_t limit) {
-  size_t before = host_allocator().set_cache_limit(limit);
-  for (const Memory& memory : memories()) memory.allocator->set_cache_limit(limit);
-  return before;
+size_t get_memory_limit(const Device& device) { return memory_of(device).limit(); }
+size_t set_cache_limit(size_t limit, const Device& device) {
+  return memory_of(device).set_cache_limit(limit);
 }
 
 }  // namespace lazuli

@@ -126,6 +126,12 @@ void evaluate(const std::vector<array>& outputs, bool wait) {
 
 }  // namespace
 
+void submit_value(Node* node) {
+  Node* nodes[] = {node};
+  evaluate(nodes, false);
+  wait_for(node);
+}
+
 void eval(std::vector<array> outputs) { evaluate(outputs, true); }
 void async_eval(std::vector<array> outputs) { evaluate(outputs, false); }
 

@@ -11,6 +11,7 @@
 
 #include "base/flags.h"
 #include "base/log.h"
+#include "runtime/cost.h"
 #include "runtime/registry.h"
 #include "runtime/run.h"
 
@@ -18,6 +19,20 @@ namespace lazuli {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+// What is said of a step that has run.
+struct Facts {
+  double us;
+  Cost cost;
+  double share;  // of the device's peak; 0 where that is not known
+
+  double rate(double amount) const { return amount / us / 1e3; }  // in units of 1e9 a second
+  std::string text() const {
+    std::string text =
+        fmt::format("{:9.2f} us {:7.2f} GB/s {:7.2f} GF/s", us, rate(cost.bytes), rate(cost.flops));
+    return share > 0 ? fmt::format("{} {:3.0f} %", text, 100 * share) : text + "      ";
+  }
+};
 
 // Chrome's trace format: an array of events; its end may be missing, so nothing is left to do when
 // the process ends.
@@ -28,15 +43,21 @@ class Trace {
     return *trace;
   }
 
-  void add(const std::string& what, int stream, Clock::time_point start, double us, double bytes) {
+  void add(const std::string& what, int stream, Clock::time_point start, const Facts& facts) {
     nlohmann::json event = {
         {"name", what.substr(0, what.find(':'))},
         {"ph", "X"},
         {"pid", 1},
         {"tid", stream},
         {"ts", std::chrono::duration<double, std::micro>(start - first_).count()},
-        {"dur", us},
-        {"args", {{"step", what}, {"bytes", bytes}, {"GB/s", bytes / us / 1e3}}}};
+        {"dur", facts.us},
+        {"args",
+         {{"step", what},
+          {"bytes", facts.cost.bytes},
+          {"flops", facts.cost.flops},
+          {"GB/s", facts.rate(facts.cost.bytes)},
+          {"GF/s", facts.rate(facts.cost.flops)},
+          {"share of peak", facts.share}}}};
     std::lock_guard lock(mutex_);
     if (!file_) return;
     std::string line = (any_ ? ",\n" : "[\n") + event.dump();
@@ -58,18 +79,6 @@ class Trace {
   Clock::time_point first_ = Clock::now();
 };
 
-double bytes_moved(const Step& step, const Graph& graph) {
-  double total = 0;
-  auto count = [&](uint32_t n) {
-    const Node* node = graph.nodes[n];
-    total += static_cast<double>(node->size()) * node->type().size();
-  };
-  if (step.kind == Step::Kind::view) return 0;
-  for (uint32_t n : step.reads) count(n);
-  for (uint32_t n : step.writes) count(n);
-  return total;
-}
-
 }  // namespace
 
 namespace {
@@ -81,7 +90,7 @@ double Backend::stop_timing(int) {
   return std::chrono::duration<double>(Clock::now() - timing_start).count();
 }
 
-bool observing() { return debugging(2) || flags().check || !flags().trace.empty(); }
+bool observing() { return debugging(2) || flags().check || flags().nvtx || !flags().trace.empty(); }
 
 void observe_end() {
   if (!flags().trace.empty()) Trace::instance().flush();
@@ -92,24 +101,29 @@ void Run::execute_observed(const Step& step) {
   std::string what = describe(step, graph_);
   std::unique_ptr<StepCheck> check;
   std::vector<Layout> scratch(step.reads.size());
-  if (flags().check) {
-    std::vector<const Layout*> reads;
-    for (size_t k = 0; k < step.reads.size(); ++k) {
-      reads.push_back(&layout_of(step.reads[k], scratch[k]));
-      fetch_to_host(reads.back()->buffer, false);
-    }
-    check = check_step(graph_, step, reads);
-    scratch.clear();
+  std::vector<const Layout*> reads;
+  for (size_t k = 0; k < step.reads.size(); ++k) {
+    reads.push_back(&layout_of(step.reads[k], scratch[k]));
   }
+  Cost cost = cost_of(step, graph_, reads);
+  if (flags().check) {
+    for (const Layout* layout : reads) fetch_to_host(layout->buffer, false);
+    check = check_step(graph_, step, reads);
+  }
+  scratch.clear();
   Backend& backend = backend_of(step.stream);
   Clock::time_point start = Clock::now();
-  backend.start_timing(step.stream);
-  run_step(step);
-  double us = 1e6 * backend.stop_timing(step.stream);
-  double bytes = bytes_moved(step, graph_);
-  if (debugging(2))
-    debug_line(fmt::format("{:9.2f} us {:7.2f} GB/s  {}", us, bytes / us / 1e3, what));
-  if (!flags().trace.empty()) Trace::instance().add(what, step.stream, start, us, bytes);
+  double seconds;
+  {
+    ObservedRange range(backend, what);
+    backend.start_timing(step.stream);
+    run_step(step);
+    seconds = backend.stop_timing(step.stream);
+  }
+  Facts facts{1e6 * seconds, cost, 0};
+  facts.share = least_seconds(facts.cost, backend) / seconds;
+  if (debugging(2)) debug_line(facts.text() + "  " + what);
+  if (!flags().trace.empty()) Trace::instance().add(what, step.stream, start, facts);
   if (check) {
     std::vector<const Layout*> writes;
     for (uint32_t n : step.writes) {

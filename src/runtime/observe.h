@@ -1,5 +1,10 @@
-// Watching steps run: times by LAZULI_DEBUG=2, the trace file, the check against the reference.
+// Watching steps run: times by LAZULI_DEBUG=2, the trace file, ranges for a profiler, the check
+// against the reference.
 #pragma once
+
+#include <string>
+
+#include "compiler/backend.h"
 
 namespace lazuli {
 
@@ -8,5 +13,19 @@ bool observing();
 
 // A watched run has ended: the trace is written so far.
 void observe_end();
+
+// What a profiler shows of a scope.
+class ObservedRange {
+ public:
+  ObservedRange(Backend& backend, const std::string& name) : backend_(backend) {
+    backend_.push_range(name);
+  }
+  ~ObservedRange() { backend_.pop_range(); }
+  ObservedRange(const ObservedRange&) = delete;
+  ObservedRange& operator=(const ObservedRange&) = delete;
+
+ private:
+  Backend& backend_;
+};
 
 }  // namespace lazuli

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <mutex>
 #include <vector>
 
@@ -62,7 +63,10 @@ void download(Buffer* buffer) {
     buffer->host = allocator_of(host_backend()).take(buffer->bytes, buffer->capacity);
   }
   buffer->place->download(buffer->host, buffer->device, buffer->bytes, buffer->written.load());
-  buffer->current.fetch_or(Buffer::on_host, std::memory_order_acq_rel);
+  // Others may write to the device's block at any time: the copy serves this use alone.
+  if (buffer->device_pins.load() == 0) {
+    buffer->current.fetch_or(Buffer::on_host, std::memory_order_acq_rel);
+  }
   ++downloads;
   bytes_down += buffer->bytes;
 }
@@ -125,6 +129,59 @@ void fetch_to_host(Buffer* buffer, bool for_writing) {
   if (for_writing) mark_written(buffer, host_backend(), 0);
 }
 
+bool pin_on_host(Buffer* buffer) {
+  std::lock_guard lock(mutex_of(buffer));
+  if (buffer->device_pins.load() != 0) return false;
+  fetch_to_host(buffer, true);
+  buffer->pins.fetch_add(1);
+  return true;
+}
+
+Buffer* copy_on_host(Buffer* buffer) {
+  std::lock_guard lock(mutex_of(buffer));
+  fetch_to_host(buffer, false);
+  Buffer* copy = allocate_buffer(buffer->bytes);
+  std::memcpy(copy->host, buffer->host, buffer->bytes);
+  return copy;
+}
+
+bool pin_on_device(Buffer* buffer, Backend& backend, int stream) {
+  std::lock_guard lock(mutex_of(buffer));
+  bool of_others = buffer->host && buffer->capacity == 0;
+  if (buffer->pins.load() != 0 || of_others) return false;
+  make_current(buffer, backend, stream);
+  buffer->device_pins.fetch_add(1);
+  buffer->current.store(Buffer::on_device, std::memory_order_seq_cst);
+  return true;
+}
+
+void unpin_on_device(Buffer* buffer) noexcept {
+  end_use(buffer, *buffer->place);
+  buffer->device_pins.fetch_sub(1);
+}
+
+Buffer* copy_on_device(Buffer* buffer, Backend& backend, int stream) {
+  std::lock_guard lock(mutex_of(buffer));
+  fetch_to_host(buffer, false);
+  Buffer* copy = allocate_buffer(buffer->bytes, backend, stream);
+  backend.upload(copy->device, buffer->host, buffer->bytes, stream);
+  end_use(copy, backend);
+  return copy;
+}
+
+Buffer* wrap_device_buffer(void* memory, size_t bytes, Backend& backend, int stream,
+                           std::function<void(void*)> deleter) {
+  Buffer* buffer = new Buffer(bytes);
+  buffer->device = memory;
+  buffer->place = &backend;
+  buffer->written.store(current_work(backend, stream));
+  buffer->current.store(Buffer::on_device);
+  buffer->device_pins.store(1);
+  buffer->read_only = true;
+  buffer->deleter = [memory, deleter = std::move(deleter)](void*) { deleter(memory); };
+  return buffer;
+}
+
 void order_read(Buffer* buffer, Backend& backend, int stream) {
   Work written = buffer->written.load(), now = current_work(backend, stream);
   if (!written.is_none() && !written.is_of(stream)) backend.wait_on_stream(stream, written);
@@ -164,8 +221,12 @@ void fetch_to_device(Buffer* buffer, Backend& backend, int stream) {
   buffer->written.store(current_work(backend, stream));
   ++uploads;
   bytes_up += buffer->bytes;
-  // Whoever holds an export may write through it at any time: the copy serves this step alone.
-  if (buffer->pins.load() == 0 || buffer->read_only) buffer->current.fetch_or(Buffer::on_device);
+  if (buffer->device_pins.load() != 0) {
+    buffer->current.store(Buffer::on_device);
+  } else if (buffer->pins.load() == 0 || buffer->read_only) {
+    // Else an export may be written through at any time: the copy serves this step alone.
+    buffer->current.fetch_or(Buffer::on_device);
+  }
 }
 
 void wait_until_written(const Buffer* buffer) {
@@ -192,6 +253,11 @@ size_t move_away(Backend& backend, size_t bytes) {
 
 void forget_device_copy(Buffer* buffer) noexcept {
   if (!buffer->device) return;
+  if (buffer->device_capacity == 0) {  // somebody else's
+    buffer->place->settle(all_work(buffer));
+    buffer->device = nullptr;
+    return;
+  }
   {
     std::lock_guard lock(list_mutex);
     delist(buffer);

@@ -15,6 +15,10 @@ void fetch_to_device(Buffer* buffer, Backend& backend, int stream);
 void order_read(Buffer* buffer, Backend& backend, int stream);
 void order_write(Buffer* buffer, Backend& backend, int stream);
 
+inline void end_use(Buffer* buffer, const Backend& backend) {
+  if (!backend.shares_host_memory) buffer->busy.fetch_sub(1, std::memory_order_release);
+}
+
 // Makes the value current for a step that the stream is going to be given. On a device it stays
 // there until `end_use`.
 inline void make_current(Buffer* buffer, Backend& backend, int stream) {
@@ -26,11 +30,12 @@ inline void make_current(Buffer* buffer, Backend& backend, int stream) {
   }
   // Counted first: whoever moves buffers away looks at the count last.
   buffer->busy.fetch_add(1, std::memory_order_seq_cst);
-  fetch_to_device(buffer, backend, stream);
-}
-
-inline void end_use(Buffer* buffer, const Backend& backend) {
-  if (!backend.shares_host_memory) buffer->busy.fetch_sub(1, std::memory_order_release);
+  try {
+    fetch_to_device(buffer, backend, stream);
+  } catch (...) {
+    end_use(buffer, backend);
+    throw;
+  }
 }
 
 // A step writes the buffer, which lies on its device already: work of other streams ends first.
@@ -47,6 +52,13 @@ inline void mark_written(Buffer* buffer, const Backend& backend, int stream) {
     buffer->current.store(only, std::memory_order_release);
   }
 }
+
+// Shares the buffer's block on the backend's device with others, until `unpin_on_device`: it stays
+// there, and is the copy that counts. False if the host's block is shared or somebody else's.
+bool pin_on_device(Buffer* buffer, Backend& backend, int stream);
+void unpin_on_device(Buffer* buffer) noexcept;
+// A fresh buffer on the device with the value as it is now.
+Buffer* copy_on_device(Buffer* buffer, Backend& backend, int stream);
 
 // Returns when the work that makes the value has ended. DeviceError if it has failed.
 void wait_until_written(const Buffer* buffer);

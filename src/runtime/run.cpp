@@ -1,6 +1,7 @@
 // The life of a run: claimed, executed on its streams, finished, used again.
 #include "runtime/run.h"
 
+#include <optional>
 #include <utility>
 
 #include "base/flags.h"
@@ -104,6 +105,9 @@ void Run::execute() noexcept {
 
 void Run::execute_stream(size_t stream) noexcept {
   bool several = plan_->streams.size() > 1;
+  int index = plan_->steps[plan_->streams[stream][0]].stream;
+  std::optional<ObservedRange> range;
+  if (observed_) range.emplace(backend_of(index), "evaluation");
   for (uint32_t s : plan_->streams[stream]) {
     const Step& step = plan_->steps[s];
     if (!step.after.empty()) {
@@ -131,7 +135,6 @@ void Run::execute_stream(size_t stream) noexcept {
     }
   }
   try {
-    int index = plan_->steps[plan_->streams[stream][0]].stream;
     backend_of(index).seal(index);
   } catch (...) {
     fail(std::current_exception());

@@ -89,6 +89,10 @@ class Run {
 // Buffers that an output has taken over from an input, since the process started.
 uint64_t take_overs();
 
+// Starts computing the value and returns when its layout is known: work of a device that makes it
+// may still go on there. Throws what it failed with.
+void submit_value(Node* node);
+
 // The run a scheduled node waits for, with a reference for the caller; nullptr once it has
 // finished.
 Run* run_of(const Node* node);

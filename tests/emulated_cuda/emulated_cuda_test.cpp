@@ -15,7 +15,7 @@ using testing::message_of;
 TEST(EmulatedDevice, tellsWhatItIs) {
   ASSERT_TRUE(find_driver()) << missing_driver();
   EXPECT_EQ(gpu().name, "emulated GPU");
-  EXPECT_EQ(gpu().architecture, "sm_90a");
+  EXPECT_EQ(gpu().architecture, "sm_99a");
   EXPECT_EQ(gpu().multiprocessors, 4);
   EXPECT_EQ(gpu().memory_bytes, size_t{2048} << 20);
   EXPECT_EQ(missing_compiler(), "");

@@ -77,9 +77,9 @@ TEST(Debug, ShowsEveryPassAtLevelFive) {
   auto shows = [&](const char* part) {
     EXPECT_NE(text.find(part), std::string::npos) << part << " in\n" << text;
   };
-  for (const char* part :
-       {"new plan: no plan is known yet", "after fuse:", "1 row axes",
-        "after schedule:", "after lifetimes:", "0 ends %0", "code of fused (", " GB/s  fused ("}) {
+  for (const char* part : {"new plan: no plan is known yet", "after fuse:", "1 row axes",
+                           "after schedule:", "after lifetimes:", "0 ends %0", "code of fused (",
+                           " GF/s", "  fused ("}) {
     shows(part);
   }
   bool stages = default_device() == Device::cpu || flags().fake_device;
@@ -94,16 +94,24 @@ TEST(Trace, HoldsEveryStepWithItsTime) {
   std::string path = folder.file("trace.json");
   {
     Setting<std::string> trace(flags().trace, path);
-    array x = filled({64, 64}, float32, -1, 1, 6);
-    eval(matmul(exp(x), x));
+    array x = filled({64, 64}, float32, -1, 1, 6), row = filled({64}, float32, -1, 1, 7);
+    eval(matmul(exp(broadcast_to(row, {64, 64})), x));
   }
   std::ifstream file(path);
   std::string text((std::istreambuf_iterator<char>(file)), {});
   auto events = nlohmann::json::parse(text + "]");
-  ASSERT_EQ(events.size(), 2u);
+  ASSERT_EQ(events.size(), 3u);
+  events.erase(0);
   EXPECT_EQ(events[1]["name"], "matmul");
   EXPECT_GT(events[1]["dur"].get<double>(), 0);
   EXPECT_EQ(events[1]["args"]["bytes"], 3 * 64 * 64 * 4);
+  EXPECT_EQ(events[1]["args"]["flops"], 2 * 64 * 64 * 64);
+  EXPECT_EQ(events[0]["args"]["flops"], 64 * 64);
+  EXPECT_EQ(events[0]["args"]["bytes"], (64 + 64 * 64) * 4);
+  // What products reach is known of real GPUs alone; the fake device has no peak at all.
+  bool on_cpu = default_device() == Device::cpu;
+  EXPECT_EQ(events[0]["args"]["share of peak"] > 0, on_cpu || !flags().fake_device);
+  EXPECT_TRUE(events[1]["args"]["share of peak"] == 0 || !on_cpu);
 }
 
 TEST(Check, PassesRandomGraphs) {

@@ -24,3 +24,15 @@ def test_what_numpy_writes_into_an_export_is_what_the_array_holds():
     assert mx.sum(a).item() == 12.0
     view[4] = 6.0
     assert mx.sum(a).item() == 17.0
+
+
+def test_memory_belongs_to_a_device():
+    x = mx.add(mx.zeros(1 << 20), 1, stream=mx.cpu)
+    before = mx.get_active_memory(mx.cpu)
+    mx.eval(x)
+    assert mx.get_active_memory(device=mx.cpu) >= before + (1 << 22)
+    assert mx.get_memory_limit() == mx.get_memory_limit(mx.default_device())
+    limit = mx.set_memory_limit(1 << 40, device=mx.cpu)
+    assert mx.set_memory_limit(limit, mx.cpu) == 1 << 40
+    with pytest.raises(ValueError):
+        mx.get_cache_memory(mx.Device(mx.gpu, 7))

@@ -20,7 +20,7 @@ def test_one_version_everywhere(tmp_path, monkeypatch):
     metadata = (tmp_path / folder / "METADATA").read_text()
     assert f"\nVersion: {version}\n" in metadata and "\nName: lazuli\n" in metadata
     pinned = re.findall(r"Requires-Dist: (\S+)==\S+; extra == ['\"]cuda['\"]", metadata)
-    assert pinned == ["nvidia-cuda-nvrtc", "nvidia-cublas"]
+    assert pinned == ["nvidia-cuda-nvrtc", "nvidia-cublas", "nvidia-cudnn-cu13"]
 
 
 def test_the_wheel_takes_the_folder_of_the_package():

@@ -7,6 +7,7 @@ import archives
 import cuda
 import model
 import pytest
+import release
 import results
 import stamps
 from console import Failure
@@ -146,3 +147,21 @@ def test_the_model_is_put_together_and_checked(tmp_path, monkeypatch, capsys):
     assert "Terms of Use" in capsys.readouterr().out
     assert model.ensure().read_bytes() == b"onetwo"
     assert "Terms of Use" not in capsys.readouterr().out
+
+
+def test_a_release_has_kernels_for_every_architecture(tmp_path):
+    names = release.architectures()
+    assert "90a" in names and len(names) == 5
+    module = b"".join(f"sm_{name}\narange.cu\n".encode() for name in names)
+    assert release.missing_architectures(module) == []
+    assert release.missing_architectures(module.replace(b"sm_90a", b"sm_90b")) == ["90a"]
+    wheel = tmp_path / "x.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("lazuli/core.abi3.so", "no kernels")
+    with pytest.raises(Failure, match="sm_80"):
+        release.check_contents(wheel)
+
+
+def test_a_release_is_what_ci_tests_before():
+    assert f"test --preset {release.PRESET} && ./dev release" in (
+        release.ROOT / ".ci" / "release").read_text()

@@ -17,8 +17,9 @@ PYTHON_SUITES = {"tools": ("tests/tools", False), "python": ("tests/python", Tru
 
 
 def on_gpu():
-    """The environment in which the GPU is the default device."""
-    return {**os.environ, "LAZULI_GPU": "1"}
+    """The environment in which the GPU is the default device. Each random graph is compiled there,
+    so that there are fewer unless the user says how many."""
+    return {"LAZULI_TEST_GRAPHS": "1000", **os.environ, "LAZULI_GPU": "1"}
 
 
 def need_gpu(place):
@@ -50,12 +51,12 @@ def run_ctest(place, names, device):
     return of_ctest(report, results) if report.exists() else Totals()
 
 
-def run_pytest(place, suite, device):
-    """The totals of one Python suite."""
+def run_pytest(place, suite, device, package=None):
+    """The totals of one Python suite; the folder `package` holds lazuli, else the build does."""
     folder, needs_package = PYTHON_SUITES[suite]
     if not (ROOT / folder).is_dir():
         return Totals()
-    package = place / "python"
+    package = package or place / "python"
     if needs_package and not package.is_dir():
         return Totals(skipped=[f"{suite}: the preset does not build the Python package"])
     step(f"Python tests in {folder}")

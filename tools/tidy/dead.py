@@ -13,7 +13,8 @@ ENTRY_SCRIPTS = ("tools/dev/__main__.py", "tools/tidy/__init__.py")
 
 def built(path):
     """True if a CMakeLists.txt takes the source by its place or name."""
-    if path.startswith(("models/", "apps/lazuli/", "bindings/", "examples/", "tests/")):
+    if path.startswith(("models/", "apps/lazuli/", "bindings/", "examples/", "tests/",
+                        "tools/compile_kernels/")):
         return True
     if path.startswith("bench/"):
         return path.endswith("_bench.cpp")

@@ -36,6 +36,7 @@ NB_MODULE(core, m) {
   register_at(m);
   register_array_methods(m);
   register_buffers(m);
+  register_dlpack(m);
   register_constants(m);
   register_elementwise(m);
   register_creation(m);

@@ -5,16 +5,41 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <numeric>
+#include <vector>
 
+#include "base/thread_pool.h"
 #include "lazuli/error.h"
 
 namespace lazuli {
 namespace {
 
 constexpr size_t huge_page = size_t{2} << 20;
+
+// Bytes a second that all threads read of memory that no cache holds; the best of a few times.
+double measured_bandwidth() {
+  using Clock = std::chrono::steady_clock;
+  constexpr size_t words_each = size_t{4} << 20;
+  ThreadPool& pool = ThreadPool::instance();
+  std::vector<uint64_t> words(words_each * static_cast<size_t>(pool.threads()), 1);
+  std::atomic<uint64_t> total{0};
+  double best = 0;
+  for (int round = 0; round < 8; ++round) {
+    Clock::time_point start = Clock::now();
+    pool.run(pool.threads(), [&](int64_t thread) {
+      const uint64_t* first = words.data() + static_cast<size_t>(thread) * words_each;
+      total += std::accumulate(first, first + words_each, uint64_t{0});
+    });
+    double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    best = std::max(best, static_cast<double>(words.size() * sizeof(uint64_t)) / seconds);
+  }
+  return best;
+}
 
 class CpuBackend : public Backend {
  public:
@@ -62,6 +87,12 @@ class CpuBackend : public Backend {
   }
   void download(void* host, const void* device, size_t bytes, Work) override {
     std::memcpy(host, device, bytes);
+  }
+
+  // Reading is measured once; what products reach depends on the kernel.
+  Peak peak(bool, Dtype::Val) override {
+    static const double bytes = measured_bandwidth();
+    return {bytes, 0};
   }
 
   bool has_kernel(Op op) const override { return find_kernel(op) != nullptr; }

@@ -6,12 +6,16 @@
 #include "backends/cuda/fused/fused.h"
 #include "backends/cuda/kernel.h"
 #include "backends/cuda/kernel_table.h"
+#include "backends/cuda/peak.h"
+#include "backends/cuda/profiler_ranges.h"
 #include "backends/cuda/programs/nvrtc.h"
 #include "backends/cuda/staging.h"
 #include "lazuli/error.h"
 
 namespace lazuli::cuda {
 namespace {
+
+constexpr int dlpack_cuda = 2;  // kDLCUDA
 
 class CudaBackend : public Backend {
  public:
@@ -71,11 +75,37 @@ class CudaBackend : public Backend {
     });
   }
 
+  int dlpack_type() const override { return dlpack_cuda; }
+  uintptr_t native_stream(int stream) override {
+    gpu();
+    return reinterpret_cast<uintptr_t>(queue_of(stream).stream());
+  }
+  void order_native_after(uintptr_t native, Work work) override {
+    gpu();
+    each_queue(work, [&](Queue& queue, uint64_t ticket) {
+      queue.order_native_after(reinterpret_cast<CUstream>(native), ticket);
+    });
+  }
+  void wait_on_native(int stream, uintptr_t native) override {
+    gpu();
+    queue_of(stream).wait_for_native(reinterpret_cast<CUstream>(native));
+  }
+  void settle(Work work) noexcept override {
+    driver().cuCtxSetCurrent(gpu().context);
+    each_queue(work, [](Queue& queue, uint64_t ticket) { queue.settle(ticket); });
+  }
+
   void start_timing(int stream) override {
     gpu();
     queue_of(stream).start_timing();
   }
   double stop_timing(int stream) override { return queue_of(stream).stop_timing(); }
+
+  Peak peak(bool products, Dtype::Val dtype) override {
+    return {gpu().memory_bytes_per_second, peak_flops(gpu(), products, dtype)};
+  }
+  void push_range(const std::string& name) override { cuda::push_range(name); }
+  void pop_range() override { cuda::pop_range(); }
 
   bool has_kernel(Op op) const override { return find_kernel(op) != nullptr; }
   void run_kernel(const KernelCall& call) override {

@@ -40,6 +40,10 @@ Gpu* find_gpu() {
   gpu->multiprocessors = attribute(gpu->device, device_multiprocessors);
   gpu->l2_bytes = attribute(gpu->device, device_l2_bytes);
   gpu->shared_bytes_max = attribute(gpu->device, device_shared_bytes_max);
+  gpu->hertz = 1e3 * attribute(gpu->device, device_clock_khz);
+  // Two transfers a clock.
+  gpu->memory_bytes_per_second = 2e3 * attribute(gpu->device, device_memory_clock_khz) *
+                                 attribute(gpu->device, device_bus_bits) / 8;
   LAZULI_CUDA(cuDevicePrimaryCtxRetain, &gpu->context, gpu->device);
   return gpu;
 }
@@ -171,6 +175,36 @@ void Queue::wait_for(Queue& other, uint64_t ticket) {
   if (ticket <= other.done_.load(std::memory_order_acquire)) return;
   std::lock_guard lock(other.mutex_);
   LAZULI_CUDA(cuStreamWaitEvent, stream(), other.event_of(ticket), 0);
+}
+
+void Queue::wait_for_native(CUstream other) {
+  CUevent event = nullptr;
+  LAZULI_CUDA(cuEventCreate, &event, event_without_timing);
+  CUresult result = driver().cuEventRecord(event, other);
+  if (result == cuda_success) result = driver().cuStreamWaitEvent(stream(), event, 0);
+  driver().cuEventDestroy(event);  // it goes when the wait has ended
+  check(result, "cuStreamWaitEvent");
+}
+
+void Queue::order_native_after(CUstream other, uint64_t ticket) {
+  if (ticket <= done_.load(std::memory_order_acquire)) return;
+  std::lock_guard lock(mutex_);
+  LAZULI_CUDA(cuStreamWaitEvent, other, event_of(ticket), 0);
+}
+
+void Queue::settle(uint64_t ticket) noexcept {
+  if (ticket <= done_.load(std::memory_order_acquire)) return;
+  submit_quietly();
+  try {
+    CUevent event;
+    {
+      std::lock_guard lock(mutex_);
+      event = event_of(ticket);
+    }
+    driver().cuEventSynchronize(event);
+  } catch (...) {
+    // A context that has failed runs nothing any more.
+  }
 }
 
 namespace {

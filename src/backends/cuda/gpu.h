@@ -41,6 +41,11 @@ class Queue {
   bool was_done(uint64_t ticket) const { return ticket <= done_.load(std::memory_order_acquire); }
   void wait_on_host(uint64_t ticket);
   void wait_for(Queue& other, uint64_t ticket);
+  // The same for streams of other libraries: this one waits, or that one does.
+  void wait_for_native(CUstream other);
+  void order_native_after(CUstream other, uint64_t ticket);
+  // Returns when the ticket's work has ended; errors are left to whoever waits next.
+  void settle(uint64_t ticket) noexcept;
 
  private:
   static constexpr size_t kept = 64;
@@ -65,6 +70,7 @@ struct Gpu {
   size_t memory_bytes = 0;
   int multiprocessors = 0, l2_bytes = 0, shared_bytes_max = 0;
   int capability = 0;  // 90 for 9.0
+  double hertz = 0, memory_bytes_per_second = 0;  // at the highest clocks
 };
 
 // The first GPU. Makes its context current for the calling thread, once a thread. DeviceError in a

@@ -4,7 +4,9 @@
 #include <memory>
 
 #include "backends/cuda/programs/device_sources.h"
+#include "backends/cuda/programs/kernel_images.h"
 #include "backends/cuda/programs/nvrtc.h"
+#include "base/log.h"
 #include "lazuli/error.h"
 
 namespace lazuli::cuda {
@@ -43,8 +45,9 @@ int Function::blocks_per_multiprocessor(int threads, unsigned shared_bytes) cons
   return blocks;
 }
 
-Function* load_function(const std::string& source, const std::string& instance) {
-  CompiledProgram program = cached_program(source, instance, gpu().architecture);
+namespace {
+
+Function* load(const CompiledProgram& program) {
   CUmodule module = nullptr;
   CUfunction handle = nullptr;
   LAZULI_CUDA(cuModuleLoadData, &module, program.image.data());
@@ -52,12 +55,24 @@ Function* load_function(const std::string& source, const std::string& instance) 
   return new Function(handle);
 }
 
+Function* load_fixed(const std::string& file, const std::string& instance) {
+  auto ahead = compiled_ahead(file, instance, gpu().architecture);
+  if (debugging(4)) debug_line(file + ": " + instance + (ahead ? ", compiled ahead" : ""));
+  return ahead ? load(*ahead) : load_function(std::string(device_source(file)), instance);
+}
+
+}  // namespace
+
+Function* load_function(const std::string& source, const std::string& instance) {
+  return load(cached_program(source, instance, gpu().architecture));
+}
+
 const Function& fixed_function(const char* file, const std::string& instance) {
   static std::mutex mutex;
   static auto* functions = new std::map<std::pair<std::string, std::string>, Function*>;
   std::lock_guard lock(mutex);
   Function*& function = (*functions)[{file, instance}];
-  if (!function) function = load_function(std::string(device_source(file)), instance);
+  if (!function) function = load_fixed(file, instance);
   return *function;
 }
 

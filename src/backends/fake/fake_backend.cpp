@@ -115,12 +115,24 @@ class FakeBackend : public Backend {
   void wait_on_host(Work work) override {
     each_queue(work, [](FakeQueue& q, uint64_t ticket) { q.wait(ticket); });
   }
-  void wait_on_stream(int stream, Work work) override {
-    FakeQueue& waiting = queue(stream);
-    each_queue(work, [&](FakeQueue& q, uint64_t ticket) {
-      if (&q == &waiting) return;
-      waiting.submit([&q, count = q.items_of(ticket)] { q.wait_for_items(count); });
-    });
+  void wait_on_stream(int stream, Work work) override { wait_in(queue(stream), work); }
+
+  // Its streams' handles are their queues. Those that CUDA reserves have nothing to wait for.
+  int dlpack_type() const override { return dlpack_extension; }
+  uintptr_t native_stream(int stream) override {
+    return reinterpret_cast<uintptr_t>(&queue(stream));
+  }
+  void order_native_after(uintptr_t native, Work work) override {
+    if (FakeQueue* waiting = queue_at(native)) wait_in(*waiting, work);
+  }
+  void wait_on_native(int stream, uintptr_t native) override {
+    FakeQueue *other = queue_at(native), *waiting = &queue(stream);
+    if (!other || other == waiting) return;
+    waiting->submit(
+        [=, count = other->items_of(other->open_ticket())] { other->wait_for_items(count); });
+  }
+  void settle(Work work) noexcept override {
+    each_queue(work, [](FakeQueue& q, uint64_t ticket) { q.wait_for_items(q.items_of(ticket)); });
   }
 
   bool has_kernel(Op op) const override { return host_.has_kernel(op); }
@@ -173,6 +185,18 @@ class FakeBackend : public Backend {
   }
 
  private:
+  static constexpr int dlpack_extension = 12;  // kDLExtDev
+  static constexpr uintptr_t reserved_max = 2;
+
+  static FakeQueue* queue_at(uintptr_t native) {
+    return native > reserved_max ? reinterpret_cast<FakeQueue*>(native) : nullptr;
+  }
+  void wait_in(FakeQueue& waiting, Work work) {
+    each_queue(work, [&](FakeQueue& q, uint64_t ticket) {
+      if (&q == &waiting) return;
+      waiting.submit([&q, count = q.items_of(ticket)] { q.wait_for_items(count); });
+    });
+  }
   FakeQueue& queue(int stream) const {
     std::atomic<FakeQueue*>& place = queues_[static_cast<size_t>(stream)];
     if (FakeQueue* made = place.load()) return *made;

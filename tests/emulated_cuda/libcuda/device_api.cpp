@@ -28,8 +28,11 @@ constexpr Attribute attributes[] = {
     {7, 65535},
     {8, static_cast<int>(shared_bytes_default)},
     {10, 32},  // threads of a warp
+    {device_clock_khz, clock_khz},
     {device_multiprocessors, multiprocessors},
     {18, 0},  // shares the host's memory
+    {device_memory_clock_khz, clock_khz},
+    {device_bus_bits, bus_bits},
     {device_l2_bytes, l2_bytes},
     {39, threads_per_multiprocessor},
     {device_major, capability_major},

@@ -7,8 +7,10 @@ namespace emulated {
 
 constexpr const char* device_name = "emulated GPU";
 constexpr int driver_version = 13000;
-constexpr int capability_major = 9, capability_minor = 0;
+// An architecture that no kernel is compiled ahead for.
+constexpr int capability_major = 9, capability_minor = 9;
 constexpr int multiprocessors = 4;
+constexpr int clock_khz = 1000000, bus_bits = 512;
 constexpr int l2_bytes = 4 << 20;
 constexpr int threads_per_block_max = 1024, threads_per_multiprocessor = 2048;
 constexpr int blocks_per_multiprocessor_max = 32;

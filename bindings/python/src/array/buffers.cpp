@@ -1,8 +1,6 @@
-// The buffer protocol, NumPy and DLPack.
+// The buffer protocol and NumPy.
 //
 // An export holds the array's memory where it is, so that no evaluation takes it over.
-#include <nanobind/ndarray.h>
-
 #include <cstring>
 #include <memory>
 #include <vector>
@@ -76,72 +74,9 @@ class Import {
   bool is_complex128_ = false;
 };
 
-[[noreturn]] void refuse_sharing(const char* why) {
-  throw ArgumentError(std::string("An array without a copy is not possible: ") + why + ".");
-}
-
-Dtype dtype_of_dlpack(const nb::dlpack::dtype& dtype) {
-  using Code = nb::dlpack::dtype_code;
-  static const struct {
-    Code code;
-    int bits;
-    Dtype dtype;
-  } rows[] = {
-      {Code::Bool, 8, bool_},       {Code::UInt, 8, uint8},        {Code::UInt, 16, uint16},
-      {Code::UInt, 32, uint32},     {Code::UInt, 64, uint64},      {Code::Int, 8, int8},
-      {Code::Int, 16, int16},       {Code::Int, 32, int32},        {Code::Int, 64, int64},
-      {Code::Float, 16, float16},   {Code::Float, 32, float32},    {Code::Float, 64, float64},
-      {Code::Bfloat, 16, bfloat16}, {Code::Complex, 64, complex64}};
-  for (const auto& row : rows) {
-    if (static_cast<uint8_t>(row.code) == dtype.code && row.bits == dtype.bits &&
-        dtype.lanes == 1) {
-      return row.dtype;
-    }
-  }
-  throw ArgumentError("A DLPack tensor of the dtype code " + std::to_string(dtype.code) + " with " +
-                      std::to_string(dtype.bits) + " bits is no array.");
-}
-
-nb::dlpack::dtype dlpack_dtype(Dtype dtype) {
-  using Code = nb::dlpack::dtype_code;
-  Code code;
-  switch (kind_of(dtype)) {
-    case Kind::boolean: code = Code::Bool; break;
-    case Kind::integer: code = issubdtype(dtype, unsignedinteger) ? Code::UInt : Code::Int; break;
-    case Kind::real: code = dtype == bfloat16 ? Code::Bfloat : Code::Float; break;
-    default: code = Code::Complex;
-  }
-  return {static_cast<uint8_t>(code), static_cast<uint8_t>(8 * dtype.size()), 1};
-}
-
 // An array over memory that an object owns.
 array shared(void* data, Shape shape, Dtype dtype, PyObject* owner) {
   return array(data, std::move(shape), dtype, [owner](void*) { release_later(owner); });
-}
-
-using Tensor = nb::ndarray<nb::ro>;
-
-array from_tensor(const Tensor& tensor, std::optional<Dtype> wanted, bool copy) {
-  Dtype dtype = dtype_of_dlpack(tensor.dtype());
-  if (!copy && wanted && *wanted != dtype) refuse_sharing("the dtype differs");
-  Shape shape;
-  Strides strides;
-  int64_t last = 0;
-  for (size_t d = 0; d < tensor.ndim(); ++d) {
-    shape.push_back(static_cast<int64_t>(tensor.shape(d)));
-    strides.push_back(tensor.stride(d));
-    if (strides[d] < 0) throw ArgumentError("A DLPack tensor with a negative stride is no array.");
-    last += strides[d] * (shape[d] - 1);
-  }
-  if (tensor.size() == 0) return zeros(shape, wanted.value_or(dtype));
-  nb::capsule owner(new Tensor(tensor), [](void* t) noexcept { delete static_cast<Tensor*>(t); });
-  array memory = shared(const_cast<void*>(static_cast<const void*>(tensor.data())), Shape{last + 1},
-                        dtype, owner.release().ptr());
-  array view = as_strided(memory, shape, strides, 0);
-  if (!copy) return view;
-  array result = astype(lazuli::copy(view), wanted.value_or(dtype));
-  evaluate(result);  // the tensor may change from here on
-  return result;
 }
 
 nb::object to_numpy(const array& a, nb::handle dtype, nb::handle copy) {
@@ -157,41 +92,6 @@ nb::object to_numpy(const array& a, nb::handle dtype, nb::handle copy) {
   }
   bool wants_copy = !copy.is_none() && nb::cast<bool>(copy);
   return wants_copy ? result.attr("copy")() : result;
-}
-
-nb::object to_dlpack(const array& a, nb::handle stream, nb::handle version, nb::handle device,
-                     std::optional<bool> copy) {
-  array value = copy.value_or(false) ? lazuli::copy(a) : a;
-  evaluate(value);
-  std::vector<size_t> shape(value.shape().begin(), value.shape().end());
-  std::vector<int64_t> strides(value.strides().begin(), value.strides().end());
-  auto memory = std::make_unique<HostExport>(value);
-  void* data = memory->data();
-  nb::capsule owner(memory.release(),
-                    [](void* held) noexcept { delete static_cast<HostExport*>(held); });
-  nb::ndarray<nb::array_api> tensor(data, shape.size(), shape.data(), owner, strides.data(),
-                                    dlpack_dtype(value.dtype()));
-  nb::object object = nb::cast(tensor);
-  nb::dict keywords;
-  keywords["stream"] = stream;
-  keywords["max_version"] = version;
-  keywords["dl_device"] = device;
-  return object.attr("__dlpack__")(**keywords);
-}
-
-nb::object asarray(nb::handle object, std::optional<Dtype> dtype, std::optional<bool> copy) {
-  if (object.is_none()) raise(PyExc_TypeError, "An array cannot be made of None.");
-  if (is_array(object.ptr())) {
-    const array& a = value_of(object.ptr());
-    bool converts = dtype && *dtype != a.dtype();
-    if (copy && !*copy && converts) refuse_sharing("the dtype differs");
-    if (copy.value_or(false)) return nb::cast(lazuli::copy(astype(a, dtype.value_or(a.dtype()))));
-    return nb::cast(converts ? astype(a, *dtype) : a);
-  }
-  if (!copy || *copy) return nb::cast(from_any(object.ptr(), dtype));
-  if (has_buffer(object.ptr())) return nb::cast(from_buffer(object.ptr(), dtype, false));
-  if (nb::hasattr(object, "__dlpack__")) return nb::cast(from_dlpack(object.ptr(), dtype, false));
-  refuse_sharing("the object has no memory to share");
 }
 
 // ---- Pickles ------------------------------------------------------------------------------------
@@ -242,16 +142,19 @@ array from_buffer(PyObject* object, std::optional<Dtype> dtype, bool copy) {
   return shared(data, std::move(shape), wanted, import.release());
 }
 
-array from_dlpack(PyObject* object, std::optional<Dtype> dtype, bool copy) {
-  Tensor tensor;
-  if (!nb::try_cast(nb::handle(object), tensor)) {
-    throw ArgumentError(std::string("The object of the type ") + Py_TYPE(object)->tp_name +
-                        " gives no DLPack tensor.");
+nb::object asarray(nb::handle object, std::optional<Dtype> dtype, std::optional<bool> copy) {
+  if (object.is_none()) raise(PyExc_TypeError, "An array cannot be made of None.");
+  if (is_array(object.ptr())) {
+    const array& a = value_of(object.ptr());
+    bool converts = dtype && *dtype != a.dtype();
+    if (copy && !*copy && converts) refuse_sharing("the dtype differs");
+    if (copy.value_or(false)) return nb::cast(lazuli::copy(astype(a, dtype.value_or(a.dtype()))));
+    return nb::cast(converts ? astype(a, *dtype) : a);
   }
-  if (tensor.device_type() != nb::device::cpu::value) {
-    throw ArgumentError("A DLPack tensor of another device than the CPU is no array.");
-  }
-  return from_tensor(tensor, dtype, copy);
+  if (!copy || *copy) return nb::cast(from_any(object.ptr(), dtype));
+  if (has_buffer(object.ptr())) return nb::cast(from_buffer(object.ptr(), dtype, false));
+  if (nb::hasattr(object, "__dlpack__")) return nb::cast(from_dlpack(object.ptr(), dtype, false));
+  refuse_sharing("the object has no memory to share");
 }
 
 int get_buffer(PyObject* object, Py_buffer* view, int) {
@@ -291,22 +194,10 @@ void register_buffers(nb::module_& module) {
     nb::cpp_function_def(function, nb::scope(type), nb::name(name), nb::is_method(), extra...);
   };
   method("__array__", to_numpy, nb::arg("dtype") = nb::none(), nb::arg("copy") = nb::none());
-  method("__dlpack__", to_dlpack, nb::kw_only(), nb::arg("stream") = nb::none(),
-         nb::arg("max_version") = nb::none(), nb::arg("dl_device") = nb::none(),
-         nb::arg("copy") = nb::none());
-  method("__dlpack_device__", [](const array&) { return nb::make_tuple(1, 0); });
   method("__reduce__", reduce);
   if (PyModule_AddFunctions(module.ptr(), functions) != 0) throw nb::python_error();
   module.def("asarray", asarray, nb::arg("a"), nb::arg("dtype") = nb::none(), nb::kw_only(),
              nb::arg("copy") = nb::none(), "The object as an array; without a copy if it can be.");
-  module.def(
-      "from_dlpack",
-      [](nb::handle x, std::optional<bool> copy) {
-        if (copy && !*copy) return asarray(x, std::nullopt, copy);
-        return nb::cast(from_dlpack(x.ptr(), std::nullopt, true));
-      },
-      nb::arg("x"), nb::kw_only(), nb::arg("copy") = nb::none(),
-      "An array of any object with __dlpack__.");
 }
 
 }  // namespace lazuli::python

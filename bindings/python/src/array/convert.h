@@ -22,7 +22,10 @@ array from_sequence(PyObject* sequence, std::optional<Dtype> dtype);
 // shared and ValueError otherwise.
 bool has_buffer(PyObject* object);
 array from_buffer(PyObject* object, std::optional<Dtype> dtype, bool copy = true);
-array from_dlpack(PyObject* object, std::optional<Dtype> dtype, bool copy);
+// Without a wish, the GPU's memory is shared and the host's copied.
+array from_dlpack(PyObject* object, std::optional<Dtype> dtype, std::optional<bool> copy);
+nb::object asarray(nb::handle object, std::optional<Dtype> dtype, std::optional<bool> copy);
+[[noreturn]] void refuse_sharing(const char* why);
 
 // Everything the constructor takes.
 array from_any(PyObject* object, std::optional<Dtype> dtype);
@@ -34,9 +37,10 @@ std::pair<array, array> from_operands(PyObject* a, PyObject* b);
 PyObject* to_number(const array& a);  // of an array of size 1
 PyObject* to_list(const array& a);
 
-// Buffer protocol slots and the NumPy and DLPack methods.
+// Buffer protocol slots, and the methods of NumPy and of DLPack.
 int get_buffer(PyObject* object, Py_buffer* view, int flags);
 void release_buffer(PyObject* object, Py_buffer* view);
 void register_buffers(nb::module_& module);
+void register_dlpack(nb::module_& module);
 
 }  // namespace lazuli::python

@@ -143,6 +143,11 @@ void evaluate(std::vector<array> arrays) {
   eval(std::move(arrays));
 }
 
+void run_unlocked(const std::function<void()>& work) {
+  Unlocked unlocked;
+  work();
+}
+
 void release_later(PyObject* object) noexcept {
   bool first;
   {

@@ -1,6 +1,7 @@
 // Evaluation with the interpreter lock released, and its interruption by Ctrl-C.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "array/array_object.h"
@@ -9,6 +10,7 @@ namespace lazuli::python {
 
 void evaluate(const array& a);
 void evaluate(std::vector<array> arrays);
+void run_unlocked(const std::function<void()>& work);
 
 void register_evaluation(nb::module_& module);
 

@@ -98,17 +98,41 @@ void register_functions(nb::module_& module) {
       "A context in which the stream, or the device's, is the default.");
 }
 
+Device load_or_default(nb::handle device) {
+  return device.is_none() ? default_device() : load_device(device);
+}
+
+// A function of a device's memory, the default device's where none is given.
+template <class F>
+void define_of_memory(nb::module_& module, const char* name, F function, const char* text) {
+  module.def(
+      name, [function](nb::handle device) { return function(load_or_default(device)); },
+      nb::arg("device") = nb::none(), text);
+}
+template <class F>
+void define_limit(nb::module_& module, const char* name, F function, const char* text) {
+  module.def(
+      name,
+      [function](size_t limit, nb::handle device) {
+        return function(limit, load_or_default(device));
+      },
+      nb::arg("limit"), nb::arg("device") = nb::none(), text);
+}
+
 void register_memory(nb::module_& module) {
-  module.def("get_active_memory", &get_active_memory, "Bytes held by arrays.");
-  module.def("get_peak_memory", &get_peak_memory, "The most bytes ever held since the last reset.");
-  module.def("reset_peak_memory", &reset_peak_memory);
-  module.def("get_cache_memory", &get_cache_memory, "Bytes kept for the next allocations.");
-  module.def("clear_cache", &clear_cache);
-  module.def("get_memory_limit", &get_memory_limit);
-  module.def("set_memory_limit", &set_memory_limit, nb::arg("limit"),
-             "Sets the budget in bytes and returns the one before.");
-  module.def("set_cache_limit", &set_cache_limit, nb::arg("limit"),
-             "Sets the most bytes that are kept and returns the limit before.");
+  define_of_memory(module, "get_active_memory", &get_active_memory, "Bytes held by arrays.");
+  define_of_memory(module, "get_peak_memory", &get_peak_memory,
+                   "The most bytes ever held since the last reset.");
+  define_of_memory(module, "reset_peak_memory", &reset_peak_memory, "Forgets the peak so far.");
+  define_of_memory(module, "get_cache_memory", &get_cache_memory,
+                   "Bytes kept for the next allocations.");
+  define_of_memory(module, "clear_cache", &clear_cache, "Gives the kept bytes back.");
+  define_of_memory(module, "get_memory_limit", &get_memory_limit, "The budget in bytes.");
+  define_limit(module, "set_memory_limit", &set_memory_limit,
+               "Sets the budget in bytes and returns the one before. Beyond a GPU's, arrays that "
+               "were not used for longest move to the host.");
+  define_limit(module, "set_cache_limit", &set_cache_limit,
+               "Sets the most bytes that are kept and returns the limit before.");
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 
 #include "backends/cuda/programs/device_sources.h"
 #include "backends/cuda/programs/disk_cache.h"
+#include "backends/cuda/programs/fields.h"
 #include "backends/cuda/programs/nvrtc.h"
 #include "base/atomic_file.h"
 #include "base/flags.h"
@@ -25,7 +26,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char magic[] = "lazuli cuda program 1\n";
-constexpr uint64_t field_bytes_max = uint64_t{1} << 30;
 
 // Empty if there is no folder to be trusted.
 std::string cache_folder() {
@@ -56,23 +56,6 @@ std::string key_of(const std::string& source, const std::string& instance,
          instance + "\n" + source;
 }
 
-void append(std::string& to, const std::string& field) {
-  uint64_t bytes = field.size();
-  to.append(reinterpret_cast<const char*>(&bytes), sizeof bytes);
-  to += field;
-}
-
-bool take_field(std::string_view& from, std::string& field) {
-  uint64_t bytes = 0;
-  if (from.size() < sizeof bytes) return false;
-  std::memcpy(&bytes, from.data(), sizeof bytes);
-  from.remove_prefix(sizeof bytes);
-  if (bytes > from.size() || bytes > field_bytes_max) return false;
-  field.assign(from.substr(0, bytes));
-  from.remove_prefix(bytes);
-  return true;
-}
-
 // Whether `path` holds the program of this key.
 bool read_program(const std::string& path, const std::string& key, CompiledProgram& program) {
   std::ifstream file(path, std::ios::binary);
@@ -86,17 +69,21 @@ bool read_program(const std::string& path, const std::string& key, CompiledProgr
   std::memcpy(&checksum, rest.data(), sizeof checksum);
   rest.remove_prefix(sizeof checksum);
   if (checksum != hash_text(rest, 5)) return false;
-  std::string kept_key;
-  return take_field(rest, kept_key) && kept_key == key && take_field(rest, program.function) &&
-         take_field(rest, program.image) && rest.empty();
+  std::string_view kept_key, function, image;
+  if (!take_field(rest, kept_key) || kept_key != key || !take_field(rest, function) ||
+      !take_field(rest, image) || !rest.empty()) {
+    return false;
+  }
+  program = {std::string(image), std::string(function)};
+  return true;
 }
 
 void write_program(const std::string& path, const std::string& key,
                    const CompiledProgram& program) {
   std::string body;
-  append(body, key);
-  append(body, program.function);
-  append(body, program.image);
+  append_field(body, key);
+  append_field(body, program.function);
+  append_field(body, program.image);
   uint64_t checksum = hash_text(body, 5);
   try {
     AtomicFile file(path);

@@ -1,0 +1,106 @@
+#include "lazuli/exchange.h"
+
+#include "core/node.h"
+#include "ops/table/op.h"
+#include "runtime/registry.h"
+#include "runtime/residency.h"
+#include "runtime/run.h"
+
+namespace lazuli {
+namespace {
+
+Backend& backend_at(const Device& device) {
+  Backend* backend = find_backend(device);
+  if (!backend) {
+    throw DeviceError("[dlpack] There is no " + to_string(device) + " here. " +
+                      why_unavailable(device));
+  }
+  return *backend;
+}
+
+Backend& backend_with_memory(const Device& device) {
+  Backend& backend = backend_at(device);
+  if (backend.shares_host_memory) {
+    throw DeviceError("[dlpack] " + to_string(device) +
+                      " has no memory of its own: share the host's.");
+  }
+  return backend;
+}
+
+// Where the value lies, or is going to.
+const Layout& submitted_layout(const array& a) {
+  submit_value(a.node());
+  if (a.node()->op == Op::constant) a.strides();  // makes memory for its value
+  return a.node()->value->layout;
+}
+
+// The array, pinned on the device, or a copy if others have the host's memory of it.
+array pinned_on_device(const array& shared, const Device& device) {
+  Backend& backend = backend_with_memory(device);
+  const Layout& layout = submitted_layout(shared);
+  int stream = default_stream(device).index;
+  if (pin_on_device(layout.buffer, backend, stream)) return shared;
+  Layout copy(copy_on_device(layout.buffer, backend, stream), layout.offset, layout.strides,
+              layout.dense);
+  pin_on_device(copy.buffer, backend, stream);
+  return array(make_leaf(shared.dtype(), shared.shape(), std::move(copy)));
+}
+
+}  // namespace
+
+int dlpack_type(const Device& device) { return backend_at(device).dlpack_type(); }
+
+Device device_of(const array& a) {
+  const Buffer* buffer = submitted_layout(a).buffer;
+  uint8_t current = buffer->current.load();
+  if (!(current & Buffer::on_device)) return Device::cpu;
+  bool on_both = current & Buffer::on_host;
+  return on_both ? a.stream().device : buffer->place->device;
+}
+
+std::uintptr_t native_stream(const Stream& stream) {
+  return backend_of(stream.index).native_stream(stream.index);
+}
+
+array import_memory(void* data, Shape shape, Dtype dtype, const Stream& stream,
+                    const Deleter& deleter) {
+  Backend& backend = backend_with_memory(stream.device);
+  size_t bytes = static_cast<size_t>(element_count(shape)) * dtype.size();
+  Buffer* buffer = wrap_device_buffer(data, bytes, backend, stream.index, deleter);
+  return array(make_leaf(dtype, std::move(shape), Layout(buffer, 0, {}, true)));
+}
+
+DeviceExport::DeviceExport(const array& shared, const Device& device)
+    : array_(pinned_on_device(shared, device)) {}
+
+DeviceExport::~DeviceExport() {
+  Buffer* buffer = array_.node()->value->layout.buffer;
+  Backend& backend = *buffer->place;
+  try {
+    int stream = default_stream(backend.device).index;
+    order_write(buffer, backend, stream);
+    backend.wait_on_native(stream, native_);
+    buffer->written.store(Work(stream, backend.open_ticket(stream)));
+  } catch (...) {
+    // A device that has failed does no work to be waited for.
+  }
+  unpin_on_device(buffer);
+}
+
+void DeviceExport::order_before(std::uintptr_t native) {
+  const Buffer* buffer = array_.node()->value->layout.buffer;
+  buffer->place->order_native_after(native, buffer->written.load());
+  native_ = native;
+}
+
+void* DeviceExport::data() const {
+  const Layout& layout = array_.node()->value->layout;
+  return static_cast<char*>(layout.buffer->device) + layout.offset;
+}
+
+Strides DeviceExport::strides() const {
+  const Layout& layout = array_.node()->value->layout;
+  return layout.dense ? dense_strides(array_.shape()) : layout.strides;
+}
+
+}  // namespace lazuli
