@@ -13,14 +13,14 @@
 namespace lazuli::bench {
 
 // Seconds of one call of `work`, which returns an array to be evaluated: the median of `rounds`
-// rounds of as many calls as fit into about `round_seconds`.
+// rounds of as many calls as fit into about `round_seconds`, after `calls_before`.
 template <class Work>
-double seconds_of(Work work, int rounds = 7, double round_seconds = 0.02) {
+double seconds_of(Work work, int rounds = 7, double round_seconds = 0.02, int calls_before = 3) {
   using Clock = std::chrono::steady_clock;
   auto elapsed = [](Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
   };
-  for (int k = 0; k < 3; ++k) work().eval();
+  for (int k = 0; k < calls_before; ++k) work().eval();
   Clock::time_point start = Clock::now();
   work().eval();
   int calls = std::clamp(static_cast<int>(round_seconds / elapsed(start)), 1, 1000);

@@ -106,7 +106,7 @@ TEST(Products, SeveralOfOneOperand) {
       }
       array w = filled({40, 2600}, dtype, -0.02, 0.02, 3);
       products.push_back(matmul(x, transpose(w * slice(products[2], {0, 5}, {1, 6}))));
-EXPECT_LE(error_of(concatenate(products, 1)), 2 * rounding_of(dtype)) << dtype_name(dtype);
+      EXPECT_LE(error_of(concatenate(products, 1)), 2 * rounding_of(dtype)) << dtype_name(dtype);
     }
   }
 }

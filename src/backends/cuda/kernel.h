@@ -50,10 +50,9 @@ void launch(int stream, const Function& function, const LaunchShape& shape,
 // one argument, and still kept back: both may be changed. Returns what `change` does, or false.
 template <class Argument, class Change>
 bool extend_last(int stream, const Function& function, Change change) {
-  return queue_of(stream).extend_last(
-      function.handle(), [&](LaunchShape& shape, void* argument) {
-        return change(shape, *static_cast<Argument*>(argument));
-      });
+  return queue_of(stream).extend_last(function.handle(), [&](LaunchShape& shape, void* argument) {
+    return change(shape, *static_cast<Argument*>(argument));
+  });
 }
 
 // Where an operand's first element lies on the GPU.

@@ -164,8 +164,8 @@ template <class T>
 __device__ __forceinline__ T shuffle_xor(T value, int mask) {
   if constexpr (is_half<T>) {
     T result;
-    result.bits = static_cast<uint16_t>(
-        __shfl_xor_sync(all_lanes, static_cast<unsigned>(value.bits), mask));
+    result.bits =
+        static_cast<uint16_t>(__shfl_xor_sync(all_lanes, static_cast<unsigned>(value.bits), mask));
     return result;
   } else if constexpr (is_complex<T>) {
     return complex_t(__shfl_xor_sync(all_lanes, value.re, mask),

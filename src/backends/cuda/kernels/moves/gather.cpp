@@ -24,8 +24,7 @@ bool is_of_rows(const IndexedShape& shape) {
 
 RowsShape rows_of(const IndexedShape& shape) {
   const IndexArray& array = shape.array[0];
-  return {array.data,  array.steps[0], array.room, array.step,
-          shape.block, shape.count,    shape.wide};
+  return {array.data, array.steps[0], array.room, array.step, shape.block, shape.count, shape.wide};
 }
 
 }  // namespace

@@ -70,7 +70,7 @@ struct Range {
   bool apart_from(const Range& other) const { return end <= other.begin || other.end <= begin; }
 };
 template <int RankMax>
-Range range_of(const char* at, const Axes<RankMax>& axes, int64_t Axis::*step, int unit) {
+Range range_of(const char* at, const Axes<RankMax>& axes, int64_t Axis::* step, int unit) {
   Range range{at, at + unit};
   for (int d = 0; d < axes.rank; ++d) {
     int64_t last = (axes.axis[d].extent - 1) * axes.axis[d].*step * unit;

@@ -113,12 +113,12 @@ bool join(FewRows& all, const FewRows& one, int64_t item) {
 template <class Place>
 void launch_joined(int stream, const Function& function, FewRows p, int64_t item, int64_t batches,
                    Place place) {
-  bool joined = batches == 1 &&
-                extend_last<FewRows>(stream, function, [&](LaunchShape& shape, FewRows& all) {
-                  if (shape.grid.y != 1 || !join(all, p, item)) return false;
-                  shape = place(all);
-                  return true;
-                });
+  bool joined =
+      batches == 1 && extend_last<FewRows>(stream, function, [&](LaunchShape& shape, FewRows& all) {
+        if (shape.grid.y != 1 || !join(all, p, item)) return false;
+        shape = place(all);
+        return true;
+      });
   if (joined) return;
   LaunchShape shape = place(p);
   launch(stream, function, shape, p);

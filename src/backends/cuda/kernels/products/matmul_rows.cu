@@ -167,7 +167,8 @@ __device__ __forceinline__ void ask_for_next(const FewRows& p, int from, int lim
 // Blocks (32, shares * groups), grid (blocks of N, batches): `shares` warps share the K of two rows
 // of w, an even part each.
 template <class T, int Rows>
-__global__ void __launch_bounds__(512, Rows > 1 ? 1 : 2) few_rows(__grid_constant__ const FewRows p) {
+__global__ void __launch_bounds__(512, Rows > 1 ? 1 : 2)
+    few_rows(__grid_constant__ const FewRows p) {
   constexpr int columns = 2, steps = 4, width = Items<T>::count, depth = 32 * width;
   __shared__ float sums[16][columns][Rows];
   let_later_start();
