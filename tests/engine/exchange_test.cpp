@@ -52,7 +52,8 @@ struct Owned {
   size_t bytes;
   void* place;
   bool given_back = false;
-  explicit Owned(size_t count) : bytes(count * sizeof(float)), place(device().allocate(bytes)) {}
+  explicit Owned(size_t count)
+      : bytes((count * sizeof(float) + 63) / 64 * 64), place(device().allocate(bytes)) {}
   ~Owned() { device().free(place, bytes); }
   Deleter deleter() {
     return [this](void* memory) {
