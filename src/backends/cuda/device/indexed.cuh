@@ -23,6 +23,17 @@ struct IndexedShape {
   IndexArray array[index_arrays_max];
 };
 
+// Rows of units that lie together, by one index each.
+struct RowsShape {
+  const int64_t* indices;
+  int64_t step;     // between indices
+  int64_t rows;     // that there are
+  int64_t between;  // their beginnings, in units
+  Axis row;         // extent: units of a row
+  int64_t count;    // of all units
+  int32_t wide;     // there are 2^31 or more
+};
+
 // Indices along one axis, elementwise: a dense [outer, extent, inner] and picks of it
 // [outer, picks, inner].
 struct AlongShape {

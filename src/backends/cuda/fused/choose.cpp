@@ -61,15 +61,17 @@ bool fits(const Choice& choice, std::span<const BoundPlace> places, const Walk& 
   return !coordinates || walk.inner.back() % vector == 0;
 }
 
+// A thread reads up to two words of 16 bytes at once and writes one: halves of what memory takes as
+// a whole, written one after the other, cost twice.
 int widest_vector(const Choice& choice, std::span<const BoundPlace> places, const Walk& walk,
                   bool rows) {
-  int narrow = vector_bytes, wide = 1;
+  int most = vector_bytes, narrow = vector_bytes;
   for (const BoundPlace& place : places) {
     if (choice.variant.access[place.value] == Access::splat) continue;
     narrow = std::min(narrow, place.itemsize);
-    wide = std::max(wide, place.itemsize);
+    most = std::min(most, (place.output ? 1 : 2) * vector_bytes / place.itemsize);
   }
-  int vector = std::max(1, std::min(vector_bytes / narrow, 2 * vector_bytes / wide));
+  int vector = std::max(1, std::min(vector_bytes / narrow, most));
   while (vector > 1 && !fits(choice, places, walk, vector, rows)) vector /= 2;
   return vector;
 }

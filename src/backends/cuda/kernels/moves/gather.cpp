@@ -9,10 +9,24 @@ namespace {
 FunctionTable<unit_sizes> gathers("gather.cu", [](size_t slot) {
   return instance_name("gather", {unit_at(slot)});
 });
+FunctionTable<unit_sizes> gathers_of_rows("gather.cu", [](size_t slot) {
+  return instance_name("gather_rows", {unit_at(slot)});
+});
 // Elements, not units: of at most 8 bytes.
 FunctionTable<unit_sizes - 1> gathers_along("gather.cu", [](size_t slot) {
   return instance_name("gather_axis", {unit_at(slot)});
 });
+
+bool is_of_rows(const IndexedShape& shape) {
+  return shape.arrays == 1 && shape.lead.rank == 1 && shape.slice.rank == 1 &&
+         shape.slice.axis[0].from == 1;
+}
+
+RowsShape rows_of(const IndexedShape& shape) {
+  const IndexArray& array = shape.array[0];
+  return {array.data,  array.steps[0], array.room, array.step,
+          shape.block, shape.count,    shape.wide};
+}
 
 }  // namespace
 
@@ -32,8 +46,13 @@ void kernel_gather(const KernelCall& call) {
     indexed.slice_axes.push_back({indexed.slice[d], from[d], to[d]});
   IndexedShape shape{};
   const int unit = indexed_shape(call, indexed, device_data<>(call.output), false, shape);
-  launch(call.stream, gathers.at(unit_slot(unit)),
-         {{static_cast<unsigned>(ceil_div(shape.count, 1024))}, {256}}, device_data<>(x),
+  LaunchShape grid{{static_cast<unsigned>(ceil_div(shape.count, 1024))}, {256}};
+  if (is_of_rows(shape)) {
+    launch(call.stream, gathers_of_rows.at(unit_slot(unit)), grid, device_data<>(x),
+           device_data<>(call.output), rows_of(shape), fault_report(call));
+    return;
+  }
+  launch(call.stream, gathers.at(unit_slot(unit)), grid, device_data<>(x),
          device_data<>(call.output), shape, fault_report(call));
 }
 

@@ -1,4 +1,5 @@
 // gather: slices of x at the places that index arrays name -> dense [indices..., slice...].
+// gather_rows: the same for one index array, whose slices lie densely.
 // gather_axis: out[o, p, i] = x[o, index[o, p, i], i].
 //
 // A unit is what can be moved at once: up to 16 bytes where slices lie densely. A thread moves four
@@ -29,6 +30,35 @@ __global__ void __launch_bounds__(256)
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
     if (valid[i]) units[i] = x[places[i]];
+  }
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    if (valid[i]) out[first + i * 256] = units[i];
+  }
+}
+
+template <class Unit>
+__global__ void __launch_bounds__(256)
+    gather_rows(const Unit* x, Unit* out, const __grid_constant__ RowsShape shape,
+                FaultReport report) {
+  start_after_earlier();
+  const int64_t first = static_cast<int64_t>(blockIdx.x) * 1024 + threadIdx.x;
+  int64_t index[4], places[4];
+  Unit units[4];
+  bool valid[4];
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    places[i] = first + i * 256;
+    valid[i] = places[i] < shape.count;
+    if (valid[i]) index[i] = shape.indices[divide(places[i], shape.row, shape.wide) * shape.step];
+  }
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    valid[i] = valid[i] && wrap_index(index[i], shape.rows, report);
+  }
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    if (valid[i]) units[i] = x[index[i] * shape.between + places[i]];
   }
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
