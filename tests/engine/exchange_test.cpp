@@ -261,6 +261,7 @@ TEST(Exchange, HostValuesAndConstantsGoToTheDevice) {
   float memory[4] = {1, 2, 3, 4};
   array wrapped(memory, {4}, float32, [](void*) {});
   DeviceExport other(wrapped, gpu);
+  other.order_before(library.handle());
   library.write(other.data(), std::vector<float>(4, 7.0f));
   synchronize(library.stream);
   EXPECT_EQ(sum(wrapped, gpu).item<float>(), 10.0f);
