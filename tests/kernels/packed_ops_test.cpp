@@ -33,6 +33,28 @@ TEST(PackedOps, MatricesBesideEachOtherGiveWhatTheyGiveApart) {
   }
 }
 
+TEST(PackedOps, ProductsOfFewRowsAgreeWithTheDequantisedMatrix) {
+  struct Case {
+    int64_t rows, columns, m;
+  };
+  for (PackedFormat format : {PackedFormat::q4_k, PackedFormat::q8_0, PackedFormat::q6_k}) {
+    for (Dtype dtype : {float32, float16, bfloat16}) {
+      for (Case c :
+           {Case{35, 256, 1}, {300, 1024, 2}, {24, 4608, 1}, {200, 2560, 7}, {40, 512, 20}}) {
+        PackedMatrix m = matrix(format, c.rows, c.columns, 7);
+        array full = packed_dequantize(m.w, m.format, float32);
+        array x = filled({c.m, c.columns}, dtype, -1, 1, 3);
+        array made = astype(packed_matmul(x, m.w, m.format), float32);
+        array wanted = matmul(astype(x, float32), transpose(full));
+        double bound = dtype == float32 ? 1e-5 : dtype == float16 ? 1e-3 : 8e-3;
+        double most = max(abs(wanted)).item<float>();
+        EXPECT_LE(max(abs(made - wanted)).item<float>(), bound * most)
+            << packed_format_info(format).name << " " << c.rows << " " << c.columns << " " << c.m;
+      }
+    }
+  }
+}
+
 TEST(PackedOps, DerivativesThroughSeveralMatrices) {
   std::vector<PackedMatrix> matrices = {matrix(PackedFormat::q5_0, 10, 64, 1),
                                         matrix(PackedFormat::q8_0, 3, 64, 2)};

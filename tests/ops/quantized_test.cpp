@@ -41,6 +41,36 @@ TEST(Affine, ProductsAgreeWithTheDequantisedMatrix) {
   }
 }
 
+// Slabs of a row, tiles of rows and a tile that is not full (cuda/kernels/levels/nibble_rows.cuh).
+TEST(Affine, ProductsOfFewRowsAgreeWithTheDequantisedMatrix) {
+  struct Case {
+    int64_t rows, columns, m;
+    int group;
+  };
+  for (Dtype dtype : {float32, float16, bfloat16}) {
+    for (Case c : {Case{40, 256, 1, 64},
+                   {600, 512, 2, 64},
+                   {24, 4608, 1, 64},
+                   {600, 2560, 8, 64},
+                   {48, 1280, 1, 128},
+                   {64, 3072, 5, 128},
+                   {35, 768, 3, 64},
+                   {300, 1024, 16, 64}}) {
+      array w = filled({c.rows, c.columns}, dtype, -1, 1, 2);
+      auto q = quantize(w, c.group, 4);
+      array full = astype(dequantize(q[0], q[1], q[2], c.group, 4), float32);
+      array x = filled({c.m, c.columns}, dtype, -1, 1, 3);
+      array made = astype(quantized_matmul(x, q[0], q[1], q[2], true, c.group, 4), float32);
+      array wanted = matmul(astype(x, float32), transpose(full));
+      double bound = dtype == float32 ? 1e-4 : dtype == float16 ? 2e-3 : 1.6e-2;
+      double scale = std::sqrt(static_cast<double>(c.columns)) / 3;
+      EXPECT_TRUE(allclose(made, wanted, bound, bound * scale / 4).item<bool>())
+          << c.rows << " " << c.columns << " " << c.m << " " << c.group << " "
+          << max(abs(made - wanted)).item<float>();
+    }
+  }
+}
+
 TEST(Affine, TheDerivativeOfAProductIsTheMatrix) {
   array w = filled({64, 64}, float32, -1, 1, 5), x = filled({3, 64}, float32, -1, 1, 6);
   auto q = quantize(w);

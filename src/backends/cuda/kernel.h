@@ -14,14 +14,14 @@ class Function {
  public:
   explicit Function(CUfunction handle) : handle_(handle) {}
   CUfunction handle() const { return handle_; }
-  // Needed once for each size beyond 48 KiB.
+  // Needed once for each size that is beyond 48 KiB together with what the kernel declares itself.
   void allow_shared_bytes(unsigned bytes) const;
   // How many blocks of so many threads one multiprocessor runs at a time.
   int blocks_per_multiprocessor(int threads, unsigned shared_bytes) const;
 
  private:
   CUfunction handle_;
-  mutable std::atomic<unsigned> shared_allowed_{48 << 10};
+  mutable std::atomic<unsigned> shared_allowed_{32 << 10};
 };
 
 // Compiles (or finds in the disk cache) and loads; `source` and `instance` as in nvrtc.h.

@@ -92,6 +92,38 @@ __device__ __forceinline__ void multiply_tile(float (&c)[4], uint32_t a0, uint32
 #endif
 }
 
+// The same of bytes: m16n8k32, a of unsigned ones, b of signed ones, four a register, sums of
+// integers. With g and t as above: a (g, 4t..), (g + 8, 4t..), (g, 4t + 16..), (g + 8, 4t + 16..);
+// b (4t.., g), (4t + 16.., g).
+__device__ __forceinline__ void multiply_bytes(int (&c)[4], uint32_t a0, uint32_t a1, uint32_t a2,
+                                               uint32_t a3, uint32_t b0, uint32_t b1) {
+#ifdef LAZULI_EMULATED_GPU
+  int quad = lane_index() & ~3, t = lane_index() & 3;
+  auto dot = [](uint32_t x, uint32_t y) {
+    int sum = 0;
+    for (int i = 0; i < 32; i += 8) {
+      sum += static_cast<int>(x >> i & 255) * static_cast<int8_t>(y >> i & 255);
+    }
+    return sum;
+  };
+  for (int s = 0; s < 4; ++s) {
+    uint32_t x0 = __shfl_sync(all_lanes, a0, quad + s), x1 = __shfl_sync(all_lanes, a1, quad + s);
+    uint32_t x2 = __shfl_sync(all_lanes, a2, quad + s), x3 = __shfl_sync(all_lanes, a3, quad + s);
+    for (int j = 0; j < 2; ++j) {
+      uint32_t y0 = __shfl_sync(all_lanes, b0, (2 * t + j) * 4 + s);
+      uint32_t y1 = __shfl_sync(all_lanes, b1, (2 * t + j) * 4 + s);
+      c[j] += dot(x0, y0) + dot(x2, y1);
+      c[2 + j] += dot(x1, y0) + dot(x3, y1);
+    }
+  }
+#else
+  asm("mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
+      "{%8, %9}, {%0, %1, %2, %3};"
+      : "+r"(c[0]), "+r"(c[1]), "+r"(c[2]), "+r"(c[3])
+      : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
+#endif
+}
+
 // Four 8x8 matrices of halves from shared memory: lane i gives the address of row i % 8 of matrix
 // i / 8. Register j gets matrix j: its row g, columns 2t and 2t + 1; transposed, its column g.
 template <bool Transposed>
@@ -131,8 +163,8 @@ __device__ __forceinline__ uint4 load_once(const void* from) {
 #else
   uint4 to;
   asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
-      : "=r"(to.x), "=r"(to.y), "=r"(to.z), "=r"(to.w)
-      : "l"(from));
+               : "=r"(to.x), "=r"(to.y), "=r"(to.z), "=r"(to.w)
+               : "l"(from));
   return to;
 #endif
 }

@@ -71,6 +71,20 @@ struct bfloat_t {
   }
 };
 
+// A float rounded to a half type and widened again.
+template <class Half>
+__device__ __forceinline__ float rounded(float value) {
+#ifndef LAZULI_EMULATED_GPU
+  if constexpr (is_same<Half, bfloat_t>::value) {
+    // The upper half of the pair: what a float has there. A conversion of one number is slow.
+    uint32_t pair;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(value), "f"(0.0f));
+    return float_of_bits(pair);
+  }
+#endif
+  return Half(value);
+}
+
 struct alignas(8) complex_t {
   float re, im;
   complex_t() = default;

@@ -18,14 +18,17 @@ bool all_zero(const SmallVector<int64_t, 4>& strides) {
 }
 
 Access access_of(const FusedStep& step, const Shape& space, const BoundPlace& place,
-                 const Walk::Place& lies) {
+                 const Walk& walk, const Walk::Place& lies) {
   if (step.values[place.value].scope == Scope::row && step.row_axes) return Access::splat;
   if (place.output) return Access::direct;
   if (all_zero(lies.inner)) return Access::splat;
   bool plain = place.layout->dense && *place.shape == space;
-  if (plain || (step.row_axes && lies.inner.size() == 1 && lies.inner[0] == 1)) {
-    return Access::direct;
+  bool along_row = step.row_axes && lies.inner.size() == 1 && lies.inner[0] == 1;
+  // Where there are few rows, how long each takes counts, not how much it leaves room for.
+  if (along_row && all_zero(lies.outer) && walk.rows >= gpu().multiprocessors) {
+    return Access::common;
   }
+  if (plain || along_row) return Access::direct;
   int64_t innermost = lies.inner.back();
   return innermost == 1 ? Access::vectors : innermost == 0 ? Access::repeated : Access::strided;
 }
@@ -48,7 +51,9 @@ bool fits(const Choice& choice, std::span<const BoundPlace> places, const Walk& 
     const BoundPlace& place = places[k];
     Access access = choice.variant.access[place.value];
     coordinates |= needs_coordinates(access);
-    if (access != Access::direct && access != Access::vectors) continue;
+    if (access == Access::splat || access == Access::strided || access == Access::repeated) {
+      continue;
+    }
     const Walk::Place& lies = walk.places[k];
     int bytes = std::min(vector_bytes, vector * place.itemsize);
     if (reinterpret_cast<uintptr_t>(device_data(*place.layout)) % static_cast<uintptr_t>(bytes)) {
@@ -160,23 +165,25 @@ void choose_elements(const Walk& walk, Choice& choice) {
   choice.shape.grid.x = std::max(1u, blocks(walk.length / variant.vector, elements_threads));
 }
 
-// Words of registers that one element of a row takes: operands and values kept between phases.
-int words_of_element(const FusedStep& step, const Variant& variant) {
-  int words = 0;
-  for (size_t v = 0; v < step.values.size(); ++v) {
+// Words of registers that elements of a row take, as many as a vector has: operands as they lie in
+// memory, and values kept between phases.
+int words_of_vector(const FusedStep& step, const Variant& variant) {
+  int bytes = 0;
+  for (uint16_t v = 0; v < step.values.size(); ++v) {
     const FusedValue& x = step.values[v];
-    bool kept =
-        x.kind == FusedValue::Kind::compute && x.scope == Scope::full && x.phase + 1 < step.phases;
-    bool read = x.kind == FusedValue::Kind::operand && variant.access[v] != Access::splat;
-    if (kept || read) words += x.dtype == Dtype::Val::float64 ? 2 : 1;
+    int size = dtype_of(x.dtype).size();
+    if (is_kept(step, v)) bytes += std::max(size, 4);
+    Access access = variant.access[v];
+    bool own = access != Access::splat && access != Access::common;
+    if (x.kind == FusedValue::Kind::operand && own) bytes += size;
   }
-  return std::max(words, 1);
+  return std::max(bytes * variant.vector / 4, 1);
 }
 
 bool choose_registers(const FusedStep& step, const Walk& walk, Choice& choice) {
   Variant& variant = choice.variant;
   int64_t columns = walk.length / variant.vector;
-  int words = words_of_element(step, variant) * variant.vector;
+  int words = words_of_vector(step, variant);
   auto set = [&](int64_t vectors, int64_t threads, bool warps) {
     variant.form = Form::row_in_registers;
     variant.vectors = static_cast<uint8_t>(vectors);
@@ -223,7 +230,7 @@ void choose_rows(const FusedStep& step, const Walk& walk, Choice& choice) {
   }
   if (choose_registers(step, walk, choice)) return;
   variant.form = Form::row_in_loop;
-  variant.vectors = words_of_element(step, variant) * variant.vector <= 16 ? 4 : 1;
+  variant.vectors = words_of_vector(step, variant) <= 16 ? 4 : 1;
   variant.threads = 512;
   choice.shape.block.x = 512;
   choice.shape.grid.x = static_cast<unsigned>(walk.rows);
@@ -238,7 +245,7 @@ void choose(const FusedStep& step, const Shape& space, std::span<const BoundPlac
   variant.access.resize(step.values.size(), Access::none);
   bool coordinates = false;
   for (size_t k = 0; k < places.size(); ++k) {
-    Access access = access_of(step, space, places[k], walk.places[k]);
+    Access access = access_of(step, space, places[k], walk, walk.places[k]);
     variant.access[places[k].value] = access;
     coordinates |= needs_coordinates(access);
   }

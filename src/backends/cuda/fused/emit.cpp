@@ -39,12 +39,25 @@ bool is_cast_of_operand(const FusedStep& step, uint16_t v) {
   return x.kind == Kind::compute && cast && step.values[x.inputs[0]].kind == Kind::operand;
 }
 
+// Whether it costs less to compute the value anew from what is held anyway than registers for it.
+bool is_cheap(const FusedStep& step, uint16_t v) {
+  const FusedValue& x = step.values[v];
+  bool simple =
+      x.op == Op::add || x.op == Op::subtract || x.op == Op::multiply || x.op == Op::negative;
+  for (int k = 0; simple && k < x.input_count; ++k) {
+    const FusedValue& input = step.values[x.inputs[k]];
+    bool held = input.kind != Kind::compute || is_cast_of_operand(step, x.inputs[k]);
+    simple = held || input.scope == Scope::row;
+  }
+  return simple;
+}
+
 }  // namespace
 
 bool is_kept(const FusedStep& step, uint16_t v) {
   const FusedValue& x = step.values[v];
   if (x.kind != Kind::compute || x.scope != Scope::full) return false;
-  if (is_cast_of_operand(step, v)) return false;
+  if (is_cast_of_operand(step, v) || is_cheap(step, v)) return false;
   for (const FusedValue& user : step.values) {
     if (user.phase <= x.phase) continue;
     for (int k = 0; k < user.input_count; ++k) {

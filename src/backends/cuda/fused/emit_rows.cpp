@@ -69,10 +69,19 @@ class RowsEmitter : public Emitter {
     }
   }
 
+  // Whether an operand that all rows share is needed in the last phase alone: it is read there, from
+  // a cache, so that registers are left for what comes from far away.
+  bool is_late(uint16_t v) const {
+    if (!in_registers() || access(v) != Access::common || step_.phases < 2) return false;
+    for (uint8_t phase = 0; phase + 1 < step_.phases; ++phase) {
+      if (swept(step_, phase, true)[v]) return false;
+    }
+    return true;
+  }
+
   // The row's operands, read at once, and what later phases need.
   void registers() {
     for (uint16_t v = 0; v < count(); ++v) {
-      const FusedValue& x = value(v);
       if (is_full_operand(v)) {
         line("Read<" + stored_type(v) + ", V> a" + number(v) + "[N];");
       } else if (is_kept(step_, v)) {
@@ -88,7 +97,7 @@ class RowsEmitter : public Emitter {
   void load_row() {
     if (needs_coordinates()) coordinates("j", slots_.inner, variant_.inner_rank, "x");
     for (uint16_t v = 0; v < count(); ++v) {
-      if (is_full_operand(v) && (in_registers() || loaded_[v])) {
+      if (is_full_operand(v) && (in_registers() ? !is_late(v) : loaded_[v])) {
         load(v, "b" + number(v), "j", "a" + number(v) + "[n]");
       }
     }
@@ -134,6 +143,11 @@ class RowsEmitter : public Emitter {
     open_unrolled("for (int n = 0; n < N; ++n)");
     column();
     line("const index_t j = c * V;");
+    for (uint16_t v = 0; v < count(); ++v) {
+      if (needed[v] && is_full_operand(v) && is_late(v)) {
+        load(v, "b" + number(v), "j", "a" + number(v) + "[n]");
+      }
+    }
     declare_stores(phase);
     open_unrolled("for (int e = 0; e < V; ++e)");
     compute(needed, phase, in_registers());

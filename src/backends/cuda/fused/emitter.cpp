@@ -79,7 +79,8 @@ bool Emitter::needs_coordinates() const {
 void Emitter::load(uint16_t v, const std::string& base, const std::string& position,
                    const std::string& into) {
   switch (access(v)) {
-    case Access::direct: return line(into + ".load(" + base + " + " + position + ");");
+    case Access::direct:
+    case Access::common: return line(into + ".load(" + base + " + " + position + ");");
     case Access::vectors: return line(into + ".load(" + base + " + " + inner_offset(v) + ");");
     case Access::repeated:
       return line("repeat(" + into + ", " + base + "[" + inner_offset(v) + "]);");

@@ -44,7 +44,7 @@ std::string half_function(const FusedValue& x) {
 }
 
 std::string rounded(const std::string& x, Dtype::Val half) {
-  return "static_cast<float>(" + std::string(device_type(half)) + "(" + x + "))";
+  return "rounded<" + std::string(device_type(half)) + ">(" + x + ")";
 }
 
 // As the CPU converts: a computed half has not been rounded yet, and shows it where it is widened.

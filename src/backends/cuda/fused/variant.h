@@ -14,6 +14,7 @@ namespace lazuli::cuda {
 enum class Access : uint8_t {
   none,      // not in memory
   direct,    // one after the other
+  common,    // one after the other, and every row has the same
   splat,     // one for the whole row
   strided,   // found through the coordinates, each on its own
   vectors,   // likewise, but neighbours along the innermost dimension are one after the other

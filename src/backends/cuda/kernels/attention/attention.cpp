@@ -114,6 +114,7 @@ void kernel_attention(const KernelCall& call) {
   a.keys = extent(k, 2);
   a.size = extent(q, 3);
   a.value_size = extent(v, 3);
+  a.settled = !copies[1] && !copies[2] && is_settled(k) && is_settled(v);
   if (attend_few(attention) || attend_by_dnn(attention) || attend_many(attention)) return;
   attend_plainly(attention);
 }

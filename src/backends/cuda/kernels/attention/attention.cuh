@@ -16,6 +16,7 @@ struct Attention {
   float scale;
   int kind;  // of the mask: 0 none, 1 causal, 2 boolean, 3 additive (float)
   int heads, group, queries, keys, size, value_size;
+  int settled;  // whether keys and values may be read before earlier kernels are done
 };
 
 constexpr float log2_e = 1.4426950408889634f;

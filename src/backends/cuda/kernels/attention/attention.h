@@ -17,6 +17,7 @@ struct Attention {
   float scale;
   int kind;
   int heads, group, queries, keys, size, value_size;
+  int settled;
 };
 
 // The dtype of an output: what those of queries, keys and values promote to.

@@ -3,14 +3,15 @@
 // Size, and all rows are read 16 bytes at a time.
 //
 // A block takes Rows rows of a head and a stretch of its keys, a warp 16 keys at a time: scores =
-// q k^T and sums^T = v^T weights^T on tensor cores, both straight from memory. Each warp keeps the
-// peak and total of its rows' softmax so far; warps, then stretches (attention_join) come together.
+// q k^T and sums^T = v^T weights^T on tensor cores. Keys and values to come travel into a ring that
+// each warp has in shared memory. Each warp keeps the peak and total of its rows' softmax so far;
+// warps, then stretches come together.
 //
 // Floor: the bytes of keys and values, read once for each Rows rows.
 #include "attention_parts.cuh"
-#include "tiles.cuh"
+#include "rings.cuh"
 
-constexpr int keys_per_tile = 16;
+constexpr int keys_per_tile = 16, warps = 8, ring_bytes = 16 << 10;  // of a warp
 
 // Sums in the order of a warp's registers: number e / 32 of lane e % 32.
 template <int Rows>
@@ -25,8 +26,47 @@ struct TilePlaces {
 };
 
 __device__ __forceinline__ uint4 load_if(const void* from, bool inside) {
-  return inside ? load_once(from) : make_uint4(0, 0, 0, 0);
+  return inside ? *static_cast<const uint4*>(from) : make_uint4(0, 0, 0, 0);
 }
+
+// A warp's ring: tiles of keys and tiles of values in turn, [16][Size] each.
+template <class T, int Size>
+struct TileRing {
+  static constexpr int tile_bytes = keys_per_tile * Size * 2, slots = ring_bytes / tile_bytes;
+  uint8_t* memory;
+  CopyBarrier* full;
+  int slot = 0, phase = 0;
+
+  // Rows `key` to `end` of one tile into a slot; all lanes.
+  __device__ __forceinline__ void ask(int to, const T* from, int64_t stride, int size, int key,
+                                      int end) {
+    int rows = min(end - key, keys_per_tile);
+    if (rows <= 0) return;
+    if (lane_index() == 0) full[to].expect(rows * size * 2);
+    __syncwarp();
+    bool together = stride == Size && size == Size;
+    copy_rows(memory + to * tile_bytes, Size * 2,
+              reinterpret_cast<const uint8_t*>(from + key * stride), stride * 2,
+              together ? 1 : rows, (together ? rows : 1) * size * 2, full[to]);
+    full[to].arrive_with_copies();
+  }
+  // The same into the second cache, where rows lie together.
+  __device__ __forceinline__ void touch(const T* from, int64_t stride, int size, int key,
+                                        int end) const {
+    int rows = min(end - key, keys_per_tile);
+    if (rows <= 0 || stride != size || lane_index() != 0) return;
+    touch_bulk(from + key * stride, rows * size * 2);
+  }
+  __device__ __forceinline__ const T* wait() const {
+    full[slot].wait(phase);
+    return reinterpret_cast<const T*>(memory + slot * tile_bytes);
+  }
+  __device__ __forceinline__ void advance() {
+    if (++slot < slots) return;
+    slot = 0;
+    phase ^= 1;
+  }
+};
 
 template <class T, int Size, int Rows>
 struct Warp {
@@ -39,10 +79,12 @@ struct Warp {
   float peak[row_tiles], total[row_tiles];
   float sums[Size / 16][row_tiles][4];
 
-  __device__ __forceinline__ Warp(const Attention& call, int example, int head, int first_row)
+  __device__ __forceinline__ Warp(const Attention& call, int example, int head)
       : a(call), g(lane_index() / 4), t(lane_index() % 4) {
     keys = static_cast<const T*>(a.k) + example * a.k_strides[0] + head * a.k_strides[1];
     values = static_cast<const T*>(a.v) + example * a.v_strides[0] + head * a.v_strides[1];
+  }
+  __device__ __forceinline__ void begin(int example, int head, int first_row) {
 #pragma unroll
     for (int tile = 0; tile < row_tiles; ++tile) {
       // Rows beyond the last repeat it and are not stored.
@@ -130,65 +172,99 @@ struct Warp {
     }
   }
 
-  __device__ __forceinline__ void load_values(uint4 (&v)[4], int chunk, int key, int end) {
-#pragma unroll
-    for (int j = 0; j < 4; ++j) {
-      int at = key + 2 * t + (j & 1) + (j >> 1) * 8, column = chunk * 64 + g * 8;
-      v[j] = load_if(values + at * a.v_strides[2] + column, at < end && column < a.value_size);
-    }
+  // Tile `number` of those that a ring has in turn, this warp's tiles from `first` on.
+  __device__ __forceinline__ void ask(TileRing<T, Size>& ring, int to, int number, int first,
+                                      int end) {
+    int key = first + number / 2 * (warps * keys_per_tile);
+    if (number % 2 == 0) ring.ask(to, keys, a.k_strides[2], a.size, key, end);
+    else ring.ask(to, values, a.v_strides[2], a.value_size, key, end);
   }
 
-  // Keys [key, key + 16), of which those from `end` on do not count.
-  __device__ __forceinline__ void tile_of_keys(int key, int end) {
-    // Values of the first half of the columns travel while scores are made, where registers allow
-    // all of them.
-    constexpr int early = Size > 192 ? Size / 128 : Size / 64;
-    uint4 k[2][Size / 32], v[Size / 64][4];
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      int at = key + half * 8 + g;
-      const T* from = keys + at * a.k_strides[2];
-#pragma unroll
-      for (int c = 0; c < Size / 32; ++c) {
-        k[half][c] = load_if(from + c * 32 + t * 8, at < end && c * 32 + t * 8 < a.size);
-      }
-    }
-#pragma unroll
-    for (int c = 0; c < early; ++c) load_values(v[c], c, key, end);
+  __device__ __forceinline__ void touch(const TileRing<T, Size>& ring, int number, int first,
+                                        int end) const {
+    int key = first + number / 2 * (warps * keys_per_tile);
+    if (number % 2 == 0) ring.touch(keys, a.k_strides[2], a.size, key, end);
+    else ring.touch(values, a.v_strides[2], a.value_size, key, end);
+  }
+
+  // Keys [key, key + 16), of which those from `end` on do not count. Where a tile has been used, the
+  // ring asks for the one that is so many further.
+  __device__ __forceinline__ void tile_of_keys(TileRing<T, Size>& ring, int number, int first,
+                                               int key, int end) {
     float scores[2][4];
     uint32_t weights[row_tiles][2];
+    const T* tile = ring.wait();
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      score(k[half], key + half * 8, scores[half]);
+      uint4 k[Size / 32];
+      const T* from = tile + (half * 8 + g) * Size;
+#pragma unroll
+      for (int c = 0; c < Size / 32; ++c) {
+        k[c] = load_if(from + c * 32 + t * 8, c * 32 + t * 8 < a.size);
+      }
+      score(k, key + half * 8, scores[half]);
 #pragma unroll
       for (int j = 0; j < 2 * row_tiles; ++j) {
         if (key + half * 8 + 2 * t + j % 2 >= end) scores[half][j] = -op::highest<float>();
       }
     }
+    __syncwarp();
+    ask(ring, ring.slot, number + ring.slots, first, end);
+    ring.advance();
     soften(scores[0], scores[1], weights);
+    tile = ring.wait();
 #pragma unroll
-    for (int c = early; c < Size / 64; ++c) load_values(v[c], c, key, end);
+    for (int c = 0; c < Size / 64; ++c) {
+      uint4 v[4];
 #pragma unroll
-    for (int c = 0; c < Size / 64; ++c) add_values(v[c], c, weights);
+      for (int j = 0; j < 4; ++j) {
+        int at = 2 * t + (j & 1) + (j >> 1) * 8;
+        v[j] = load_if(tile + at * Size + c * 64 + g * 8, key + at < end);
+      }
+      add_values(v, c, weights);
+    }
+    __syncwarp();
+    ask(ring, ring.slot, number + 1 + ring.slots, first, end);
+    ring.advance();
   }
 };
 
-// Blocks of 128; keys_each is a multiple of 64. join_warps says what `parts` and `softmaxes` take.
+// Blocks of `warps`; keys_each is a multiple of 64. Dynamic shared memory: the warps' rings, where
+// their sums lie in the end.
 template <class T, int Size, int Rows>
-__global__ void __launch_bounds__(128, 2)
-    attention_decode(__grid_constant__ const Attention a, int keys_each, float* parts,
-                     Softmax* softmaxes) {
-  start_after_earlier();
+__global__ void __launch_bounds__(warps * 32)
+    attention_decode(__grid_constant__ const Attention a, int keys_each, Parts parts) {
+  using Ring = TileRing<T, Size>;
   extern __shared__ float4 dynamic_shared[];
   __shared__ Softmax known[warps][Rows];
-  float* shared = reinterpret_cast<float*>(dynamic_shared);
+  __shared__ CopyBarrier full[warps][Ring::slots];
+  let_later_start();
   int warp = threadIdx.x / 32, lane = lane_index();
-  Place place = place_of<Rows>(a);
-  int first = blockIdx.y * keys_each, end = min(first + keys_each, a.keys);
-  Warp<T, Size, Rows> work(a, place.example, place.head, place.first_row);
-  for (int key = first + warp * keys_per_tile; key < end; key += warps * keys_per_tile) {
-    work.tile_of_keys(key, end);
+  Ring ring{reinterpret_cast<uint8_t*>(dynamic_shared) + warp * ring_bytes, full[warp]};
+  if (lane == 0) {
+    for (int s = 0; s < ring.slots; ++s) full[warp][s].make(32);
+    publish_barriers();
   }
+  __syncwarp();
+  Place place = place_of<Rows>(a);
+  int first = blockIdx.y * keys_each, end = min(first + keys_each, a.keys), number = 0;
+  first += warp * keys_per_tile;
+  Warp<T, Size, Rows> work(a, place.example, place.head);
+  if (!a.settled) {
+#pragma unroll 1
+    for (int s = 0; s < ring.slots; ++s) work.touch(ring, s, first, end);
+    wait_for_earlier();
+  }
+#pragma unroll 1
+  for (int s = 0; s < ring.slots; ++s) work.ask(ring, s, s, first, end);
+  wait_for_earlier();
+  work.begin(place.example, place.head, place.first_row);
+  for (int key = first; key < end; key += warps * keys_per_tile, number += 2) {
+    work.tile_of_keys(ring, number, first, key, end);
+  }
+  // Sums lie where other warps' rings are.
+  __syncthreads();
+  float* shared = reinterpret_cast<float*>(dynamic_shared);
   float* mine = shared + warp * Size * Rows + lane;
 #pragma unroll
   for (int i = 0; i < Size / 16; ++i) {
@@ -207,5 +283,5 @@ __global__ void __launch_bounds__(128, 2)
     total += shuffle_xor(total, 2);
     if (work.t == 0) known[warp][tile * 8 + work.g] = {work.peak[tile], total};
   }
-  join_warps<T, Size, Rows, TilePlaces<Rows>>(a, place, shared, known, parts, softmaxes);
+  join_warps<T, Size, Rows, warps, TilePlaces<Rows>>(a, place, shared, known, parts);
 }

@@ -9,7 +9,7 @@
 // Floor: the bytes of keys and values, read once for each Rows rows.
 #include "attention_parts.cuh"
 
-constexpr int tile_keys = 16;
+constexpr int tile_keys = 16, warps = 4;
 
 template <int Size>
 struct RowPlaces {
@@ -154,11 +154,10 @@ struct Warp {
   }
 };
 
-// Blocks of 128; keys_each is a multiple of 64. join_warps says what `parts` and `softmaxes` take.
+// Blocks of 128; keys_each is a multiple of 64.
 template <class Q, class K, class V, class Out, int Size, int Rows>
 __global__ void __launch_bounds__(128, 3)
-    attention_floats(__grid_constant__ const Attention a, int keys_each, float* parts,
-                     Softmax* softmaxes) {
+    attention_floats(__grid_constant__ const Attention a, int keys_each, Parts parts) {
   start_after_earlier();
   extern __shared__ float4 dynamic_shared[];
   __shared__ alignas(16) unsigned char memory[sizeof(Block<Size, Rows>)];
@@ -190,5 +189,5 @@ __global__ void __launch_bounds__(128, 3)
   total += shuffle_xor(total, 8);
   total += shuffle_xor(total, 16);
   if (work.lane < Rows) block.known[work.warp][work.lane] = {work.peak, total};
-  join_warps<Out, Size, Rows, RowPlaces<Size>>(a, place, shared, block.known, parts, softmaxes);
+  join_warps<Out, Size, Rows, warps, RowPlaces<Size>>(a, place, shared, block.known, parts);
 }

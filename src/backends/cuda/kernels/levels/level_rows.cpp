@@ -12,8 +12,7 @@ constexpr int matrices_max = 4, tile_rows = 16, warps_max = 8;
 constexpr int64_t planes_bytes_max = 96 << 10, inner_max = int64_t{1} << 30;
 constexpr int64_t rows_max = 8, columns_max = 64;
 constexpr int tile_counts[] = {1, 2, 3, 4, 8};  // of 8 columns; those that there are instances for
-constexpr int block_warps = 8, nibble_warps = 16;
-constexpr int64_t nibble_bytes_max = int64_t{1} << 31;  // counted in 32 bits there
+constexpr int block_warps = 8;
 
 // As in level_rows.cuh.
 struct LevelMatrices {
@@ -28,6 +27,7 @@ struct LevelRows {
   int64_t x_stride, out_stride, row_bytes;
   int columns, planes;
   int k, tiles;
+  int settled;
   LevelMatrices matrices;
 };
 
@@ -131,9 +131,10 @@ int64_t resident_blocks(const Variant& v, const Function& function, const Block&
   return blocks;
 }
 
-void place_parts(LevelRows& p, const LevelPart* parts, size_t count, int64_t height = tile_rows) {
+void place_parts(LevelRows& p, const LevelPart* parts, size_t count) {
   LevelMatrices& m = p.matrices;
   m.count = static_cast<int>(count);
+  p.settled = true;
   int64_t tiles = 0;
   for (size_t i = 0; i < count; ++i) {
     m.w[i] = parts[i].w;
@@ -142,7 +143,8 @@ void place_parts(LevelRows& p, const LevelPart* parts, size_t count, int64_t hei
     m.rows[i] = parts[i].rows;
     m.out[i] = parts[i].column;
     m.first_tile[i] = static_cast<int>(tiles);
-    tiles += ceil_div(parts[i].rows, height);
+    if (!parts[i].settled) p.settled = false;
+    tiles += ceil_div(parts[i].rows, tile_rows);
   }
   m.first_tile[count] = static_cast<int>(tiles);
   p.tiles = static_cast<int>(tiles);
@@ -159,57 +161,99 @@ void launch_rows(int stream, const Variant& variant, const LevelRows& p) {
          p);
 }
 
-// Whether nibble_rows.cuh has this product: levels of four bits, few rows of a half type.
-bool suits_nibbles(const LevelProduct& product, const LevelFormat& format, int64_t row_bytes,
-                   const LevelPart* parts, size_t count) {
-  bool packed = format.packed && format.format == PackedFormat::q4_k;
-  bool affine = !format.packed && format.bits == 4 && format.group >= 64 && format.aligned;
-  if (!packed && !affine) return false;
-  if (product.dtype == Dtype::Val::float32 || product.m > rows_max) return false;
-  if (product.k % 256 != 0 || row_bytes >= nibble_bytes_max) return false;
-  for (size_t i = 0; affine && i < count; ++i) {
-    uintptr_t scales = reinterpret_cast<uintptr_t>(parts[i].scales);
-    uintptr_t biases = reinterpret_cast<uintptr_t>(parts[i].biases);
-    if (scales % 4 != 0 || biases % 4 != 0) return false;
-    if (parts[i].rows * (product.k / format.group) >= nibble_bytes_max) return false;
-  }
-  return true;
-}
+// As in nibble_rows.cuh.
+struct SlabPlan {
+  int stages, chunks, row_bytes, bytes;
+  int scale_slots, scales_bytes;
+};
 
-// By type of halves, and 16 or 32 rows a warp; of affine levels, groups of 64 and 128.
+// A product for nibble_rows.cuh: levels of four bits, one row or few rows of a half type.
+struct Nibbles {
+  static constexpr int slab_warps = 8, stages_max = 8, sum_slots = 2;
+
+  const LevelFormat& format;
+  const LevelProduct& product;
+
+  bool is_one() const { return product.m == 1; }
+  // Of a row of x as planes with zeros, its units and sums.
+  int64_t planes_bytes() const { return is_one() ? product.k / 64 * (3 * 64 + 3 * 4) + 16 : 0; }
+  int64_t scales_bytes() const {
+    return format.packed ? 0 : product.k / format.group * dtype_of(product.dtype).size();
+  }
+
+  bool suits(int64_t row_bytes, const LevelPart* parts, size_t count) const {
+    bool packed = format.packed && format.format == PackedFormat::q4_k;
+    bool affine = !format.packed && format.bits == 4 && format.group >= 64 && format.aligned;
+    if (!packed && !affine) return false;
+    if ((product.dtype == Dtype::Val::float32 && !is_one()) || product.m > rows_max) return false;
+    if (product.k % 256 != 0 || row_bytes % 16 != 0) return false;
+    if (plan(stages_max, 1).stages < 2) return false;
+    for (size_t i = 0; affine && i < count; ++i) {
+      if (reinterpret_cast<uintptr_t>(parts[i].scales) % 16 != 0) return false;
+      if (reinterpret_cast<uintptr_t>(parts[i].biases) % 16 != 0) return false;
+      if (parts[i].rows * scales_bytes() % 16 != 0) return false;
+    }
+    return true;
+  }
+  int64_t sums_bytes() const { return sum_slots * slab_warps * (is_one() ? 1 : 8) * tile_rows * 4; }
+  int64_t bytes(int64_t stages, int64_t slab, int64_t slots) const {
+    return sums_bytes() + stages * slab + slots * 2 * tile_rows * scales_bytes() + planes_bytes();
+  }
+  // Of so many blocks to a multiprocessor.
+  SlabPlan plan(int64_t tiles_each, int64_t blocks) const {
+    // As many chunks as warps, and slabs of about one size. Lanes of eight rows read different banks.
+    int64_t chunks = product.k / 256, each = ceil_div(chunks, ceil_div(chunks, slab_warps));
+    int64_t row = each * format.chunk_bytes;
+    while (row % 128 != 32) row += 16;
+    int64_t slab = tile_rows * row, slabs = ceil_div(chunks, each), slots = 0;
+    int64_t stages = std::min<int64_t>(stages_max, slabs * tiles_each);
+    int64_t most = gpu().shared_bytes_max / blocks - 1536;  // less what the driver takes
+    // A tile's scales are replaced when all of its slabs have been used.
+    auto fits = [&] {
+      slots = std::min(ceil_div(stages - 1, slabs) + 1, tiles_each);
+      return bytes(stages, slab, slots) <= most;
+    };
+    while (!fits() && stages > 0) --stages;
+    return {static_cast<int>(stages), static_cast<int>(each),  static_cast<int>(row),
+            static_cast<int>(slab),   static_cast<int>(slots), static_cast<int>(scales_bytes())};
+  }
+  const Function& function() const;
+  void launch_all(const LevelRows& p) const {
+    // Two blocks share a multiprocessor where there is room: they wait at different times.
+    int64_t blocks = std::min<int64_t>(p.tiles, 2 * gpu().multiprocessors);
+    int64_t tiles = ceil_div(p.tiles, blocks);
+    SlabPlan plan = this->plan(tiles, 2);
+    if (plan.stages < std::min<int64_t>(2, tiles * ceil_div(product.k / 256, plan.chunks))) {
+      blocks = std::min<int64_t>(p.tiles, gpu().multiprocessors);
+      plan = this->plan(ceil_div(p.tiles, blocks), 1);
+    }
+    launch(product.stream, function(),
+           {{static_cast<unsigned>(blocks)},
+            {(slab_warps + 2) * 32},
+            static_cast<unsigned>(bytes(plan.stages, plan.bytes, plan.scale_slots))},
+           p, plan);
+  }
+};
+
+// By dtype, and whether it is one row; of affine levels, groups of 64 and 128.
 std::string nibbles_name(const std::string& levels, size_t slot) {
-  return instance_name("nibble_rows",
-                       {levels, slot / 2 % 2 ? "bfloat_t" : "half_t", slot % 2 ? "2" : "1"});
+  Dtype::Val dtype = float_types[slot / 2 % 3];
+  bool one = slot % 2 != 0;
+  if (dtype == Dtype::Val::float32 && !one) return "";
+  return instance_name("nibble_rows", {levels, device_type(dtype), truth(one)});
 }
-FunctionTable<8> affine_nibbles("quantized_rows.cu", [](size_t slot) {
-  return nibbles_name(instance_name("AffineNibbles", {slot / 4 ? "128" : "64",
-                                                      slot / 2 % 2 ? "bfloat_t" : "half_t"}),
+FunctionTable<12> affine_nibbles("quantized_rows.cu", [](size_t slot) {
+  return nibbles_name(instance_name("AffineNibbles", {slot / 6 ? "128" : "64",
+                                                      device_type(float_types[slot / 2 % 3])}),
                       slot);
 });
-FunctionTable<4> packed_nibbles("packed_rows.cu",
+FunctionTable<6> packed_nibbles("packed_rows.cu",
                                 [](size_t slot) { return nibbles_name("KNibbles", slot); });
 
-const Function& nibbles_instance(const LevelFormat& format, Dtype::Val dtype, int halves) {
-  size_t slot = (dtype == Dtype::Val::bfloat16 ? 2 : 0) + static_cast<size_t>(halves - 1);
+const Function& Nibbles::function() const {
+  size_t slot = float_slot(product.dtype) * 2 + (is_one() ? 1 : 0);
   if (format.packed) return packed_nibbles.at(slot);
-  return affine_nibbles.at(slot + (format.group == 128 ? 4 : 0));
-}
-
-// As many warps as share out the chunks evenly.
-void launch_nibbles(const LevelProduct& product, const LevelFormat& format, LevelRows& p,
-                    const LevelPart* parts, size_t count) {
-  int64_t chunks = product.k / 256, warps = ceil_div(chunks, ceil_div(chunks, nibble_warps));
-  int64_t multiprocessors = gpu().multiprocessors;
-  place_parts(p, parts, count);
-  int halves = p.tiles <= multiprocessors ? 1 : 2;
-  place_parts(p, parts, count, halves * tile_rows);
-  const Function& function = nibbles_instance(format, product.dtype, halves);
-  // A multiprocessor has registers for sixteen warps.
-  int64_t resident = multiprocessors * std::max<int64_t>(1, nibble_warps / warps);
-  launch(product.stream, function,
-         {{static_cast<unsigned>(std::min<int64_t>(p.tiles, resident))},
-          {32, static_cast<unsigned>(warps)}},
-         p);
+  return affine_nibbles.at(slot + (format.group == 128 ? 6 : 0));
 }
 
 // As level_tiles.cuh lays it out: columns of x, then the warps' slots.
@@ -294,10 +338,10 @@ bool multiply_level_rows(const LevelProduct& product, const LevelFormat& format,
   p.columns = static_cast<int>(columns);
   p.planes = plain ? 3 : 1;
   p.k = static_cast<int>(product.k);
-  if (suits_nibbles(product, format, row_bytes, parts, count)) {
+  if (Nibbles nibbles{format, product}; nibbles.suits(row_bytes, parts, count)) {
     for (size_t first = 0; first < count; first += matrices_max) {
-      size_t some = std::min<size_t>(matrices_max, count - first);
-      launch_nibbles(product, format, p, parts + first, some);
+      place_parts(p, parts + first, std::min<size_t>(matrices_max, count - first));
+      nibbles.launch_all(p);
     }
     return true;
   }

@@ -29,6 +29,7 @@ struct LevelRows {
   int64_t x_stride, out_stride, row_bytes;
   int columns, planes;  // columns of the product; how many of them make one row of the output
   int k, tiles;
+  int settled;  // whether levels may be read before earlier kernels are done
   LevelMatrices matrices;
 };
 

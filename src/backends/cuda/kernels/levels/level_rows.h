@@ -31,6 +31,7 @@ struct LevelFormat {
 struct LevelPart {
   const void *w, *scales, *biases;
   int64_t rows, column;
+  bool settled;  // all of it may be read before earlier work is done
 };
 
 // Products of one x [m, k], dense, with several matrices of levels; out [m, columns], all of one

@@ -130,7 +130,7 @@ void kernel_packed_matmul(const KernelCall& call) {
     formats.push_back(static_cast<PackedFormat>(call.node->params[i - 1]));
     bool aligned = LevelFormat::of(formats.back()).aligned;
     const void* data = aligned_data(call.stream, w, aligned ? 16 : 2, copies[i]);
-    parts.push_back({data, nullptr, nullptr, w.extent(0), column});
+    parts.push_back({data, nullptr, nullptr, w.extent(0), column, !copies[i] && is_settled(w)});
     column += w.extent(0);
   }
   std::optional<Scratch> planes;

@@ -176,7 +176,8 @@ void kernel_quantized_matmul(const KernelCall& call) {
     return multiply_dense(product, levels, false);
   }
   bool aligned = reinterpret_cast<uintptr_t>(levels.w) % 16 == 0 && levels.row_bytes() % 16 == 0;
-  LevelPart part{levels.w, levels.scales, levels.biases, levels.rows, 0};
+  bool settled = !w_copy && is_settled(in[1]) && is_settled(in[2]) && is_settled(in[3]);
+  LevelPart part{levels.w, levels.scales, levels.biases, levels.rows, 0, settled};
   LevelFormat format = LevelFormat::affine(levels.bits, levels.group, aligned);
   if (multiply_level_rows(product, format, levels.row_bytes(), &part, 1)) return;
   multiply_dense(product, levels, true);
