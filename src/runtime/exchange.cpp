@@ -75,16 +75,7 @@ DeviceExport::DeviceExport(const array& shared, const Device& device)
 
 DeviceExport::~DeviceExport() {
   Buffer* buffer = array_.node()->value->layout.buffer;
-  Backend& backend = *buffer->place;
-  try {
-    int stream = default_stream(backend.device).index;
-    order_write(buffer, backend, stream);
-    backend.wait_on_native(stream, native_);
-    buffer->written.store(Work(stream, backend.open_ticket(stream)));
-  } catch (...) {
-    // A device that has failed does no work to be waited for.
-  }
-  unpin_on_device(buffer);
+  unpin_on_device(buffer, default_stream(buffer->place->device).index, native_);
 }
 
 void DeviceExport::order_before(std::uintptr_t native) {

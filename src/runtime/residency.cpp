@@ -155,9 +155,19 @@ bool pin_on_device(Buffer* buffer, Backend& backend, int stream) {
   return true;
 }
 
-void unpin_on_device(Buffer* buffer) noexcept {
-  end_use(buffer, *buffer->place);
-  buffer->device_pins.fetch_sub(1);
+void unpin_on_device(Buffer* buffer, int stream, uintptr_t native) noexcept {
+  Backend& backend = *buffer->place;
+  try {
+    std::lock_guard lock(mutex_of(buffer));
+    Work written = buffer->written.load();
+    if (!written.is_none() && !written.is_of(stream)) backend.wait_on_stream(stream, written);
+    backend.wait_on_native(stream, native);
+    buffer->written.store(current_work(backend, stream));
+  } catch (...) {
+    // A device that has failed does no work to be waited for.
+  }
+  buffer->device_pins.fetch_sub(1);  // before it may be moved away
+  end_use(buffer, backend);
 }
 
 Buffer* copy_on_device(Buffer* buffer, Backend& backend, int stream) {

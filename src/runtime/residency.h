@@ -56,7 +56,8 @@ inline void mark_written(Buffer* buffer, const Backend& backend, int stream) {
 // Shares the buffer's block on the backend's device with others, until `unpin_on_device`: it stays
 // there, and is the copy that counts. False if the host's block is shared or somebody else's.
 bool pin_on_device(Buffer* buffer, Backend& backend, int stream);
-void unpin_on_device(Buffer* buffer) noexcept;
+// What the native stream has been given so far may use the block, and counts as work of `stream`.
+void unpin_on_device(Buffer* buffer, int stream, uintptr_t native) noexcept;
 // A fresh buffer on the device with the value as it is now.
 Buffer* copy_on_device(Buffer* buffer, Backend& backend, int stream);
 

@@ -52,7 +52,8 @@ struct Owned {
   size_t bytes;
   void* place;
   bool given_back = false;
-  explicit Owned(size_t count) : bytes(count * sizeof(float)), place(device().allocate(bytes)) {}
+  explicit Owned(size_t count)
+      : bytes((count * sizeof(float) + 63) / 64 * 64), place(device().allocate(bytes)) {}
   ~Owned() { device().free(place, bytes); }
   Deleter deleter() {
     return [this](void* memory) {
@@ -260,6 +261,7 @@ TEST(Exchange, HostValuesAndConstantsGoToTheDevice) {
   float memory[4] = {1, 2, 3, 4};
   array wrapped(memory, {4}, float32, [](void*) {});
   DeviceExport other(wrapped, gpu);
+  other.order_before(library.handle());
   library.write(other.data(), std::vector<float>(4, 7.0f));
   synchronize(library.stream);
   EXPECT_EQ(sum(wrapped, gpu).item<float>(), 10.0f);
