@@ -42,7 +42,10 @@ Kernel half_kernel(const AttentionCall& call) {
   int rows = call.rows() > 8 && size <= 128 ? 16 : 8;
   size_t slot = (call.out == Dtype::Val::bfloat16 ? 8 : 0) +
                 static_cast<size_t>(size / 64 - 1) * 2 + (rows == 16);
-  return {half_attends.at(slot), size, rows, 8, 16 << 10, 1};
+  // As attention_decode.cu has it.
+  int capability = gpu().capability;
+  bool small = capability == 86 || capability == 89 || capability >= 120;
+  return {half_attends.at(slot), size, rows, 8, (small ? 8 : 16) << 10, 1};
 }
 
 // In float32.

@@ -11,7 +11,13 @@
 #include "attention_parts.cuh"
 #include "rings.cuh"
 
-constexpr int keys_per_tile = 16, warps = 8, ring_bytes = 16 << 10;  // of a warp
+constexpr int keys_per_tile = 16, warps = 8;
+// Of a warp. Chips for desktops have half of the others' shared memory.
+#if __CUDA_ARCH__ == 860 || __CUDA_ARCH__ == 890 || __CUDA_ARCH__ >= 1200
+constexpr int ring_bytes = 8 << 10;
+#else
+constexpr int ring_bytes = 16 << 10;
+#endif
 
 // Sums in the order of a warp's registers: number e / 32 of lane e % 32.
 template <int Rows>
