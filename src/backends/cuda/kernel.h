@@ -46,8 +46,9 @@ void launch(int stream, const Function& function, const LaunchShape& shape,
   launch_raw(stream, function, shape, places, {sizes, sizeof...(Arguments)});
 }
 
-// Gives `change(shape, argument)` the stream's last launch, if that is of this function, which takes
-// one argument, and still kept back: both may be changed. Returns what `change` does, or false.
+// Gives `change(shape, argument)` the stream's last launch, if that is of this function, which
+// takes one argument, and still kept back: both may be changed. Returns what `change` does, or
+// false.
 template <class Argument, class Change>
 bool extend_last(int stream, const Function& function, Change change) {
   return queue_of(stream).extend_last(function.handle(), [&](LaunchShape& shape, void* argument) {

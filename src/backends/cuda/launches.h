@@ -35,7 +35,7 @@ class Launches {
 
   void add(CUfunction function, const LaunchShape& shape, void* const* arguments,
            std::span<const uint32_t> sizes);
-  // Gives `change(shape, argument)` the last launch, if it is of this function, for it to be changed.
+  // Gives `change(shape, argument)` the last launch, if it is of this function, to be changed.
   template <class Change>
   bool extend_last(CUfunction function, Change change) {
     if (launches_.empty() || launches_.back().function != function) return false;

@@ -69,8 +69,8 @@ class RowsEmitter : public Emitter {
     }
   }
 
-  // Whether an operand that all rows share is needed in the last phase alone: it is read there, from
-  // a cache, so that registers are left for what comes from far away.
+  // Whether an operand that all rows share is needed in the last phase alone: it is read there,
+  // from a cache, so that registers are left for what comes from far away.
   bool is_late(uint16_t v) const {
     if (!in_registers() || access(v) != Access::common || step_.phases < 2) return false;
     for (uint8_t phase = 0; phase + 1 < step_.phases; ++phase) {

@@ -9,8 +9,8 @@ namespace {
 constexpr int queries_max = 8, size_max = 256;
 constexpr int64_t keys_step = 64, stretches_max = 512;
 
-// A kernel for `rows` rows of heads of up to `size`; its blocks, of which a multiprocessor runs some
-// at a time.
+// A kernel for `rows` rows of heads of up to `size`; its blocks, of which a multiprocessor runs
+// some at a time.
 struct Kernel {
   const Function& function;
   int size, rows, warps;

@@ -193,8 +193,8 @@ struct Warp {
     else ring.touch(values, a.v_strides[2], a.value_size, key, end);
   }
 
-  // Keys [key, key + 16), of which those from `end` on do not count. Where a tile has been used, the
-  // ring asks for the one that is so many further.
+  // Keys [key, key + 16), of which those from `end` on do not count. Where a tile has been used,
+  // the ring asks for the one that is so many further.
   __device__ __forceinline__ void tile_of_keys(TileRing<T, Size>& ring, int number, int first,
                                                int key, int end) {
     float scores[2][4];

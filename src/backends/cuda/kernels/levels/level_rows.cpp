@@ -201,7 +201,8 @@ struct Nibbles {
   }
   // Of so many blocks to a multiprocessor.
   SlabPlan plan(int64_t tiles_each, int64_t blocks) const {
-    // As many chunks as warps, and slabs of about one size. Lanes of eight rows read different banks.
+    // As many chunks as warps, and slabs of about one size. Lanes of eight rows read different
+    // banks.
     int64_t chunks = product.k / 256, each = ceil_div(chunks, ceil_div(chunks, slab_warps));
     int64_t row = each * format.chunk_bytes;
     while (row % 128 != 32) row += 16;
