@@ -62,11 +62,11 @@ TEST(Affine, ProductsOfFewRowsAgreeWithTheDequantisedMatrix) {
       array x = filled({c.m, c.columns}, dtype, -1, 1, 3);
       array made = astype(quantized_matmul(x, q[0], q[1], q[2], true, c.group, 4), float32);
       array wanted = matmul(astype(x, float32), transpose(full));
-      double bound = dtype == float32 ? 1e-4 : dtype == float16 ? 2e-3 : 1.6e-2;
-      double scale = std::sqrt(static_cast<double>(c.columns)) / 3;
-      EXPECT_TRUE(allclose(made, wanted, bound, bound * scale / 4).item<bool>())
-          << c.rows << " " << c.columns << " " << c.m << " " << c.group << " "
-          << max(abs(made - wanted)).item<float>();
+      double bound = dtype == float32 ? 1e-5 : dtype == float16 ? 1e-3 : 8e-3;
+      bound += testing::level_rounding(c.m);
+      double most = max(abs(wanted)).item<float>();
+      EXPECT_LE(max(abs(made - wanted)).item<float>(), bound * most)
+          << c.rows << " " << c.columns << " " << c.m << " " << c.group;
     }
   }
 }

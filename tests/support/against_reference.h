@@ -20,6 +20,10 @@ Tolerance tolerance_of(Dtype dtype);
 // evaluated them. `slack` multiplies the tolerance.
 ::testing::AssertionResult agrees(const std::vector<array>& outputs, double slack = 1);
 
+// How much products of `rows` rows with levels may be off, of the largest: the CPU rounds what it
+// multiplies levels with to 15 bits, and to fewer for many rows; the GPU does not.
+double level_rounding(int64_t rows);
+
 // Element (row-major) of an evaluated array, as a complex number that holds any dtype's value.
 std::vector<std::complex<double>> values_of(const array& a);
 
