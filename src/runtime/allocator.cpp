@@ -68,9 +68,10 @@ void* Allocator::take_block(size_t size, int stream) {
 void* Allocator::take_cached(std::vector<Block>& bin, int stream) {
   size_t chosen = bin.size();
   for (size_t k = bin.size(); k-- > 0;) {
+    if (chosen < bin.size() && bin[k].address > bin[chosen].address) continue;
     const Work& work = bin[k].work;
     if (!work.is_none() && !work.is_of(stream) && !source_.is_done(work)) continue;
-    if (chosen == bin.size() || bin[k].address < bin[chosen].address) chosen = k;
+    chosen = k;
     if (source_.shares_host_memory) break;
   }
   if (chosen == bin.size()) chosen = bin.size() - 1;

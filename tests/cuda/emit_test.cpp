@@ -11,12 +11,6 @@ namespace {
 using cuda::Access;
 using cuda::Form;
 
-array leaf(Shape shape, Dtype dtype) {
-  array a = zeros(std::move(shape), dtype);
-  a.eval();
-  return a;
-}
-
 class Emit : public ::testing::Test {
  protected:
   void SetUp() override {

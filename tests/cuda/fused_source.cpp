@@ -5,6 +5,12 @@
 
 namespace lazuli::testing {
 
+array leaf(Shape shape, Dtype dtype) {
+  array a = zeros(std::move(shape), dtype);
+  a.eval();
+  return a;
+}
+
 std::vector<std::unique_ptr<FusedStep>> fused_steps(const std::vector<array>& outputs) {
   std::vector<Node*> nodes;
   for (const array& a : outputs) nodes.push_back(a.node());

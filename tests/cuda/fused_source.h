@@ -13,6 +13,9 @@ namespace lazuli::testing {
 // Those that device code must compile for.
 constexpr const char* architectures[] = {"sm_80", "sm_89", "sm_90a", "sm_100a", "sm_120a"};
 
+// An evaluated array.
+array leaf(Shape shape, Dtype dtype);
+
 // The steps that the planner makes of what `outputs` need.
 std::vector<std::unique_ptr<FusedStep>> fused_steps(const std::vector<array>& outputs);
 

@@ -14,12 +14,6 @@ namespace {
 using cuda::Access;
 using cuda::Form;
 
-array leaf(Shape shape, Dtype dtype) {
-  array a = zeros(std::move(shape), dtype);
-  a.eval();
-  return a;
-}
-
 void agrees_with(const std::string& name, const std::string& source) {
   std::string path = std::string(LAZULI_SOURCE_DIR) + "/tests/cuda/golden/" + name + ".cu.txt";
   if (std::getenv("LAZULI_WRITE_GOLDEN")) std::ofstream(path) << source;
