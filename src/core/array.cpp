@@ -98,7 +98,6 @@ const Shape& array::shape() const { return node_->shape; }
 Dtype array::dtype() const { return node_->type(); }
 Stream array::stream() const { return stream_at(node_->stream); }
 bool array::is_tracer() const { return node_->tracer != 0 && tracing(); }
-bool array::is_available() const { return node_->ready(); }
 
 ShapeElem array::shape(int axis) const {
   int rank = static_cast<int>(ndim());

@@ -140,6 +140,10 @@ void array::eval() const {
   evaluate(nodes, true);
 }
 void array::wait() const { eval(); }
+bool array::is_available() const {
+  if (!node_->ready()) return false;
+  return node_->op == Op::constant || is_written(node_->value->layout.buffer);
+}
 
 std::string explain(const std::vector<array>& outputs) {
   SmallVector<Node*, 8> nodes;

@@ -245,6 +245,12 @@ void wait_until_written(const Buffer* buffer) {
   if (!written.is_none()) buffer->place->wait_on_host(written);
 }
 
+bool is_written(const Buffer* buffer) {
+  if (!buffer->place || !is_on(buffer, Buffer::on_device)) return true;
+  Work written = buffer->written.load();
+  return written.is_none() || buffer->place->is_done(written);
+}
+
 size_t move_away(Backend& backend, size_t bytes) {
   std::lock_guard lock(list_mutex);
   std::vector<std::pair<uint64_t, Buffer*>> candidates;

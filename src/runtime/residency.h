@@ -63,6 +63,8 @@ Buffer* copy_on_device(Buffer* buffer, Backend& backend, int stream);
 
 // Returns when the work that makes the value has ended. DeviceError if it has failed.
 void wait_until_written(const Buffer* buffer);
+// Whether that would return at once.
+bool is_written(const Buffer* buffer);
 
 // Bytes of the buffer's block on the backend's device; 0 if it has none, or not of its own.
 inline size_t capacity_on(const Buffer* buffer, const Backend& backend) {

@@ -37,5 +37,14 @@ TEST(Overlap, EveryKernelWaitsForEarlierOnes) {
   EXPECT_GT(kernels, 40);
 }
 
+// Lines that such loads bring into the first cache stay there when a kernel waits for earlier ones.
+TEST(Overlap, NoKernelReadsAroundCoherence) {
+  for (const DeviceSource& source : device_sources()) {
+    for (const char* way : {".nc.", "__ldg", "__restrict__"}) {
+      EXPECT_EQ(source.text.find(way), source.text.npos) << source.name << ": " << way;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace lazuli::cuda

@@ -52,6 +52,16 @@ TEST(Residency, ResultsStayOnTheDeviceUntilTheHostReads) {
   EXPECT_EQ(moves.up(), 0u);
 }
 
+TEST(Residency, AValueIsAvailableWhenItsDeviceHasMadeIt) {
+  array x = filled({600, 600}, float32, -1e-2, 1e-2, 3), y = x;
+  for (int i = 0; i < 20; ++i) y = matmul(y, x, gpu);
+  async_eval({y});
+  EXPECT_FALSE(y.is_available());
+  y.eval();
+  EXPECT_TRUE(y.is_available());
+  EXPECT_TRUE(array(3.0f).is_available());
+}
+
 TEST(Residency, APlanBelongsToItsStream) {
   array x = filled({100}, float32, -1, 1, 8);
   array here = tanh(x, cpu), there = tanh(x, gpu);

@@ -156,23 +156,17 @@ __device__ __forceinline__ void load_matrices(uint32_t (&to)[4], const void* row
 }
 
 // ---- Memory ----
-// 16 bytes that are read once: they do not displace what is kept in the first cache.
+// 16 bytes that are read once: they do not displace what is kept in the first cache. Not by `.nc`:
+// such lines stay there when a kernel waits for earlier ones (overlap.cuh), and are out of date.
 __device__ __forceinline__ uint4 load_once(const void* from) {
 #ifdef LAZULI_EMULATED_GPU
   return *static_cast<const uint4*>(from);
 #else
   uint4 to;
-  asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
+  asm volatile("ld.global.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
                : "=r"(to.x), "=r"(to.y), "=r"(to.z), "=r"(to.w)
                : "l"(from));
   return to;
-#endif
-}
-
-// Has the line of an address in the second cache soon.
-__device__ __forceinline__ void touch_second_cache(const void* from) {
-#ifndef LAZULI_EMULATED_GPU
-  asm volatile("prefetch.global.L2 [%0];" ::"l"(from));
 #endif
 }
 

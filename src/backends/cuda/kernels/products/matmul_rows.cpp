@@ -17,7 +17,7 @@ struct FewRows {
   void* out[matrices_max];
   int64_t out_row[matrices_max];
   int n[matrices_max], first_block[matrices_max + 1];
-  int count, shares, wave;
+  int count, shares;
   int64_t x_row, x_batch, w_row, w_batch, out_column, out_batch;
   int m, k;
   bool settled;
@@ -72,8 +72,6 @@ LaunchShape place_rows(FewRows& p, int64_t item, int64_t batches) {
   int64_t pieces = ceil_div(p.k * item, 2048);
   p.shares = static_cast<int>(std::min<int64_t>(16, pieces));
   int groups = std::max(1, 8 / p.shares);
-  // As __launch_bounds__ has it for one row.
-  p.wave = gpu().multiprocessors * (32 / (p.shares * groups));
   return {{count_of(place_blocks(p, 2 * groups)), count_of(batches)},
           {32, count_of(p.shares * groups)}};
 }

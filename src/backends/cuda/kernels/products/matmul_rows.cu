@@ -23,7 +23,6 @@ struct FewRows {
   int64_t out_row[matrices_max];
   int n[matrices_max], first_block[matrices_max + 1];
   int count, shares;
-  int wave;  // blocks that run at once
   int64_t x_row, x_batch, w_row, w_batch, out_column, out_batch;
   int m, k;
   bool settled;  // nothing that runs writes w
@@ -150,20 +149,6 @@ struct Fours {
 template <class T>
 using Items = typename choose<sizeof(T) == 4, Fours, Eights<T>>::type;
 
-// While the first blocks wait for earlier kernels, memory has time for what the blocks after them
-// begin with: into the second cache, two kilobytes of each of a warp's rows.
-template <class T>
-__device__ __forceinline__ void ask_for_next(const FewRows& p, int from, int limit) {
-  int next = static_cast<int>(blockIdx.x) + p.wave;
-  if (static_cast<int>(blockIdx.x) >= p.wave || next >= static_cast<int>(gridDim.x)) return;
-  auto [matrix, block] = block_place(p, next);
-  int groups = blockDim.y / p.shares, group = threadIdx.y / p.shares;
-  int row = (block * groups + group) * 2 + threadIdx.x / 16;
-  int k = from + threadIdx.x % 16 * static_cast<int>(128 / sizeof(T));
-  if (row >= p.n[matrix] || k >= limit) return;
-  touch_second_cache(static_cast<const T*>(p.w[matrix]) + row * p.w_row + k);
-}
-
 // Blocks (32, shares * groups), grid (blocks of N, batches): `shares` warps share the K of two rows
 // of w, an even part each.
 template <class T, int Rows>
@@ -216,7 +201,6 @@ __global__ void __launch_bounds__(512, Rows > 1 ? 1 : 2)
   // All lanes of a warp stay together, also where K ends.
   int k = share * part + threadIdx.x * width, end = limit + threadIdx.x * width;
   ask(k);
-  if (Rows == 1) ask_for_next<T>(p, share * part, limit);
   wait_for_earlier();
   multiply(k);
   for (k += steps * depth; k < end; k += steps * depth) {
