@@ -19,6 +19,7 @@ Launches::Graph::~Graph() {
 
 void Launches::add(CUfunction function, const LaunchShape& shape, void* const* arguments,
                    std::span<const uint32_t> sizes) {
+  ++added_;
   launches_.push_back({function, shape, static_cast<uint32_t>(arguments_.size()),
                        static_cast<uint32_t>(sizes.size())});
   for (size_t k = 0; k < sizes.size(); ++k) {

@@ -43,6 +43,7 @@ class Launches {
     return change(last.shape, static_cast<void*>(bytes_.data() + arguments_[last.argument].start));
   }
   size_t count() const { return launches_.size(); }
+  uint64_t added() const { return added_; }
   void submit(CUstream stream);
 
  private:
@@ -84,6 +85,7 @@ class Launches {
   void drop_oldest();
 
   bool overlap_;
+  uint64_t added_ = 0;
   std::vector<Launch> launches_;
   std::vector<Argument> arguments_;
   std::vector<char> bytes_;
