@@ -366,6 +366,12 @@ bool multiply_level_rows(const LevelProduct& product, const LevelFormat& format,
   return true;
 }
 
+int64_t dense_slice_rows(int64_t rows, int64_t row_bytes) {
+  constexpr int64_t slice_bytes = int64_t{64} << 20, tile = 128;
+  int64_t slices = std::max<int64_t>(1, ceil_div(rows * row_bytes, slice_bytes));
+  return std::min(rows, ceil_div(ceil_div(rows, slices), tile) * tile);
+}
+
 const void* aligned_data(int stream, const Operand& operand, uintptr_t bytes,
                          std::optional<Scratch>& copy) {
   const void* data = device_data(operand);
