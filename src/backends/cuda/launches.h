@@ -86,6 +86,7 @@ class Launches {
 
   bool overlap_;
   uint64_t added_ = 0;
+  uint64_t part_ = 0;  // how many full graphs' worth of launches were submitted just before
   std::vector<Launch> launches_;
   std::vector<Argument> arguments_;
   std::vector<char> bytes_;
