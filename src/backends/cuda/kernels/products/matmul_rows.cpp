@@ -9,6 +9,8 @@ namespace {
 
 constexpr int64_t few_rows_max = 8, batches_max = 65535, extent_max = int64_t{1} << 30;
 constexpr int matrices_max = 4;
+// Warps of few_rows that a multiprocessor has registers for: of one row of x, and of more.
+constexpr int64_t warps_of_one = 32, warps_of_more = 16;
 
 // As in matmul_rows.cu.
 struct FewRows {
@@ -66,14 +68,17 @@ LaunchShape place_halves(FewRows& p, int64_t batches) {
   return {{count_of(place_blocks(p, 32)), count_of(batches)}, {32, count_of(warps)}};
 }
 
-// As many warps to a row as it has pieces that are asked for at once (four times 512 bytes): blocks
-// that are done soon keep memory busy to the end.
+// As many warps to a row as it has pieces that are asked for at once (four times 512 bytes). As many
+// blocks as run at once go through the tiles in turn, or fewer, so that all have equally many.
 LaunchShape place_rows(FewRows& p, int64_t item, int64_t batches) {
   int64_t pieces = ceil_div(p.k * item, 2048);
   p.shares = static_cast<int>(std::min<int64_t>(16, pieces));
-  int groups = std::max(1, 8 / p.shares);
-  return {{count_of(place_blocks(p, 2 * groups)), count_of(batches)},
-          {32, count_of(p.shares * groups)}};
+  int groups = std::max(1, 8 / p.shares), warps = p.shares * groups;
+  int64_t each = std::max<int64_t>(1, (p.m == 1 ? warps_of_one : warps_of_more) / warps);
+  int64_t tiles = place_blocks(p, 2 * groups), resident = gpu().multiprocessors * each;
+  int64_t turns = ceil_div(tiles, resident);
+  return {{count_of(ceil_div(tiles, std::max<int64_t>(1, turns))), count_of(batches)},
+          {32, count_of(warps)}};
 }
 
 bool apart(const void* a, int64_t a_bytes, const void* b, int64_t b_bytes) {

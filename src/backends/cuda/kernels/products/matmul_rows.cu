@@ -149,37 +149,50 @@ struct Fours {
 template <class T>
 using Items = typename choose<sizeof(T) == 4, Fours, Eights<T>>::type;
 
-// Blocks (32, shares * groups), grid (blocks of N, batches): `shares` warps share the K of two rows
-// of w, an even part each.
+// Two rows of w that a group of warps takes, of one of the matrices.
+template <class T>
+struct RowPair {
+  int matrix, first;
+  const T* w;
+
+  __device__ __forceinline__ RowPair(const FewRows& p, int tile, int groups, int group) {
+    auto [of, block] = block_place(p, tile);
+    matrix = of;
+    first = (block * groups + group) * 2;
+    w = static_cast<const T*>(p.w[matrix]) + blockIdx.y * p.w_batch + first * p.w_row;
+  }
+};
+
+// Blocks (32, shares * groups), grid (blocks, batches): `shares` warps share the K of two rows of
+// w, an even part each. Blocks take tiles of N in turn; what the next one begins with is asked for
+// before the sums of this one meet.
 template <class T, int Rows>
 __global__ void __launch_bounds__(512, Rows > 1 ? 1 : 2)
     few_rows(__grid_constant__ const FewRows p) {
   constexpr int columns = 2, steps = 4, width = Items<T>::count, depth = 32 * width;
-  __shared__ float sums[16][columns][Rows];
+  __shared__ float sums[2][16][columns][Rows];
   let_later_start();
-  auto [matrix, block] = block_place(p, blockIdx.x);
   int shares = p.shares, groups = blockDim.y / shares;
   int share = threadIdx.y % shares, group = threadIdx.y / shares;
-  int first = (block * groups + group) * columns, n = p.n[matrix];
-  const T* w = static_cast<const T*>(p.w[matrix]) + blockIdx.y * p.w_batch + first * p.w_row;
   const T* x = static_cast<const T*>(p.x) + blockIdx.y * p.x_batch;
-  bool present[columns];
-#pragma unroll
-  for (int j = 0; j < columns; ++j) present[j] = first + j < n;
   int part = (p.k + shares * depth - 1) / (shares * depth) * depth;
   int limit = min(p.k, (share + 1) * part);
+  // All lanes of a warp stay together, also where K ends.
+  const int begin = share * part + threadIdx.x * width, end = limit + threadIdx.x * width;
+  const int tiles = p.first_block[p.count];
   uint4 a[steps][columns];
-  auto ask = [&](int k) {
+  auto ask = [&](const RowPair<T>& pair, int k) {
+    int present = p.n[pair.matrix] - pair.first;
 #pragma unroll
     for (int s = 0; s < steps; ++s, k += depth) {
 #pragma unroll
       for (int j = 0; j < columns; ++j) {
-        a[s][j] = load_or_zero(w + j * p.w_row + k, present[j] && k < limit);
+        a[s][j] = load_or_zero(pair.w + j * p.w_row + k, j < present && k < limit);
       }
     }
     all_asked();
   };
-  float c[columns][Rows] = {};
+  float c[columns][Rows];
   auto multiply = [&](int k) {
 #pragma unroll
     for (int s = 0; s < steps; ++s, k += depth) {
@@ -198,32 +211,47 @@ __global__ void __launch_bounds__(512, Rows > 1 ? 1 : 2)
     }
   };
   if (!p.settled) wait_for_earlier();
-  // All lanes of a warp stay together, also where K ends.
-  int k = share * part + threadIdx.x * width, end = limit + threadIdx.x * width;
-  ask(k);
+  int tile = blockIdx.x;
+  RowPair<T> next(p, tile, groups, group);
+  ask(next, begin);
   wait_for_earlier();
-  multiply(k);
-  for (k += steps * depth; k < end; k += steps * depth) {
-    ask(k);
-    multiply(k);
-  }
+  for (int turn = 0; tile < tiles; turn ^= 1) {
+    RowPair<T> pair = next;
 #pragma unroll
-  for (int j = 0; j < columns; ++j) {
+    for (int j = 0; j < columns; ++j) {
 #pragma unroll
-    for (int i = 0; i < Rows; ++i) {
-      float sum = warp_reduce<op::Sum>(c[j][i]);
-      if (threadIdx.x == 0) sums[threadIdx.y][j][i] = sum;
+      for (int i = 0; i < Rows; ++i) c[j][i] = 0;
     }
-  }
-  __syncthreads();
-  T* out = static_cast<T*>(p.out[matrix]) + blockIdx.y * p.out_batch;
-  for (int i = threadIdx.y * 32 + threadIdx.x; i < groups * columns * Rows; i += blockDim.y * 32) {
-    int row = i % Rows, column = i / Rows % columns, of = i / Rows / columns;
-    int at = (block * groups + of) * columns + column;
-    if (at >= n || row >= p.m) continue;
-    float sum = 0;
-    for (int s = 0; s < shares; ++s) sum += sums[of * shares + s][column][row];
-    out[row * p.out_row[matrix] + at * p.out_column] = T(sum);
+    multiply(begin);
+    for (int k = begin + steps * depth; k < end; k += steps * depth) {
+      ask(pair, k);
+      multiply(k);
+    }
+    int block = tile;
+    tile += gridDim.x;
+    if (tile < tiles) {
+      next = RowPair<T>(p, tile, groups, group);
+      ask(next, begin);
+    }
+#pragma unroll
+    for (int j = 0; j < columns; ++j) {
+#pragma unroll
+      for (int i = 0; i < Rows; ++i) {
+        float sum = warp_reduce<op::Sum>(c[j][i]);
+        if (threadIdx.x == 0) sums[turn][threadIdx.y][j][i] = sum;
+      }
+    }
+    __syncthreads();
+    T* out = static_cast<T*>(p.out[pair.matrix]) + blockIdx.y * p.out_batch;
+    int first = (block - p.first_block[pair.matrix]) * groups * columns;
+    for (int i = threadIdx.y * 32 + threadIdx.x; i < groups * columns * Rows; i += blockDim.y * 32) {
+      int row = i % Rows, column = i / Rows % columns, of = i / Rows / columns;
+      int at = first + of * columns + column;
+      if (at >= p.n[pair.matrix] || row >= p.m) continue;
+      float sum = 0;
+      for (int s = 0; s < shares; ++s) sum += sums[turn][of * shares + s][column][row];
+      out[row * p.out_row[pair.matrix] + at * p.out_column] = T(sum);
+    }
   }
 }
 
