@@ -29,10 +29,9 @@ __device__ __forceinline__ uint32_t address_in_block(const void* here, int block
 __device__ __forceinline__ void send_to_block(float4* to, int block, float4 value,
                                               const CopyBarrier& barrier) {
   asm volatile(
-      "st.async.shared::cluster.mbarrier::complete_tx::bytes.v4.f32 [%0], {%1, %2, %3, %4}, [%5];" ::
-          "r"(address_in_block(to, block)),
-      "f"(value.x), "f"(value.y), "f"(value.z), "f"(value.w),
-      "r"(address_in_block(&barrier, block))
+      "st.async.shared::cluster.mbarrier::complete_tx::bytes.v4.f32 [%0], {%1, %2, %3, %4}, "
+      "[%5];" ::"r"(address_in_block(to, block)),
+      "f"(value.x), "f"(value.y), "f"(value.z), "f"(value.w), "r"(address_in_block(&barrier, block))
       : "memory");
 }
 __device__ __forceinline__ void send_to_block(void* to, int block, float2 value,

@@ -12,11 +12,10 @@ constexpr int cluster_sizes[] = {1, 2, 8};
 // As in attention_ring.cuh.
 constexpr int64_t slots_max = 12;
 
-// A kernel for `rows` rows of heads of up to `size`; its blocks, of which a multiprocessor runs
-// some at a time.
+// A kernel for heads of up to `size` and what its blocks take.
 struct Kernel {
   const Function& function;
-  int size, rows, warps;
+  int size;
   unsigned threads;
   int64_t shared_bytes;
   int slots;  // of the ring; 0 where there is none
@@ -77,27 +76,22 @@ Kernel half_kernel(const AttentionCall& call, int rows, const Stretches& stretch
   int64_t tile_bytes = int64_t{warps} * 32 * size + 128;
   bool is_long = bytes_of(call, stretches.each) > long_bytes && gpu().capability >= 90;
   int64_t room = has_little_shared_memory() ? 72 << 10 : is_long ? 200 << 10 : 100 << 10;
-  int64_t slots = std::min({room / tile_bytes, slots_max,
-                            2 * ceil_div(stretches.each, int64_t{warps} * 16)});
+  int64_t tiles = 2 * ceil_div(stretches.each, int64_t{warps} * 16);
+  int64_t slots = std::min({room / tile_bytes, slots_max, tiles});
   // The ring, where sums lie in the end, and parts that blocks of a cluster send.
   int64_t sums = int64_t{warps} * rows * (size + 8) * 4;
   int64_t parts = stretches.cluster ? int64_t{rows} * size * 4 + stretches.count * 16 : 0;
   unsigned threads = static_cast<unsigned>(warps + 1) * 32;
-  return {half_attends.at(slot),
-          size,
-          rows,
-          warps,
-          threads,
-          std::max(std::max(slots * tile_bytes, sums) + parts, int64_t{32} * threads),
-          static_cast<int>(slots)};
+  int64_t bytes = std::max(std::max(slots * tile_bytes, sums) + parts, int64_t{32} * threads);
+  return {half_attends.at(slot), size, threads, bytes, static_cast<int>(slots)};
 }
 
 // In float32.
 Kernel float_kernel(const AttentionCall& call, int rows) {
   int size = std::max(call.a.size, call.a.value_size) > 128 ? 256 : 128;
   size_t form = (size == 256 ? 2 : 0) + (rows == 8);
-  return {float_attends.at(call.types_slot() * 4 + form), size, rows, 4, 128,
-          int64_t{16} * size * rows, 0};
+  // The sums of four warps.
+  return {float_attends.at(call.types_slot() * 4 + form), size, 128, int64_t{16} * size * rows, 0};
 }
 
 // As in attention_parts.cuh.

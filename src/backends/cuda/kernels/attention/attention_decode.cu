@@ -4,11 +4,12 @@
 //
 // A block takes Rows rows of a head and a stretch of its keys, a warp 16 keys at a time: scores^T =
 // k q^T and sums^T = v^T weights^T on tensor cores. Keys and values to come travel into a ring in
-// shared memory. Each warp keeps the peak and total of its rows' softmax so far;
-// warps, then stretches come together: those of a cluster in each other's shared memory, others in
-// global memory.
+// shared memory. Each warp keeps the peak and total of its rows' softmax so far; warps, then
+// stretches come together: those of a cluster in each other's shared memory, others in global one.
 //
-// Floor: the bytes of keys and values, read once for each Rows rows.
+// Floor: the bytes of keys and values, read once for each Rows rows. Of an H200's 4.8 TB/s a call
+// of one query and 8 heads of 128 reaches 77 % with 32,768 keys, 40 % with 4,096; of the 2.9 us
+// that it takes with 512, 2.5 are waiting, queries, one tile and coming together.
 #include "attention_ring.cuh"
 #include "clusters.cuh"
 
@@ -30,7 +31,7 @@ __device__ __forceinline__ uint32_t transpose_matrix(uint32_t pair) {
 // 2t + 1.
 template <class T, class Ring, int Size, int Rows>
 struct Warp {
-  static constexpr int row_tiles = Rows / 8, warps = Ring::warps;
+  static constexpr int row_tiles = Rows / 8;
   const Attention& a;
   int warp, g, t;
   const T* from[row_tiles];
@@ -55,8 +56,8 @@ struct Warp {
         rows[tile][e] = {0, a.keys - 1};
         if (a.kind != 0) {
           int masks = min(place.first_row + tile * 8 + 2 * t + e, last);
-          rows[tile][e] = mask_row(a, place.example, place.head * a.group + masks % a.group,
-                                   masks / a.group);
+          rows[tile][e] =
+              mask_row(a, place.example, place.head * a.group + masks % a.group, masks / a.group);
         }
         peak[tile][e] = -op::highest<float>();
         total[tile][e] = 0;
@@ -105,6 +106,7 @@ struct Warp {
       for (int j = 0; j < 4; ++j) c[i][j] += other[i][j];
     }
   }
+
   // Scores as powers of two; `key` is the tile's first one.
   __device__ __forceinline__ void mask(int key, int end, float (&c)[row_tiles][4]) const {
     if (a.kind == 0 && key + Ring::keys <= end) {
@@ -362,8 +364,8 @@ __global__ void __launch_bounds__((TileRing<T, Size, (Blocks > 1)>::warps + 1) *
   __shared__ Softmax met[Blocks][Rows];
   __shared__ CopyBarrier arrived;
   constexpr int sums_bytes = warps * Rows * pitch * 4;
-  Meeting<Rows, Blocks> meeting(
-      dynamic_shared + max(slots * Ring::tile_bytes, sums_bytes) / 16, met, arrived, fours);
+  Meeting<Rows, Blocks> meeting(dynamic_shared + max(slots * Ring::tile_bytes, sums_bytes) / 16,
+                                met, arrived, fours);
   if constexpr (Blocks > 1) meeting.open(live);
 #endif
   __syncthreads();

@@ -6,9 +6,9 @@
 
 constexpr int slots_max = 12;
 
-// Where key `column` of half `half` of a warp's 16 keys lies: they are four of each of a tile's four
-// chunks. Chunks lie 32 bytes beyond a multiple of 128 apart, so that what lanes read at a time, two
-// keys or the same of four chunks, is in different banks.
+// Where key `column` of half `half` of a warp's 16 keys lies: they are four of each of a tile's
+// four chunks. Chunks lie 32 bytes beyond a multiple of 128 apart, so that what lanes read at a
+// time, two keys or the same of four chunks, is in different banks.
 struct KeyPlace {
   int chunk, inner;
   __device__ __forceinline__ KeyPlace(int half, int column)
@@ -17,8 +17,7 @@ struct KeyPlace {
 
 // A block's ring: tiles of keys and tiles of values in turn, of four chunks of keys that lie
 // together. Where bulk copies are there, a warp of its own asks for tiles; elsewhere each warp does
-// for its keys.
-// The stretches of clusters are short: their tiles are smaller ones.
+// for its keys. The stretches of clusters are short, and so are their tiles.
 template <class T, int Size, bool Clustered>
 struct TileRing {
   static constexpr int warps = Size > (Clustered ? 64 : 128) ? 4 : 8;
