@@ -35,12 +35,14 @@ class Launches {
 
   void add(CUfunction function, const LaunchShape& shape, void* const* arguments,
            std::span<const uint32_t> sizes);
-  // Gives `change(shape, argument)` the last launch, if it is of this function, to be changed.
+  // Gives `change(shape, argument_at)` the last launch, if it is of this function, to be changed.
   template <class Change>
   bool extend_last(CUfunction function, Change change) {
     if (launches_.empty() || launches_.back().function != function) return false;
     Launch& last = launches_.back();
-    return change(last.shape, static_cast<void*>(bytes_.data() + arguments_[last.argument].start));
+    return change(last.shape, [&](size_t k) -> void* {
+      return bytes_.data() + arguments_[last.argument + k].start;
+    });
   }
   size_t count() const { return launches_.size(); }
   uint64_t added() const { return added_; }

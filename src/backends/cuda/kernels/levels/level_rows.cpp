@@ -1,9 +1,11 @@
 #include "backends/cuda/kernels/levels/level_rows.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 #include "backends/cuda/kernels/function_table.h"
+#include "backends/cuda/kernels/moves/range.h"
 
 namespace lazuli::cuda {
 namespace {
@@ -219,20 +221,81 @@ struct Nibbles {
             static_cast<int>(slab),   static_cast<int>(slots), static_cast<int>(scales_bytes())};
   }
   const Function& function() const;
-  void launch_all(const LevelRows& p) const {
+  LaunchShape place(const LevelRows& p, SlabPlan& plan) const {
     // Two blocks share a multiprocessor where there is room: they wait at different times.
     int64_t blocks = std::min<int64_t>(p.tiles, 2 * gpu().multiprocessors);
     int64_t tiles = ceil_div(p.tiles, blocks);
-    SlabPlan plan = this->plan(tiles, 2);
+    plan = this->plan(tiles, 2);
     if (plan.stages < std::min<int64_t>(2, tiles * ceil_div(product.k / 256, plan.chunks))) {
       blocks = std::min<int64_t>(p.tiles, gpu().multiprocessors);
       plan = this->plan(ceil_div(p.tiles, blocks), 1);
     }
-    launch(product.stream, function(),
-           {{static_cast<unsigned>(blocks)},
+    return {{static_cast<unsigned>(blocks)},
             {(slab_warps + 2) * 32},
-            static_cast<unsigned>(bytes(plan.stages, plan.bytes, plan.scale_slots))},
-           p, plan);
+            static_cast<unsigned>(bytes(plan.stages, plan.bytes, plan.scale_slots))};
+  }
+  // What the product reads of a matrix of levels, and what it writes.
+  std::array<ByteRange, 3> read_of(const LevelRows& p, int i) const {
+    const LevelMatrices& m = p.matrices;
+    return {ByteRange::of(m.w[i], m.rows[i] * p.row_bytes),
+            ByteRange::of(m.scales[i], m.rows[i] * scales_bytes()),
+            ByteRange::of(m.biases[i], m.rows[i] * scales_bytes())};
+  }
+  ByteRange written_of(const LevelRows& p, int i) const {
+    int64_t item = dtype_of(product.dtype).size();
+    const LevelMatrices& m = p.matrices;
+    return ByteRange::of(static_cast<char*>(p.out) + m.out[i] * item, m.rows[i] * item)
+        .along(p.columns, p.out_stride * item);
+  }
+  // Adds the matrices of `one` to `all`, where they are products of the same x and neither writes
+  // what the other reads or writes.
+  bool join(LevelRows& all, const LevelRows& one) const {
+    bool same = all.x == one.x && all.x_stride == one.x_stride && all.k == one.k &&
+                all.columns == one.columns && all.row_bytes == one.row_bytes &&
+                (one.columns == 1 || all.out_stride == one.out_stride);
+    LevelMatrices &m = all.matrices, added = one.matrices;
+    int64_t item = dtype_of(product.dtype).size();
+    int64_t offset = static_cast<char*>(one.out) - static_cast<char*>(all.out);
+    if (!same || m.count + added.count > matrices_max || offset % item != 0) return false;
+    ByteRange x = ByteRange::of(all.x, all.k * item).along(all.columns, all.x_stride * item);
+    for (int i = 0; i < m.count; ++i) {
+      if (!written_of(all, i).apart_from(x)) return false;
+      for (int j = 0; j < added.count; ++j) {
+        if (!written_of(all, i).apart_from(written_of(one, j))) return false;
+        for (const ByteRange& read : read_of(one, j)) {
+          if (!written_of(all, i).apart_from(read)) return false;
+        }
+        for (const ByteRange& read : read_of(all, i)) {
+          if (!written_of(one, j).apart_from(read)) return false;
+        }
+      }
+    }
+    for (int j = 0; j < added.count; ++j, ++m.count) {
+      m.w[m.count] = added.w[j];
+      m.scales[m.count] = added.scales[j];
+      m.biases[m.count] = added.biases[j];
+      m.rows[m.count] = added.rows[j];
+      m.out[m.count] = added.out[j] + offset / item;
+      m.first_tile[m.count + 1] =
+          m.first_tile[m.count] + (added.first_tile[j + 1] - added.first_tile[j]);
+    }
+    all.tiles = m.first_tile[m.count];
+    all.settled = all.settled && one.settled;
+    return true;
+  }
+  // Makes one launch of this product and the one before it, or queues one of its own.
+  void launch_joined(const LevelRows& p) const {
+    bool joined = extend_last<LevelRows, SlabPlan>(
+        product.stream, function(), [&](LaunchShape& shape, LevelRows& all, SlabPlan& plan) {
+          if (!join(all, p)) return false;
+          shape = place(all, plan);
+          function().allow_shared_bytes(shape.shared_bytes);
+          return true;
+        });
+    if (joined) return;
+    SlabPlan plan;
+    LaunchShape shape = place(p, plan);
+    launch(product.stream, function(), shape, p, plan);
   }
 };
 
@@ -340,9 +403,10 @@ bool multiply_level_rows(const LevelProduct& product, const LevelFormat& format,
   p.planes = plain ? 3 : 1;
   p.k = static_cast<int>(product.k);
   if (Nibbles nibbles{format, product}; nibbles.suits(row_bytes, parts, count)) {
+    p.columns = static_cast<int>(product.m);  // a row of floats is one column here
     for (size_t first = 0; first < count; first += matrices_max) {
       place_parts(p, parts + first, std::min<size_t>(matrices_max, count - first));
-      nibbles.launch_all(p);
+      nibbles.launch_joined(p);
     }
     return true;
   }
