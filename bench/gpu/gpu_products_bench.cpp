@@ -117,22 +117,28 @@ void attention() {
           seconds_of([&] { return fast::scaled_dot_product_attention(q, k, v, scale, "causal"); });
       row(name, "bf16", s, 4.0 * 4 * heads * 4096.0 * 4096 * head / 2, "TFLOP/s");
     }
-    for (int length : {4096, 32768}) {
-      std::string decode = fmt::format("decode_{}_d{}", length, head);
-      if (skips(decode)) continue;
-      size_t bytes = size_t{2} * 8 * length * head * 2;
-      auto caches = rotated(bytes, [&](uint64_t seed) {
-        return std::pair(random_values({1, 8, length, head}, bfloat16, seed),
-                         random_values({1, 8, length, head}, bfloat16, seed + 50));
+  }
+}
+
+void decoding() {
+  for (int head : {64, 128, 256}) {
+    for (auto [length, batch] : {std::pair{512, 1}, {512, 8}, {4096, 1}, {32768, 1}}) {
+      std::string name = fmt::format("decode_{}_d{}", length, head);
+      if (batch > 1) name += fmt::format("_b{}", batch);
+      if (skips(name) || (length == 512 && head != 128)) continue;
+      size_t bytes = size_t{2} * 8 * static_cast<size_t>(batch * length * head) * 2;
+      auto caches = rotated(bytes, [&, length = length, batch = batch](uint64_t seed) {
+        return std::pair(random_values({batch, 8, length, head}, bfloat16, seed),
+                         random_values({batch, 8, length, head}, bfloat16, seed + 50));
       });
-      array q = random_values({1, 32, 1, head}, bfloat16, 1);
+      array q = random_values({batch, 32, 1, head}, bfloat16, 1);
       size_t turn = 0;
       float scale = 1.0f / std::sqrt(static_cast<float>(head));
       double s = seconds_of([&] {
         const auto& [keys, values] = caches[turn++ % caches.size()];
         return fast::scaled_dot_product_attention(q, keys, values, scale);
       });
-      row(decode, "bf16", s, static_cast<double>(bytes), "TB/s");
+      row(name, "bf16", s, static_cast<double>(bytes), "TB/s");
     }
   }
 }
@@ -145,7 +151,7 @@ int main(int count, char** arguments) {
   if (count > 1) bench::wanted = arguments[1];
   set_default_device(Device::gpu);
   for (auto part : {bench::square_products, bench::few_rows, bench::quantised, bench::packed,
-                    bench::attention}) {
+                    bench::attention, bench::decoding}) {
     try {
       part();
     } catch (const std::exception& error) {

@@ -38,6 +38,9 @@ class Pipeline {
 
  private:
   static constexpr uint32_t no_slot = 0xffffffff;
+  static constexpr int near_depth = 4;  // steps between a sibling and what has been placed
+  static constexpr uint64_t rotations = 1;  // a family of siblings
+  enum class State : uint8_t { fresh, waits_for_inputs, waits_for_siblings, placed };
 
   // What a pass has made, at LAZULI_DEBUG=5.
   template <class Text>
@@ -115,66 +118,86 @@ class Pipeline {
     unordered_.push_back(std::move(step));
   }
 
-  // Depth first from the nodes in post-order, so that a value is used soon after it is made. After
-  // a product come the others of the same left operand that only wait for it: a backend may run
-  // them as one.
+  // Depth first from the nodes in post-order, so that a value is used soon after it is made. Next to
+  // a step come its siblings that are near: a backend may run them as one.
   void schedule() {
-    products_of_.clear();
+    siblings_of_.clear();
     for (uint32_t s = 0; s < unordered_.size(); ++s) {
-      if (is_product(unordered_[s])) products_of_[unordered_[s].inputs[0]].push_back(s);
+      if (uint64_t family = family_of(unordered_[s])) siblings_of_[family].push_back(s);
     }
-    std::vector<uint8_t> state(unordered_.size(), 0);  // 0 new, 1 waiting for its inputs, 2 placed
-    std::vector<uint32_t> stack;
+    state_.assign(unordered_.size(), State::fresh);
     for (uint32_t i = 0; i < graph_.nodes.size(); ++i) {
       if (step_of_[i] < 0) continue;
-      stack.push_back(static_cast<uint32_t>(step_of_[i]));
-      while (!stack.empty()) {
-        uint32_t at = stack.back();
-        if (state[at] == 0) {
-          state[at] = 1;
-          const Step& step = unordered_[at];
-          for (size_t k = step.reads.size(); k-- > 0;) {
-            int32_t maker = step_of_[step.reads[k]];
-            if (maker >= 0 && state[maker] == 0) stack.push_back(static_cast<uint32_t>(maker));
-          }
-          continue;
-        }
-        stack.pop_back();
-        if (state[at] == 2) continue;
-        state[at] = 2;
-        plan_->steps.push_back(std::move(unordered_[at]));
-        if (is_product(plan_->steps.back())) add_siblings(plan_->steps.back(), state, stack);
-      }
+      stack_.push_back(static_cast<uint32_t>(step_of_[i]));
+      while (!stack_.empty()) visit(stack_.back());
     }
   }
 
-  bool is_product(const Step& step) const {
-    if (step.kind != Step::Kind::kernel) return false;
-    Op op = graph_.nodes[step.node]->op;
-    return op == Op::matmul || op == Op::quantized_matmul || op == Op::packed_matmul;
+  // `at` is on top of the stack.
+  void visit(uint32_t at) {
+    if (state_[at] == State::fresh) {
+      state_[at] = State::waits_for_inputs;
+      push_makers(unordered_[at]);
+    } else if (state_[at] == State::waits_for_inputs) {
+      state_[at] = State::waits_for_siblings;
+      for_siblings(unordered_[at], near_depth,
+                   [&](uint32_t sibling) { push_makers(unordered_[sibling]); });
+    } else {
+      stack_.pop_back();
+      if (state_[at] == State::placed) return;
+      state_[at] = State::placed;
+      plan_->steps.push_back(std::move(unordered_[at]));
+      for_siblings(plan_->steps.back(), 0, [&](uint32_t sibling) {
+        state_[sibling] = State::waits_for_siblings;
+        stack_.push_back(sibling);
+      });
+    }
   }
 
-  // Products of the left operand of one that has been placed, whose others are there or views of
-  // what is there.
-  void add_siblings(const Step& placed, std::vector<uint8_t>& state, std::vector<uint32_t>& stack) {
-    auto is_ready = [&](uint32_t node) {
-      int32_t maker = step_of_[node];
-      return maker < 0 || state[maker] == 2;
-    };
-    auto is_near = [&](uint32_t node) {
-      if (is_ready(node)) return true;
-      const Step& maker = unordered_[step_of_[node]];
-      return state[step_of_[node]] == 0 && maker.kind == Step::Kind::view &&
-             std::all_of(maker.reads.begin(), maker.reads.end(), is_ready);
-    };
-    const std::vector<uint32_t>& siblings = products_of_[placed.inputs[0]];
+  void push_makers(const Step& step) {
+    for (size_t k = step.reads.size(); k-- > 0;) {
+      int32_t maker = step_of_[step.reads[k]];
+      if (maker >= 0 && state_[maker] == State::fresh) stack_.push_back(static_cast<uint32_t>(maker));
+    }
+  }
+
+  // What siblings have in common: products their left operand, rotations the op. 0: no siblings.
+  uint64_t family_of(const Step& step) const {
+    if (step.kind != Step::Kind::kernel) return 0;
+    switch (graph_.nodes[step.node]->op) {
+      case Op::matmul:
+      case Op::quantized_matmul:
+      case Op::packed_matmul: return uint64_t{step.inputs[0]} + 2;
+      case Op::rope: return rotations;
+      default: return 0;
+    }
+  }
+
+  // Those that at most so many steps come before.
+  template <class Use>
+  void for_siblings(const Step& step, int depth, Use use) {
+    uint64_t family = family_of(step);
+    if (!family) return;
+    const std::vector<uint32_t>& siblings = siblings_of_[family];
     for (size_t k = siblings.size(); k-- > 0;) {
-      const Step& step = unordered_[siblings[k]];
-      if (state[siblings[k]] == 2 || step.stream != placed.stream) continue;
-      if (!std::all_of(step.reads.begin(), step.reads.end(), is_near)) continue;
-      state[siblings[k]] = 0;
-      stack.push_back(siblings[k]);
+      if (state_[siblings[k]] == State::placed) continue;
+      const Step& sibling = unordered_[siblings[k]];
+      if (&sibling == &step || sibling.stream != step.stream) continue;
+      if (is_near(sibling, family == rotations, depth)) use(siblings[k]);
     }
+  }
+
+  // Whether only a few views, or fused steps too, come before the step.
+  bool is_near(const Step& step, bool past_fused, int depth) const {
+    return std::all_of(step.reads.begin(), step.reads.end(), [&](uint32_t node) {
+      int32_t maker = step_of_[node];
+      if (maker < 0 || state_[maker] == State::placed) return true;
+      const Step& before = unordered_[maker];
+      bool passes = before.kind == Step::Kind::view ||
+                    (past_fused && before.kind == Step::Kind::fused);
+      return depth > 0 && passes && state_[maker] == State::fresh &&
+             is_near(before, past_fused, depth - 1);
+    });
   }
 
   // Steps of one stream run in order; across streams a step waits for those whose values it reads.
@@ -243,7 +266,9 @@ class Pipeline {
   std::vector<uint8_t> needed_;
   std::vector<int32_t> step_of_;
   std::vector<Step> unordered_;
-  std::unordered_map<uint32_t, std::vector<uint32_t>> products_of_;  // of a left operand
+  std::unordered_map<uint64_t, std::vector<uint32_t>> siblings_of_;  // by family
+  std::vector<State> state_;     // of unordered steps
+  std::vector<uint32_t> stack_;  // of those that wait
 };
 
 }  // namespace

@@ -94,6 +94,18 @@ TEST(Products, FewRowsAgainstManyLongRows) {
   }
 }
 
+// Weights that a kernel just before has written where others lay a replay ago.
+TEST(Products, FewRowsOfWhatHasJustBeenMade) {
+  for (uint64_t turn = 0; turn < 6; ++turn) {
+    for (auto [m, n, k] : {std::tuple{1, 24, 4608}, {2, 600, 512}, {3, 35, 768}, {2, 216, 512}}) {
+      array x = filled({m, k}, float32, -1, 1, turn + 1);
+      array w = filled({n, k}, float16, -1, 1, turn + 9);
+      array y = matmul(x, transpose(astype(w * 2, float32)));
+      EXPECT_LE(error_of(y), rounding_of(float32)) << turn << " " << m << " " << n << " " << k;
+    }
+  }
+}
+
 // They may run as one launch, up to a number of matrices; one that reads another's result may not.
 TEST(Products, SeveralOfOneOperand) {
   for (Dtype dtype : {float32, float16, bfloat16}) {

@@ -29,6 +29,11 @@ class Queue {
     std::lock_guard lock(launch_mutex_);
     return launches_.extend_last(function, change);
   }
+  // How many launches it has been given so far, joined ones once.
+  uint64_t launched() {
+    std::lock_guard lock(launch_mutex_);
+    return launches_.added();
+  }
   void start_timing();
   double stop_timing();  // seconds
 

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <type_traits>
+#include <utility>
 
 #include "backends/cuda/gpu.h"
 #include "compiler/backend.h"
@@ -46,14 +47,17 @@ void launch(int stream, const Function& function, const LaunchShape& shape,
   launch_raw(stream, function, shape, places, {sizes, sizeof...(Arguments)});
 }
 
-// Gives `change(shape, argument)` the stream's last launch, if that is of this function, which
-// takes one argument, and still kept back: both may be changed. Returns what `change` does, or
+// Gives `change(shape, arguments...)` the stream's last launch, if that is of this function, which
+// takes such arguments, and still kept back: all may be changed. Returns what `change` does, or
 // false.
-template <class Argument, class Change>
+template <class... Arguments, class Change>
 bool extend_last(int stream, const Function& function, Change change) {
-  return queue_of(stream).extend_last(function.handle(), [&](LaunchShape& shape, void* argument) {
-    return change(shape, *static_cast<Argument*>(argument));
-  });
+  return queue_of(stream).extend_last(
+      function.handle(), [&](LaunchShape& shape, auto argument_at) {
+        return [&]<size_t... K>(std::index_sequence<K...>) {
+          return change(shape, *static_cast<Arguments*>(argument_at(K))...);
+        }(std::index_sequence_for<Arguments...>{});
+      });
 }
 
 // Where an operand's first element lies on the GPU.

@@ -19,6 +19,7 @@ Launches::Graph::~Graph() {
 
 void Launches::add(CUfunction function, const LaunchShape& shape, void* const* arguments,
                    std::span<const uint32_t> sizes) {
+  ++added_;
   launches_.push_back({function, shape, static_cast<uint32_t>(arguments_.size()),
                        static_cast<uint32_t>(sizes.size())});
   for (size_t k = 0; k < sizes.size(); ++k) {
@@ -30,10 +31,14 @@ void Launches::add(CUfunction function, const LaunchShape& shape, void* const* a
 }
 
 void Launches::submit(CUstream stream) {
-  if (launches_.empty()) return;
+  if (launches_.empty()) {
+    part_ = 0;
+    return;
+  }
   struct Clear {
     Launches& of;
     ~Clear() {
+      of.part_ = of.launches_.size() >= count_max ? of.part_ + 1 : 0;
       of.launches_.clear();
       of.arguments_.clear();
       of.bytes_.clear();
@@ -58,10 +63,13 @@ void Launches::submit_one_by_one(CUstream stream) {
   }
 }
 
-// The graph of these functions in this order; an empty one at the first sight of them.
+// The graph of these functions in this order, at this place in a long row of launches: the layers of
+// a model are alike, and each gets the graphs that its own weights are in. An empty one at the first
+// sight of them.
 Launches::Graph& Launches::graph_of_sequence() {
   std::vector<uint64_t> words;
-  words.reserve(launches_.size());
+  words.reserve(launches_.size() + 1);
+  words.push_back(part_);
   for (const Launch& launch : launches_) {
     words.push_back(reinterpret_cast<uint64_t>(launch.function));
   }

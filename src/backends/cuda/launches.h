@@ -35,14 +35,17 @@ class Launches {
 
   void add(CUfunction function, const LaunchShape& shape, void* const* arguments,
            std::span<const uint32_t> sizes);
-  // Gives `change(shape, argument)` the last launch, if it is of this function, to be changed.
+  // Gives `change(shape, argument_at)` the last launch, if it is of this function, to be changed.
   template <class Change>
   bool extend_last(CUfunction function, Change change) {
     if (launches_.empty() || launches_.back().function != function) return false;
     Launch& last = launches_.back();
-    return change(last.shape, static_cast<void*>(bytes_.data() + arguments_[last.argument].start));
+    return change(last.shape, [&](size_t k) -> void* {
+      return bytes_.data() + arguments_[last.argument + k].start;
+    });
   }
   size_t count() const { return launches_.size(); }
+  uint64_t added() const { return added_; }
   void submit(CUstream stream);
 
  private:
@@ -84,6 +87,8 @@ class Launches {
   void drop_oldest();
 
   bool overlap_;
+  uint64_t added_ = 0;
+  uint64_t part_ = 0;  // how many full graphs' worth of launches were submitted just before
   std::vector<Launch> launches_;
   std::vector<Argument> arguments_;
   std::vector<char> bytes_;

@@ -53,6 +53,13 @@ struct alignas(8) CopyBarrier {
                  : "memory");
 #endif
   }
+  // Both at once, by the one thread that the barrier was made for.
+  __device__ __forceinline__ void arrive_expecting(int bytes) {
+#ifdef LAZULI_BULK_COPIES
+    asm volatile("mbarrier.arrive.expect_tx.shared.b64 _, [%0], %1;" ::"r"(address()), "r"(bytes)
+                 : "memory");
+#endif
+  }
   // Until the phase of this parity is over; the first one's is 0.
   __device__ __forceinline__ void wait(int parity) const {
     uint32_t over;
@@ -103,6 +110,14 @@ __device__ __forceinline__ void copy_bulk(void* shared, const void* from, int by
 __device__ __forceinline__ void touch_bulk(const void* from, int bytes) {
 #ifdef LAZULI_BULK_COPIES
   asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(from), "r"(bytes) : "memory");
+#endif
+}
+
+// A value that is known from here on: the compiler does not compute it later.
+template <class T>
+__device__ __forceinline__ void keep_here(const T*& value) {
+#ifndef LAZULI_EMULATED_GPU
+  asm volatile("" : "+l"(value));
 #endif
 }
 

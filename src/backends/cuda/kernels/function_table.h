@@ -68,6 +68,10 @@ class FunctionTable : public InstanceList {
     }
     return *function;
   }
+  // Null if no launch has asked for it yet.
+  const Function* known(size_t slot) const {
+    return functions_[slot].load(std::memory_order_acquire);
+  }
 
  private:
   std::array<std::atomic<const Function*>, Count> functions_{};

@@ -47,6 +47,17 @@ __device__ __forceinline__ float masked(const Attention& a, const MaskRow& row, 
   return score;
 }
 
+// 2^x, of x that is so small zero.
+__device__ __forceinline__ float power_of_two(float x) {
+#ifdef LAZULI_EMULATED_GPU
+  return exp2f(x);
+#else
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+#endif
+}
+
 // What weights are measured from: a row that has seen nothing keeps weights of zero.
 __device__ __forceinline__ float base_of(float peak) {
   return peak == -op::highest<float>() ? 0 : peak;

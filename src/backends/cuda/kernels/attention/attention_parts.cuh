@@ -5,6 +5,7 @@
 
 #include "attention.cuh"
 #include "last_block.cuh"
+#include "tiles.cuh"
 
 // A block's place: blockIdx.x counts tiles of Rows rows of heads of examples, blockIdx.y stretches.
 struct Place {
@@ -42,6 +43,29 @@ __device__ __forceinline__ void store(const Attention& a, const Place& place, in
   static_cast<T*>(a.out)[at * a.value_size + column] = T(sum / softmax.total);
 }
 
+// Of four columns, the first a multiple of four, as is the size.
+template <class T>
+__device__ __forceinline__ void store_four(const Attention& a, const Place& place, int row,
+                                           int column, float4 sum, Softmax softmax) {
+  row += place.first_row;
+  if (row >= a.group * a.queries || column >= a.value_size) return;
+  int head = place.head * a.group + row % a.group;
+  float before = softmax.peak;
+  softmax.add_sink(a, head);
+  float factor = exp2f(before - base_of(softmax.peak)) / softmax.total;
+  int64_t at = (static_cast<int64_t>(place.example) * a.heads + head) * a.queries + row / a.group;
+  T* to = static_cast<T*>(a.out) + at * a.value_size + column;
+  if constexpr (sizeof(T) == 2) {
+    *reinterpret_cast<uint2*>(to) = make_uint2(pack_pair<T>(sum.x * factor, sum.y * factor),
+                                               pack_pair<T>(sum.z * factor, sum.w * factor));
+  } else {
+    to[0] = T(sum.x * factor);
+    to[1] = T(sum.y * factor);
+    to[2] = T(sum.z * factor);
+    to[3] = T(sum.w * factor);
+  }
+}
+
 // Stretches that meet: `sums` [blocks of x, stretches, Rows, Size], `softmaxes` [blocks of x,
 // stretches, Rows] and a counter for each block of x.
 struct Parts {
@@ -50,70 +74,62 @@ struct Parts {
   uint32_t* counters;
 };
 
-// What the last block of a row of blocks does: adds up their parts, as many stretches at a time as
-// there are threads for. `shared` has room for the stretches' softmaxes and 16 bytes a thread.
+// Some stretches of a row together: its softmax and the sums of four columns.
+struct Joined {
+  float4 sum;
+  Softmax softmax;
+  __device__ __forceinline__ void add(const float4& part, const Softmax& of) {
+    float next = fmaxf(softmax.peak, of.peak), base = base_of(next);
+    float before = power_of_two(softmax.peak - base), factor = power_of_two(of.peak - base);
+    softmax = {next, softmax.total * before + of.total * factor};
+    sum.x = sum.x * before + part.x * factor;
+    sum.y = sum.y * before + part.y * factor;
+    sum.z = sum.z * before + part.z * factor;
+    sum.w = sum.w * before + part.w * factor;
+  }
+};
+
+// What the last block of a row of blocks does: joins their parts, four columns a thread and as many
+// groups of stretches at a time as there are threads for. `shared` has room for 32 bytes a thread.
 template <class T, int Size, int Rows, int Warps>
 __device__ __forceinline__ void join_stretches(const Attention& a, const Place& place,
-                                               const Parts& parts, float4* shared,
-                                               Softmax (&all)[Rows]) {
-  constexpr int count = Size * Rows;
-  int stretches = gridDim.y, warp = threadIdx.x / 32, lane = lane_index();
-  int live = min(Rows, a.group * a.queries - place.first_row);
+                                               const Parts& parts, float4* shared) {
+  constexpr int threads = Warps * 32, at_a_time = 8;
+  int stretches = gridDim.y, live = min(Rows, a.group * a.queries - place.first_row);
   int64_t first = static_cast<int64_t>(blockIdx.x) * stretches;
-  Softmax* softmaxes = reinterpret_cast<Softmax*>(shared + Warps * 32);
-  for (int i = threadIdx.x; i < stretches * Rows; i += Warps * 32) {
-    softmaxes[i] = load_fresh(parts.softmaxes + first * Rows + i);
-  }
-  __syncthreads();
-  // Of each row the peak and the total; totals of stretches become factors.
-  for (int row = warp; row < live; row += Warps) {
-    float peak = -op::highest<float>(), total = 0;
-    for (int s = lane; s < stretches; s += 32) peak = fmaxf(peak, softmaxes[s * Rows + row].peak);
-    for (int step = 16; step > 0; step /= 2) peak = fmaxf(peak, shuffle_xor(peak, step));
-    for (int s = lane; s < stretches; s += 32) {
-      Softmax& one = softmaxes[s * Rows + row];
-      float factor = exp2f(one.peak - base_of(peak));
-      total += one.total * factor;
-      one.total = factor;
-    }
-    for (int step = 16; step > 0; step /= 2) total += shuffle_xor(total, step);
-    if (lane == 0) all[row] = {peak, total};
-  }
-  __syncthreads();
-  // Threads of one group take four columns each.
-  int fours = live * Size / 4, groups = max(Warps * 32 / fours, 1);
-  int group = threadIdx.x / fours;
-  for (int base = 0; base < fours; base += Warps * 32) {
-    int four = groups == 1 ? base + threadIdx.x : threadIdx.x % fours;
-    bool inside = four < fours && (groups == 1 || group < groups);
-    int row = four * 4 / Size, column = four * 4 % Size;
-    float4 sum = make_float4(0, 0, 0, 0);
-    const float* from = parts.sums + first * count + four * 4;
-#pragma unroll 8
-    for (int s = groups == 1 ? 0 : group; inside && s < stretches; s += groups) {
-      float4 part = load_fresh_four(from + static_cast<int64_t>(s) * count);
-      float factor = softmaxes[s * Rows + row].total;
-      sum.x += part.x * factor;
-      sum.y += part.y * factor;
-      sum.z += part.z * factor;
-      sum.w += part.w * factor;
-    }
-    shared[threadIdx.x] = sum;
-    __syncthreads();
-    if (inside && (groups == 1 || group == 0)) {
-      for (int other = 1; other < groups; ++other) {
-        float4 more = shared[other * fours + four];
-        sum.x += more.x;
-        sum.y += more.y;
-        sum.z += more.z;
-        sum.w += more.w;
+  int fours = live * Size / 4, groups = max(threads / fours, 1), wide = min(fours, threads);
+  int group = threadIdx.x / wide;
+  Joined* others = reinterpret_cast<Joined*>(shared);
+  for (int base = 0; base < fours; base += wide) {
+    int four = base + threadIdx.x % wide, row = four * 4 / Size;
+    bool inside = four < fours && group < groups;
+    const float* sums = parts.sums + first * (Size * Rows) + four * 4;
+    const Softmax* softmaxes = parts.softmaxes + first * Rows + row;
+    Joined joined{make_float4(0, 0, 0, 0), {-op::highest<float>(), 0}};
+    for (int s = group; inside && s < stretches; s += groups * at_a_time) {
+      float4 some[at_a_time];
+      Softmax known[at_a_time];
+#pragma unroll
+      for (int i = 0; i < at_a_time; ++i) {
+        int stretch = s + i * groups;
+        if (stretch >= stretches) break;
+        some[i] = load_fresh_four(sums + static_cast<int64_t>(stretch) * (Size * Rows));
+        known[i] = load_fresh(softmaxes + stretch * Rows);
       }
-      store<T>(a, place, row, column, sum.x, all[row]);
-      store<T>(a, place, row, column + 1, sum.y, all[row]);
-      store<T>(a, place, row, column + 2, sum.z, all[row]);
-      store<T>(a, place, row, column + 3, sum.w, all[row]);
+#pragma unroll
+      for (int i = 0; i < at_a_time; ++i) {
+        if (s + i * groups < stretches) joined.add(some[i], known[i]);
+      }
     }
     __syncthreads();
+    others[threadIdx.x] = joined;
+    __syncthreads();
+    if (!inside || group != 0) continue;
+    for (int other = 1; other < groups; ++other) {
+      const Joined& more = others[other * wide + threadIdx.x];
+      joined.add(more.sum, more.softmax);
+    }
+    store_four<T>(a, place, row, four * 4 % Size, joined.sum, joined.softmax);
   }
 }
 
@@ -153,5 +169,5 @@ __device__ __forceinline__ void join_warps(const Attention& a, const Place& plac
     parts.softmaxes[stretch * Rows + threadIdx.x] = known[0][threadIdx.x];
   }
   if (!is_last_block(parts.counters + blockIdx.x, gridDim.y)) return;
-  join_stretches<T, Size, Rows, Warps>(a, place, parts, reinterpret_cast<float4*>(sums), known[0]);
+  join_stretches<T, Size, Rows, Warps>(a, place, parts, reinterpret_cast<float4*>(sums));
 }

@@ -1,35 +1,21 @@
 #include "backends/cuda/kernels/levels/level_rows.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 #include "backends/cuda/kernels/function_table.h"
+#include "backends/cuda/kernels/levels/nibble_tiles.h"
+#include "backends/cuda/kernels/moves/range.h"
 
 namespace lazuli::cuda {
 namespace {
 
-constexpr int matrices_max = 4, tile_rows = 16, warps_max = 8;
+constexpr int warps_max = 8;
 constexpr int64_t planes_bytes_max = 96 << 10, inner_max = int64_t{1} << 30;
-constexpr int64_t rows_max = 8, columns_max = 64;
+constexpr int64_t rows_max = level_rows_max, columns_max = level_columns_max;
 constexpr int tile_counts[] = {1, 2, 3, 4, 8};  // of 8 columns; those that there are instances for
 constexpr int block_warps = 8;
-
-// As in level_rows.cuh.
-struct LevelMatrices {
-  const void *w[matrices_max], *scales[matrices_max], *biases[matrices_max];
-  int64_t rows[matrices_max], out[matrices_max];
-  int first_tile[matrices_max + 1];
-  int count;
-};
-struct LevelRows {
-  const void* x;
-  void* out;
-  int64_t x_stride, out_stride, row_bytes;
-  int columns, planes;
-  int k, tiles;
-  int settled;
-  LevelMatrices matrices;
-};
 
 // Bytes of the slot for a row of a chunk, as level_rows.cuh counts them.
 int64_t slot_bytes(const LevelFormat& format) {
@@ -131,26 +117,6 @@ int64_t resident_blocks(const Variant& v, const Function& function, const Block&
   return blocks;
 }
 
-// Matrices side by side, in tiles of so many rows.
-void place_parts(LevelRows& p, const LevelPart* parts, size_t count, int rows = tile_rows) {
-  LevelMatrices& m = p.matrices;
-  m.count = static_cast<int>(count);
-  p.settled = true;
-  int64_t tiles = 0;
-  for (size_t i = 0; i < count; ++i) {
-    m.w[i] = parts[i].w;
-    m.scales[i] = parts[i].scales;
-    m.biases[i] = parts[i].biases;
-    m.rows[i] = parts[i].rows;
-    m.out[i] = parts[i].column;
-    m.first_tile[i] = static_cast<int>(tiles);
-    if (!parts[i].settled) p.settled = false;
-    tiles += ceil_div(parts[i].rows, rows);
-  }
-  m.first_tile[count] = static_cast<int>(tiles);
-  p.tiles = static_cast<int>(tiles);
-}
-
 void launch_rows(int stream, const Variant& variant, const LevelRows& p) {
   const Function& function = (variant.format.packed ? packed_rows : affine_rows).at(variant.slot());
   Block block = block_of(variant, p);
@@ -178,26 +144,11 @@ struct Nibbles {
   bool is_one() const { return product.m == 1; }
   // Of a row of x as planes with zeros, its units and sums.
   int64_t planes_bytes() const { return is_one() ? product.k / 64 * (3 * 64 + 3 * 4) + 16 : 0; }
-  int64_t scales_bytes() const {
-    return format.packed ? 0 : product.k / format.group * dtype_of(product.dtype).size();
-  }
+  int64_t scales_bytes() const { return nibble_scales_bytes(product, format); }
 
   bool suits(int64_t row_bytes, const LevelPart* parts, size_t count) const {
     if ((product.dtype == Dtype::Val::float32 && !is_one()) || product.m > rows_max) return false;
-    return suits_levels(row_bytes, parts, count) && plan(stages_max, 1).stages >= 2;
-  }
-  // Whether levels are of four bits, and all may be copied in pieces of 16 bytes.
-  bool suits_levels(int64_t row_bytes, const LevelPart* parts, size_t count) const {
-    bool packed = format.packed && format.format == PackedFormat::q4_k;
-    bool affine = !format.packed && format.bits == 4 && format.group >= 64 && format.aligned;
-    if (!packed && !affine) return false;
-    if (product.k % 256 != 0 || row_bytes % 16 != 0) return false;
-    for (size_t i = 0; affine && i < count; ++i) {
-      if (reinterpret_cast<uintptr_t>(parts[i].scales) % 16 != 0) return false;
-      if (reinterpret_cast<uintptr_t>(parts[i].biases) % 16 != 0) return false;
-      if (parts[i].rows * scales_bytes() % 16 != 0) return false;
-    }
-    return true;
+    return are_nibbles(product, format, row_bytes, parts, count) && plan(stages_max, 1).stages >= 2;
   }
   int64_t sums_bytes() const { return sum_slots * slab_warps * (is_one() ? 1 : 8) * tile_rows * 4; }
   int64_t bytes(int64_t stages, int64_t slab, int64_t slots) const {
@@ -223,20 +174,81 @@ struct Nibbles {
             static_cast<int>(slab),   static_cast<int>(slots), static_cast<int>(scales_bytes())};
   }
   const Function& function() const;
-  void launch_all(const LevelRows& p) const {
+  LaunchShape place(const LevelRows& p, SlabPlan& plan) const {
     // Two blocks share a multiprocessor where there is room: they wait at different times.
     int64_t blocks = std::min<int64_t>(p.tiles, 2 * gpu().multiprocessors);
     int64_t tiles = ceil_div(p.tiles, blocks);
-    SlabPlan plan = this->plan(tiles, 2);
+    plan = this->plan(tiles, 2);
     if (plan.stages < std::min<int64_t>(2, tiles * ceil_div(product.k / 256, plan.chunks))) {
       blocks = std::min<int64_t>(p.tiles, gpu().multiprocessors);
       plan = this->plan(ceil_div(p.tiles, blocks), 1);
     }
-    launch(product.stream, function(),
-           {{static_cast<unsigned>(blocks)},
+    return {{static_cast<unsigned>(blocks)},
             {(slab_warps + 2) * 32},
-            static_cast<unsigned>(bytes(plan.stages, plan.bytes, plan.scale_slots))},
-           p, plan);
+            static_cast<unsigned>(bytes(plan.stages, plan.bytes, plan.scale_slots))};
+  }
+  // What the product reads of a matrix of levels, and what it writes.
+  std::array<ByteRange, 3> read_of(const LevelRows& p, int i) const {
+    const LevelMatrices& m = p.matrices;
+    return {ByteRange::of(m.w[i], m.rows[i] * p.row_bytes),
+            ByteRange::of(m.scales[i], m.rows[i] * scales_bytes()),
+            ByteRange::of(m.biases[i], m.rows[i] * scales_bytes())};
+  }
+  ByteRange written_of(const LevelRows& p, int i) const {
+    int64_t item = dtype_of(product.dtype).size();
+    const LevelMatrices& m = p.matrices;
+    return ByteRange::of(static_cast<char*>(p.out) + m.out[i] * item, m.rows[i] * item)
+        .along(p.columns, p.out_stride * item);
+  }
+  // Adds the matrices of `one` to `all`, where they are products of the same x and neither writes
+  // what the other reads or writes.
+  bool join(LevelRows& all, const LevelRows& one) const {
+    bool same = all.x == one.x && all.x_stride == one.x_stride && all.k == one.k &&
+                all.columns == one.columns && all.row_bytes == one.row_bytes &&
+                (one.columns == 1 || all.out_stride == one.out_stride);
+    LevelMatrices &m = all.matrices, added = one.matrices;
+    int64_t item = dtype_of(product.dtype).size();
+    int64_t offset = static_cast<char*>(one.out) - static_cast<char*>(all.out);
+    if (!same || m.count + added.count > matrices_max || offset % item != 0) return false;
+    ByteRange x = ByteRange::of(all.x, all.k * item).along(all.columns, all.x_stride * item);
+    for (int i = 0; i < m.count; ++i) {
+      if (!written_of(all, i).apart_from(x)) return false;
+      for (int j = 0; j < added.count; ++j) {
+        if (!written_of(all, i).apart_from(written_of(one, j))) return false;
+        for (const ByteRange& read : read_of(one, j)) {
+          if (!written_of(all, i).apart_from(read)) return false;
+        }
+        for (const ByteRange& read : read_of(all, i)) {
+          if (!written_of(one, j).apart_from(read)) return false;
+        }
+      }
+    }
+    for (int j = 0; j < added.count; ++j, ++m.count) {
+      m.w[m.count] = added.w[j];
+      m.scales[m.count] = added.scales[j];
+      m.biases[m.count] = added.biases[j];
+      m.rows[m.count] = added.rows[j];
+      m.out[m.count] = added.out[j] + offset / item;
+      m.first_tile[m.count + 1] =
+          m.first_tile[m.count] + (added.first_tile[j + 1] - added.first_tile[j]);
+    }
+    all.tiles = m.first_tile[m.count];
+    all.settled = all.settled && one.settled;
+    return true;
+  }
+  // Makes one launch of this product and the one before it, or queues one of its own.
+  void launch_joined(const LevelRows& p) const {
+    bool joined = extend_last<LevelRows, SlabPlan>(
+        product.stream, function(), [&](LaunchShape& shape, LevelRows& all, SlabPlan& plan) {
+          if (!join(all, p)) return false;
+          shape = place(all, plan);
+          function().allow_shared_bytes(shape.shared_bytes);
+          return true;
+        });
+    if (joined) return;
+    SlabPlan plan;
+    LaunchShape shape = place(p, plan);
+    launch(product.stream, function(), shape, p, plan);
   }
 };
 
@@ -259,91 +271,6 @@ const Function& Nibbles::function() const {
   size_t slot = float_slot(product.dtype) * 2 + (is_one() ? 1 : 0);
   if (format.packed) return packed_nibbles.at(slot);
   return affine_nibbles.at(slot + (format.group == 128 ? 6 : 0));
-}
-
-// As in nibble_tiles.cuh.
-struct TilePlan {
-  int stages, share;
-};
-
-// A product for nibble_tiles.cuh: levels of four bits, some tens of rows of a half type.
-struct NibbleTiles {
-  static constexpr int64_t stages_max = 8;
-  static constexpr unsigned threads = 12 * 32;
-  static constexpr int counts[] = {1, 2, 4, 8};  // of 8 columns
-
-  const Nibbles& nibbles;
-  const LevelFormat& format;
-  const LevelProduct& product;
-
-  size_t which() const {
-    size_t i = 0;
-    while (counts[i] * 8 < product.m) ++i;
-    return i;
-  }
-  // As TileShape and TileStage have it.
-  bool many() const { return counts[which()] > 4; }
-  int64_t blocks_each() const { return many() ? 1 : 2; }
-  int64_t block_rows() const { return many() ? 128 : 64; }
-  int64_t columns() const { return counts[which()] * 8; }
-  int64_t sums_bytes() const { return columns() * (block_rows() + 4) * 4; }
-  int64_t stage_bytes() const {
-    int64_t x = columns() * (format.packed ? 576 : 528);
-    return block_rows() * (160 + (format.packed ? 0 : 32)) + x;
-  }
-  int64_t stages() const {
-    int64_t bytes = gpu().shared_bytes_max / blocks_each() - 1536;  // less what the driver takes
-    return std::clamp<int64_t>((bytes - sums_bytes()) / stage_bytes(), 0, stages_max);
-  }
-  bool suits(int64_t row_bytes, const LevelPart* parts, size_t count) const {
-    return product.m > rows_max && product.m <= columns_max &&
-           product.dtype != Dtype::Val::float32 && nibbles.suits_levels(row_bytes, parts, count) &&
-           stages() >= 2;
-  }
-  // Whole tiles where that is nearly as even, or where there are more than counters; otherwise so
-  // many chunks that their levels take longer than what is left of their sums.
-  int share(int64_t tiles) const {
-    int64_t chunks = product.k / 256, blocks = gpu().multiprocessors * blocks_each();
-    int64_t whole = ceil_div(tiles, blocks) * chunks, even = ceil_div(tiles * chunks, blocks);
-    if (whole * 5 <= even * 6 || tiles > counters_max) return static_cast<int>(whole);
-    return static_cast<int>(std::max<int64_t>({even, 2, columns() / 16}));
-  }
-  const Function& function() const;
-  void launch_all(const LevelRows& p) const {
-    TilePlan plan{static_cast<int>(stages()), share(p.tiles)};
-    int64_t chunks = product.k / 256, blocks = ceil_div(p.tiles * chunks, plan.share);
-    std::optional<Scratch> parts;
-    if (plan.share % chunks != 0) {
-      parts.emplace(product.stream, static_cast<size_t>(blocks * 2 * product.m * block_rows() * 4));
-    }
-    launch(product.stream, function(),
-           {{static_cast<unsigned>(blocks)},
-            {threads},
-            static_cast<unsigned>(sums_bytes() + plan.stages * stage_bytes())},
-           p, plan, parts ? parts->data<float>() : nullptr, counters_of(product.stream));
-  }
-};
-
-// By dtype and columns; of affine levels, groups of 64 and 128.
-std::string nibble_tiles_name(const std::string& levels, size_t slot) {
-  Dtype::Val dtype = float_types[slot / 4 % 2 + 1];
-  return instance_name("nibble_tiles",
-                       {levels, device_type(dtype), std::to_string(NibbleTiles::counts[slot % 4])});
-}
-FunctionTable<16> affine_nibble_tiles("quantized_rows.cu", [](size_t slot) {
-  return nibble_tiles_name(
-      instance_name("AffineNibbles",
-                    {slot / 8 ? "128" : "64", device_type(float_types[slot / 4 % 2 + 1])}),
-      slot);
-});
-FunctionTable<8> packed_nibble_tiles("packed_rows.cu", [](size_t slot) {
-  return nibble_tiles_name("KNibbles", slot);
-});
-
-const Function& NibbleTiles::function() const {
-  size_t slot = (float_slot(product.dtype) - 1) * 4 + which();
-  if (format.packed) return packed_nibble_tiles.at(slot);
-  return affine_nibble_tiles.at(slot + (format.group == 128 ? 8 : 0));
 }
 
 // As level_tiles.cuh lays it out: columns of x, then the warps' slots.
@@ -428,19 +355,12 @@ bool multiply_level_rows(const LevelProduct& product, const LevelFormat& format,
   p.columns = static_cast<int>(columns);
   p.planes = plain ? 3 : 1;
   p.k = static_cast<int>(product.k);
-  Nibbles nibbles{format, product};
-  if (NibbleTiles tiles{nibbles, format, product}; tiles.suits(row_bytes, parts, count)) {
-    for (size_t first = 0; first < count; first += matrices_max) {
-      place_parts(p, parts + first, std::min<size_t>(matrices_max, count - first),
-                  static_cast<int>(tiles.block_rows()));
-      tiles.launch_all(p);
-    }
-    return true;
-  }
-  if (nibbles.suits(row_bytes, parts, count)) {
+  if (multiply_nibble_tiles(product, format, p, parts, count)) return true;
+  if (Nibbles nibbles{format, product}; nibbles.suits(row_bytes, parts, count)) {
+    p.columns = static_cast<int>(product.m);  // a row of floats is one column here
     for (size_t first = 0; first < count; first += matrices_max) {
       place_parts(p, parts + first, std::min<size_t>(matrices_max, count - first));
-      nibbles.launch_all(p);
+      nibbles.launch_joined(p);
     }
     return true;
   }
@@ -462,6 +382,12 @@ bool multiply_level_rows(const LevelProduct& product, const LevelFormat& format,
     else launch_tiles(product.stream, variant, p, shared_bytes);
   }
   return true;
+}
+
+int64_t dense_slice_rows(int64_t rows, int64_t row_bytes) {
+  constexpr int64_t slice_bytes = int64_t{64} << 20, tile = 128;
+  int64_t slices = std::max<int64_t>(1, ceil_div(rows * row_bytes, slice_bytes));
+  return std::min(rows, ceil_div(ceil_div(rows, slices), tile) * tile);
 }
 
 const void* aligned_data(int stream, const Operand& operand, uintptr_t bytes,

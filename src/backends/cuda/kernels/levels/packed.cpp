@@ -11,8 +11,6 @@
 namespace lazuli::cuda {
 namespace {
 
-constexpr int64_t slice_bytes = int64_t{64} << 20;
-
 PackedFormat format_of(const KernelCall& call) {
   return static_cast<PackedFormat>(call.node->params[0]);
 }
@@ -63,7 +61,7 @@ void dequantize_planes(int stream, PackedFormat format, const void* blocks, int6
 void multiply_dense(const LevelProduct& product, const void* planes, PackedFormat format,
                     const LevelPart& part) {
   int64_t item = dtype_of(product.dtype).size(), k = product.k, m = product.m;
-  int64_t rows = std::clamp<int64_t>(slice_bytes / (k * item), 1, part.rows);
+  int64_t rows = dense_slice_rows(part.rows, k * item);
   Scratch slice(product.stream, static_cast<size_t>(rows * k * item));
   int64_t row_bytes = packed_row_bytes(format, k);
   auto* w = static_cast<const char*>(part.w);

@@ -11,7 +11,6 @@
 namespace lazuli::cuda {
 namespace {
 
-constexpr int64_t slice_bytes = int64_t{64} << 20;
 constexpr int64_t columns_rows_max = 8;
 
 size_t bits_slot(int64_t bits) { return static_cast<size_t>(bits == 8 ? 5 : bits - 2); }
@@ -86,7 +85,7 @@ void multiply_dense(const LevelProduct& product, const Levels& levels, bool tran
   int64_t item = dtype_of(product.dtype).size(), all = levels.rows * levels.columns;
   // Products with slices of the inner axis would have to be added: then all of it is one slice.
   int64_t rows = transpose
-                     ? std::clamp<int64_t>(slice_bytes / (levels.columns * item), 1, levels.rows)
+                     ? dense_slice_rows(levels.rows, levels.columns * item)
                      : levels.rows;
   Scratch dense(product.stream, static_cast<size_t>(std::min(all, rows * levels.columns) * item));
   for (int64_t first = 0; first < levels.rows; first += rows) {

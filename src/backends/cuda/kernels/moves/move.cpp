@@ -1,6 +1,8 @@
 // concatenate and slice_update: see move.cu.
 #include "backends/cuda/kernel_table.h"
 #include "backends/cuda/kernels/function_table.h"
+#include "backends/cuda/kernels/moves/range.h"
+#include "backends/cuda/kernels/moves/rope.h"
 #include "backends/cuda/kernels/moves/units.h"
 #include "backends/cuda/kernels/reductions/axes.h"
 
@@ -64,17 +66,11 @@ std::string instance(size_t slot) {
 template <int RankMax, int Count>
 FunctionTable<unit_sizes> functions("move.cu", instance<RankMax, Count>);
 
-// The bytes from the first to the last place that the axes lead to, by one of their steps.
-struct Range {
-  const char *begin, *end;
-  bool apart_from(const Range& other) const { return end <= other.begin || other.end <= begin; }
-};
 template <int RankMax>
-Range range_of(const char* at, const Axes<RankMax>& axes, int64_t Axis::* step, int unit) {
-  Range range{at, at + unit};
+ByteRange range_of(const char* at, const Axes<RankMax>& axes, int64_t Axis::*step, int unit) {
+  ByteRange range = ByteRange::of(at, unit);
   for (int d = 0; d < axes.rank; ++d) {
-    int64_t last = (axes.axis[d].extent - 1) * axes.axis[d].*step * unit;
-    (last < 0 ? range.begin : range.end) += last;
+    range = range.along(axes.axis[d].extent, axes.axis[d].*step * unit);
   }
   return range;
 }
@@ -87,9 +83,9 @@ bool join_copy(int stream, const Function& function, const Piece<RankMax>& piece
   using Pair = Pieces<RankMax, 2>;
   return extend_last<Pair>(stream, function, [&](LaunchShape& shape, Pair& pair) {
     const Piece<RankMax>& first = pair.piece[0];
-    Range from = range_of(first.from, first.axes, &Axis::from, unit);
-    Range to = range_of(first.to, first.axes, &Axis::to, unit);
-    Range own_to = range_of(piece.to, piece.axes, &Axis::to, unit);
+    ByteRange from = range_of(first.from, first.axes, &Axis::from, unit);
+    ByteRange to = range_of(first.to, first.axes, &Axis::to, unit);
+    ByteRange own_to = range_of(piece.to, piece.axes, &Axis::to, unit);
     bool apart = own_to.apart_from(from) && own_to.apart_from(to) &&
                  range_of(piece.from, piece.axes, &Axis::from, unit).apart_from(to);
     if (pair.count != 1 || !apart || shape.grid.x + blocks > blocks_max) return false;
@@ -181,8 +177,9 @@ void kernel_slice_update(const KernelCall& call) {
     to[d] *= call.node->params[rank + d];
   }
   const int64_t itemsize = call.node->type().size();
-  Copy copy{device_data<char>(update), device_data<char>(call.output) + first * itemsize,
-            axes_of(update, to)};
+  char* at = device_data<char>(call.output) + first * itemsize;
+  if (write_with_rope(call.stream, update, at, to)) return;
+  Copy copy{device_data<char>(update), at, axes_of(update, to)};
   move(call, {&copy, 1});
 }
 

@@ -1,0 +1,129 @@
+// What the GPU does in one launch though it was asked for several things.
+#include <gtest/gtest.h>
+
+#include "backends/cuda/gpu.h"
+#include "base/flags.h"
+#include "lazuli/lazuli.h"
+#include "support/against_reference.h"
+
+namespace lazuli {
+namespace {
+
+using testing::agrees;
+using testing::filled;
+
+class Joined : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (default_device() == Device(Device::cpu) || flags().fake_device) {
+      GTEST_SKIP() << "no GPU is the default device";
+    }
+  }
+  // A value that lies on the GPU.
+  static array there(const array& a) {
+    array b = copy(a);
+    b.eval();
+    return b;
+  }
+  static uint64_t launches_of(std::vector<array> outputs) {
+    cuda::Queue& queue = cuda::queue_of(outputs[0].stream().index);
+    uint64_t before = queue.launched();
+    eval(std::move(outputs));
+    return queue.launched() - before;
+  }
+};
+
+TEST_F(Joined, ProductsOfOneOperand) {
+  for (Dtype dtype : {float32, bfloat16}) {
+    for (int64_t rows : {1, 5}) {
+      array x = there(filled({rows, 512}, dtype, -1, 1, 1));
+      std::vector<array> products;
+      for (int64_t n : {96, 40, 17}) {
+        array w = there(filled({n, 512}, dtype, -1, 1, static_cast<uint64_t>(n)));
+        products.push_back(matmul(x, transpose(w)));
+      }
+      EXPECT_EQ(launches_of(products), 1u) << dtype_name(dtype) << " " << rows;
+      EXPECT_TRUE(agrees(products, dtype == float32 ? 64 : 4));
+    }
+  }
+}
+
+TEST_F(Joined, ProductsWithLevelsOfOneOperand) {
+  for (Dtype dtype : {float32, bfloat16}) {
+    array x = there(filled({1, 512}, dtype, -1, 1, 1));
+    std::vector<array> products;
+    for (int64_t n : {96, 40, 24}) {
+      std::vector<array> q = quantize(filled({n, 512}, dtype, -1, 1, static_cast<uint64_t>(n)), 64);
+      eval(q);
+      products.push_back(quantized_matmul(x, q[0], q[1], q[2]));
+    }
+    EXPECT_EQ(launches_of(products), 1u) << dtype_name(dtype);
+    EXPECT_TRUE(agrees(products, dtype == float32 ? 512 : 8)) << dtype_name(dtype);
+  }
+}
+
+struct Attention {
+  array q, k, v, keys, values;
+
+  static Attention of(Dtype dtype, bool norms) {
+    array x = filled({2, 3, 16 * 64}, dtype, -1, 1, 1);
+    auto heads = [&](int first, int count) {
+      array part = slice(x, {0, 0, first * 64}, {2, 3, (first + count) * 64});
+      array y = transpose(reshape(part, {2, 3, count, 64}), {0, 2, 1, 3});
+      y = copy(y);
+      y.eval();
+      return y;
+    };
+    auto cache = [&](uint64_t seed) {
+      array y = copy(filled({2, 4, 10, 64}, dtype, -1, 1, seed));
+      y.eval();
+      return y;
+    };
+    Attention a{heads(0, 8), heads(8, 4), heads(12, 4), cache(3), cache(4)};
+    if (norms) {
+      array w = filled({64}, dtype, 0.5, 1.5, 2);
+      a.q = fast::rms_norm(a.q, w, 1e-5f);
+      a.k = fast::rms_norm(a.k, w, 1e-5f);
+    }
+    for (array* turned : {&a.q, &a.k}) {
+      *turned = fast::rope(*turned, 64, false, 10000.0f, 1.0f, 5);
+    }
+    Shape from{0, 0, 5, 0}, to{2, 4, 8, 64};
+    a.keys = slice_update(std::move(a.keys), a.k, from, to);
+    a.values = slice_update(std::move(a.values), a.v, from, to);
+    return a;
+  }
+  std::vector<array> results() const { return {q, keys, values}; }
+};
+
+TEST_F(Joined, RotationsAndTheirUpdates) {
+  for (Dtype dtype : {float32, float16, bfloat16}) {
+    Attention a = Attention::of(dtype, false);
+    std::vector<array> results = a.results();
+    a.k = a.v = a.q;
+    EXPECT_EQ(launches_of(results), 1u) << dtype_name(dtype);
+    EXPECT_TRUE(agrees(Attention::of(dtype, false).results(), 2)) << dtype_name(dtype);
+    // Norms come first, both of them.
+    EXPECT_TRUE(agrees(Attention::of(dtype, true).results(), 4)) << dtype_name(dtype);
+  }
+}
+
+TEST_F(Joined, NothingThatDependsOnTheOther) {
+  // A cache that is rotated into itself, and a rotation of what an update has made.
+  auto caches = [] {
+    array cache = there(filled({1, 2, 8, 64}, bfloat16, -1, 1, 3));
+    array turned = fast::rope(slice(cache, {0, 0, 0, 0}, {1, 2, 4, 64}), 64, false, 100.0f, 1.0f, 1);
+    cache = slice_update(std::move(cache), turned, {0, 0, 2, 0}, {1, 2, 6, 64});
+    array again = fast::rope(cache, 64, false, 100.0f, 1.0f, 1);
+    return std::vector<array>{cache, again};
+  };
+  std::vector<array> first = caches();
+  EXPECT_GE(launches_of(first), 2u);
+  EXPECT_TRUE(agrees(caches(), 2));
+  array x = there(filled({1, 2, 8, 64}, bfloat16, -1, 1, 4));
+  array twice = fast::rope(fast::rope(x, 64, false, 100.0f, 1.0f, 1), 64, false, 100.0f, 1.0f, 1);
+  EXPECT_EQ(launches_of({twice}), 2u);
+}
+
+}  // namespace
+}  // namespace lazuli
