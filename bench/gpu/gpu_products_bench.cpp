@@ -83,21 +83,23 @@ void packed() {
        {std::pair{PackedFormat::q4_k, "q4_k"}, {PackedFormat::q8_0, "q8_0"}}) {
     const PackedFormatInfo& info = packed_format_info(format);
     for (auto [n, k] : {std::pair{4096, 4096}, {14336, 4096}}) {
-      std::string name = fmt::format("{}_m1_{}x{}", label, n, k);
-      if (skips(name)) continue;
       int64_t row_bytes = k / info.block_elements * info.block_bytes;
-      auto weights = rotated(static_cast<size_t>(n * row_bytes), [&](uint64_t seed) {
-        array w =
-            random::randint(0, 60, {n, static_cast<int>(row_bytes)}, uint8, random::key(seed));
-        w.eval();
-        return w;
-      });
-      array x = random_values({1, k}, bfloat16, 3);
-      size_t turn = 0;
-      double s = seconds_of([&, format = format] {
-        return packed_matmul(x, weights[turn++ % weights.size()], format);
-      });
-      row(name, "bf16", s, static_cast<double>(n * row_bytes), "TB/s");
+      for (int m : {1, 16, 64}) {
+        std::string name = fmt::format("{}_m{}_{}x{}", label, m, n, k);
+        if (skips(name)) continue;
+        auto weights = rotated(static_cast<size_t>(n * row_bytes), [&](uint64_t seed) {
+          array w =
+              random::randint(0, 60, {n, static_cast<int>(row_bytes)}, uint8, random::key(seed));
+          w.eval();
+          return w;
+        });
+        array x = random_values({m, k}, bfloat16, 3);
+        size_t turn = 0;
+        double s = seconds_of([&, format = format] {
+          return packed_matmul(x, weights[turn++ % weights.size()], format);
+        });
+        row(name, "bf16", s, static_cast<double>(n * row_bytes), "TB/s");
+      }
     }
   }
 }

@@ -39,8 +39,13 @@ TEST(PackedOps, ProductsOfFewRowsAgreeWithTheDequantisedMatrix) {
   };
   for (PackedFormat format : {PackedFormat::q4_k, PackedFormat::q8_0, PackedFormat::q6_k}) {
     for (Dtype dtype : {float32, float16, bfloat16}) {
-      for (Case c :
-           {Case{35, 256, 1}, {300, 1024, 2}, {24, 4608, 1}, {200, 2560, 7}, {40, 512, 20}}) {
+      for (Case c : {Case{35, 256, 1},
+                     {300, 1024, 2},
+                     {24, 4608, 1},
+                     {200, 2560, 7},
+                     {40, 512, 20},
+                     {135, 1536, 10},
+                     {260, 768, 64}}) {
         PackedMatrix m = matrix(format, c.rows, c.columns, 7);
         array full = packed_dequantize(m.w, m.format, float32);
         array x = filled({c.m, c.columns}, dtype, -1, 1, 3);

@@ -41,7 +41,8 @@ TEST(Affine, ProductsAgreeWithTheDequantisedMatrix) {
   }
 }
 
-// Slabs of a row, tiles of rows and a tile that is not full (cuda/kernels/levels/nibble_rows.cuh).
+// Slabs of a row, tiles of rows and a tile that is not full (cuda/kernels/levels/nibble_rows.cuh);
+// tiles that blocks share, and scales that begin anywhere in 16 bytes (nibble_tiles.cuh).
 TEST(Affine, ProductsOfFewRowsAgreeWithTheDequantisedMatrix) {
   struct Case {
     int64_t rows, columns, m;
@@ -55,7 +56,11 @@ TEST(Affine, ProductsOfFewRowsAgreeWithTheDequantisedMatrix) {
                    {48, 1280, 1, 128},
                    {64, 3072, 5, 128},
                    {35, 768, 3, 64},
-                   {300, 1024, 16, 64}}) {
+                   {300, 1024, 16, 64},
+                   {2200, 768, 9, 64},
+                   {260, 1792, 17, 128},
+                   {133, 2304, 33, 64},
+                   {100, 256, 64, 128}}) {
       array w = filled({c.rows, c.columns}, dtype, -1, 1, 2);
       auto q = quantize(w, c.group, 4);
       array full = astype(dequantize(q[0], q[1], q[2], c.group, 4), float32);

@@ -5,33 +5,17 @@
 #include <optional>
 
 #include "backends/cuda/kernels/function_table.h"
+#include "backends/cuda/kernels/levels/nibble_tiles.h"
 #include "backends/cuda/kernels/moves/range.h"
 
 namespace lazuli::cuda {
 namespace {
 
-constexpr int matrices_max = 4, tile_rows = 16, warps_max = 8;
+constexpr int warps_max = 8;
 constexpr int64_t planes_bytes_max = 96 << 10, inner_max = int64_t{1} << 30;
-constexpr int64_t rows_max = 8, columns_max = 64;
+constexpr int64_t rows_max = level_rows_max, columns_max = level_columns_max;
 constexpr int tile_counts[] = {1, 2, 3, 4, 8};  // of 8 columns; those that there are instances for
 constexpr int block_warps = 8;
-
-// As in level_rows.cuh.
-struct LevelMatrices {
-  const void *w[matrices_max], *scales[matrices_max], *biases[matrices_max];
-  int64_t rows[matrices_max], out[matrices_max];
-  int first_tile[matrices_max + 1];
-  int count;
-};
-struct LevelRows {
-  const void* x;
-  void* out;
-  int64_t x_stride, out_stride, row_bytes;
-  int columns, planes;
-  int k, tiles;
-  int settled;
-  LevelMatrices matrices;
-};
 
 // Bytes of the slot for a row of a chunk, as level_rows.cuh counts them.
 int64_t slot_bytes(const LevelFormat& format) {
@@ -133,25 +117,6 @@ int64_t resident_blocks(const Variant& v, const Function& function, const Block&
   return blocks;
 }
 
-void place_parts(LevelRows& p, const LevelPart* parts, size_t count) {
-  LevelMatrices& m = p.matrices;
-  m.count = static_cast<int>(count);
-  p.settled = true;
-  int64_t tiles = 0;
-  for (size_t i = 0; i < count; ++i) {
-    m.w[i] = parts[i].w;
-    m.scales[i] = parts[i].scales;
-    m.biases[i] = parts[i].biases;
-    m.rows[i] = parts[i].rows;
-    m.out[i] = parts[i].column;
-    m.first_tile[i] = static_cast<int>(tiles);
-    if (!parts[i].settled) p.settled = false;
-    tiles += ceil_div(parts[i].rows, tile_rows);
-  }
-  m.first_tile[count] = static_cast<int>(tiles);
-  p.tiles = static_cast<int>(tiles);
-}
-
 void launch_rows(int stream, const Variant& variant, const LevelRows& p) {
   const Function& function = (variant.format.packed ? packed_rows : affine_rows).at(variant.slot());
   Block block = block_of(variant, p);
@@ -179,23 +144,11 @@ struct Nibbles {
   bool is_one() const { return product.m == 1; }
   // Of a row of x as planes with zeros, its units and sums.
   int64_t planes_bytes() const { return is_one() ? product.k / 64 * (3 * 64 + 3 * 4) + 16 : 0; }
-  int64_t scales_bytes() const {
-    return format.packed ? 0 : product.k / format.group * dtype_of(product.dtype).size();
-  }
+  int64_t scales_bytes() const { return nibble_scales_bytes(product, format); }
 
   bool suits(int64_t row_bytes, const LevelPart* parts, size_t count) const {
-    bool packed = format.packed && format.format == PackedFormat::q4_k;
-    bool affine = !format.packed && format.bits == 4 && format.group >= 64 && format.aligned;
-    if (!packed && !affine) return false;
     if ((product.dtype == Dtype::Val::float32 && !is_one()) || product.m > rows_max) return false;
-    if (product.k % 256 != 0 || row_bytes % 16 != 0) return false;
-    if (plan(stages_max, 1).stages < 2) return false;
-    for (size_t i = 0; affine && i < count; ++i) {
-      if (reinterpret_cast<uintptr_t>(parts[i].scales) % 16 != 0) return false;
-      if (reinterpret_cast<uintptr_t>(parts[i].biases) % 16 != 0) return false;
-      if (parts[i].rows * scales_bytes() % 16 != 0) return false;
-    }
-    return true;
+    return are_nibbles(product, format, row_bytes, parts, count) && plan(stages_max, 1).stages >= 2;
   }
   int64_t sums_bytes() const { return sum_slots * slab_warps * (is_one() ? 1 : 8) * tile_rows * 4; }
   int64_t bytes(int64_t stages, int64_t slab, int64_t slots) const {
@@ -402,6 +355,7 @@ bool multiply_level_rows(const LevelProduct& product, const LevelFormat& format,
   p.columns = static_cast<int>(columns);
   p.planes = plain ? 3 : 1;
   p.k = static_cast<int>(product.k);
+  if (multiply_nibble_tiles(product, format, p, parts, count)) return true;
   if (Nibbles nibbles{format, product}; nibbles.suits(row_bytes, parts, count)) {
     p.columns = static_cast<int>(product.m);  // a row of floats is one column here
     for (size_t first = 0; first < count; first += matrices_max) {

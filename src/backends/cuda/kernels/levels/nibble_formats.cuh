@@ -21,6 +21,10 @@ struct Line {
   float level, one;
 };
 
+// Numbers of a half type whose bits, with a level added, stand for their sum.
+template <class T>
+constexpr uint32_t magic_pair = is_same<T, half_t>::value ? 0x64006400u : 0x43004300u;
+
 // Affine levels in groups of 64 or 128. A lane's eight bytes of a span: elements 16t..16t+15.
 template <int Group, class S>
 struct AffineNibbles {
@@ -33,6 +37,25 @@ struct AffineNibbles {
     int at = row * slab.scales_bytes + chunk * scale_bytes + s * 64 / Group * int(sizeof(S));
     to[0].level = *reinterpret_cast<const S*>(slab.scales + at);
     to[0].one = *reinterpret_cast<const S*>(slab.biases + at);
+  }
+
+  // The same for weights of S, as pairs; scales and biases are those of a chunk.
+  struct Scaling {
+    uint32_t level, one;
+  };
+  __device__ __forceinline__ static void scalings(const uint8_t*, const uint8_t* scales,
+                                                  const uint8_t* biases, int s,
+                                                  Scaling (&to)[runs]) {
+    int at = s * 64 / Group * int(sizeof(S));
+    to[0].level = *reinterpret_cast<const uint16_t*>(scales + at) * 0x10001u;
+    to[0].one = *reinterpret_cast<const uint16_t*>(biases + at) * 0x10001u;
+  }
+  // Of the levels in the lowest bits of a word's halves; rounded once.
+  template <class T>
+  __device__ __forceinline__ static uint32_t weights(uint32_t word, const Scaling& scaling) {
+    uint32_t levels = fma_pair<T>(masked_with<0x000f000fu, magic_pair<T>>(word), pair_of<T>(1),
+                                  pair_of<T>(-magic_number<T>));
+    return fma_pair<T>(levels, scaling.level, scaling.one);
   }
 
   // A lane's elements of a span: eight from here on for each t, and as many so much later.
@@ -65,8 +88,10 @@ struct KNibbles {
 
   __device__ __forceinline__ static void lines(const Slab& slab, int row, int, int of_slab, int s,
                                                Line (&to)[runs]) {
-    uint4 head =
-        *reinterpret_cast<const uint4*>(slab.levels + row * slab.row_bytes + of_slab * chunk_bytes);
+    lines_at(slab.levels + row * slab.row_bytes + of_slab * chunk_bytes, s, to);
+  }
+  __device__ __forceinline__ static void lines_at(const uint8_t* chunk, int s, Line (&to)[runs]) {
+    uint4 head = *reinterpret_cast<const uint4*>(chunk);
     // Two six-bit numbers each; the upper spans' have their upper bits elsewhere.
     int shift = s % 2 * 16;
     uint32_t a = head.y >> shift, b = head.z >> shift, c = head.w >> shift;
@@ -78,6 +103,21 @@ struct KNibbles {
       to[run].level = scale * static_cast<float>(scales >> 8 * run & 63);
       to[run].one = minimum * static_cast<float>(minima >> 8 * run & 63);
     }
+  }
+
+  // For weights of nibble_tiles.cuh, in float, where they are rounded once. The level has
+  // magic_number<bfloat_t> added.
+  using Scaling = Line;
+  __device__ __forceinline__ static void scalings(const uint8_t* chunk, const uint8_t*,
+                                                  const uint8_t*, int s, Scaling (&to)[runs]) {
+    lines_at(chunk, s, to);
+    for (int run = 0; run < runs; ++run) to[run].one -= magic_number<bfloat_t> * to[run].level;
+  }
+  template <class T>
+  __device__ __forceinline__ static uint32_t weights(uint32_t word, const Scaling& scaling) {
+    uint32_t levels = masked_with<0x000f000fu, magic_pair<bfloat_t>>(word);
+    return pack_pair<T>(fmaf(first_of_pair<bfloat_t>(levels), scaling.level, scaling.one),
+                        fmaf(second_of_pair<bfloat_t>(levels), scaling.level, scaling.one));
   }
 
   static constexpr int x_each = 8, x_later = 32;
@@ -100,3 +140,17 @@ struct KNibbles {
     return product * 8 + word * 4 + i;
   }
 };
+
+// A lane's words of x of a span, and those that product `i` of a run wants.
+template <class F, class T>
+__device__ __forceinline__ void load_span(const T* x, uint32_t (&to)[8]) {
+  uint4 low = *reinterpret_cast<const uint4*>(x);
+  uint4 high = *reinterpret_cast<const uint4*>(x + F::x_later);
+  to[0] = low.x, to[1] = low.y, to[2] = low.z, to[3] = low.w;
+  to[4] = high.x, to[5] = high.y, to[6] = high.z, to[7] = high.w;
+}
+template <class F>
+__device__ __forceinline__ uint2 right_of(const uint32_t (&x)[8], int run, int i) {
+  uint32_t low = x[F::x_low(run, i)], high = x[F::x_high(run, i)];
+  return {__byte_perm(low, high, 0x5410), __byte_perm(low, high, 0x7632)};
+}

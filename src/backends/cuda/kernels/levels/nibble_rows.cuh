@@ -28,20 +28,6 @@ __device__ __forceinline__ uint32_t nibble_pair(uint32_t word, int which) {
   else return masked_with<0x000f000fu, 0x43004300u>(word >> (4 * which));
 }
 
-// The words of x that product `i` of a run wants.
-template <class F>
-__device__ __forceinline__ uint2 right_of(const uint32_t (&x)[8], int run, int i) {
-  uint32_t low = x[F::x_low(run, i)], high = x[F::x_high(run, i)];
-  return {__byte_perm(low, high, 0x5410), __byte_perm(low, high, 0x7632)};
-}
-template <class F, class T>
-__device__ __forceinline__ void load_span(const T* x, uint32_t (&to)[8]) {
-  uint4 low = *reinterpret_cast<const uint4*>(x);
-  uint4 high = *reinterpret_cast<const uint4*>(x + F::x_later);
-  to[0] = low.x, to[1] = low.y, to[2] = low.z, to[3] = low.w;
-  to[4] = high.x, to[5] = high.y, to[6] = high.z, to[7] = high.w;
-}
-
 template <class F, class T>
 __device__ __forceinline__ void multiply_span(float (&c)[F::runs][4], uint2 upper, uint2 lower,
                                               const uint2 (&right)[4]) {

@@ -2,6 +2,7 @@
 // packed_formats.cuh.
 #include "level_tiles.cuh"
 #include "nibble_rows.cuh"
+#include "nibble_tiles.cuh"
 #include "packed_formats.cuh"
 
 // x [rows, k] of floats to planes [rows * 3, k]: for more rows than shared memory holds.

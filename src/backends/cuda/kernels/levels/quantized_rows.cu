@@ -3,3 +3,4 @@
 #include "affine_formats.cuh"
 #include "level_tiles.cuh"
 #include "nibble_rows.cuh"
+#include "nibble_tiles.cuh"
