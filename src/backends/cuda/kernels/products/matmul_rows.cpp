@@ -9,9 +9,6 @@ namespace {
 
 constexpr int64_t few_rows_max = 8, batches_max = 65535, extent_max = int64_t{1} << 30;
 constexpr int matrices_max = 4;
-// Warps that a multiprocessor has registers for: few_rows with one row of x and few_rows_halves, and
-// few_rows with more.
-constexpr int64_t warps_of_one = 32, warps_of_more = 16;
 
 // As in matmul_rows.cu.
 struct FewRows {
@@ -64,25 +61,19 @@ int64_t place_blocks(FewRows& p, int64_t columns) {
   return blocks;
 }
 
-// So many blocks that those that run at once go through the tiles in turn and have equally many.
-unsigned even_blocks(int64_t tiles, int64_t each) {
-  int64_t turns = ceil_div(tiles, gpu().multiprocessors * each);
-  return count_of(ceil_div(tiles, std::max<int64_t>(1, turns)));
-}
-
 LaunchShape place_halves(FewRows& p, int64_t batches) {
-  int64_t warps = std::clamp<int64_t>(ceil_div(p.k, 64), 1, 16), each = warps_of_one / warps;
-  return {{even_blocks(place_blocks(p, 32), each), count_of(batches)}, {32, count_of(warps)}};
+  int64_t warps = std::clamp<int64_t>(ceil_div(p.k, 64), 1, 16);
+  return {{count_of(place_blocks(p, 32)), count_of(batches)}, {32, count_of(warps)}};
 }
 
-// As many warps to a row as it has pieces that are asked for at once (four times 512 bytes).
+// As many warps to a row as it has pieces that are asked for at once (four times 512 bytes): blocks
+// that are done soon keep memory busy to the end.
 LaunchShape place_rows(FewRows& p, int64_t item, int64_t batches) {
   int64_t pieces = ceil_div(p.k * item, 2048);
   p.shares = static_cast<int>(std::min<int64_t>(16, pieces));
-  int groups = std::max(1, 8 / p.shares), warps = p.shares * groups;
-  int64_t each = std::max<int64_t>(1, (p.m == 1 ? warps_of_one : warps_of_more) / warps);
-  return {{even_blocks(place_blocks(p, 2 * groups), each), count_of(batches)},
-          {32, count_of(warps)}};
+  int groups = std::max(1, 8 / p.shares);
+  return {{count_of(place_blocks(p, 2 * groups)), count_of(batches)},
+          {32, count_of(p.shares * groups)}};
 }
 
 bool apart(const void* a, int64_t a_bytes, const void* b, int64_t b_bytes) {

@@ -60,107 +60,69 @@ __device__ __forceinline__ uint4 load_or_zero(const T* from, bool inside) {
   return inside ? load_once(from) : make_uint4(0, 0, 0, 0);
 }
 
-// What a lane has of 32 elements along K: 16 bytes of each of four rows of w, and of its row of x.
-struct HalvesStep {
-  uint4 w[tile_rows / 8], x;
-};
-
-// A warp's way through its block's tiles, two steps of 32 of every 64 elements of K that are its.
-template <class T>
-struct HalvesWalk {
-  int tile, k, matrix, first;
-
-  __device__ __forceinline__ explicit HalvesWalk(const FewRows& p)
-      : tile(blockIdx.x), matrix(0), first(0) {
-    enter(p);
-  }
-  __device__ __forceinline__ void enter(const FewRows& p) {
-    k = threadIdx.y * 64;
-    if (is_over(p)) return;
-    auto [of, block] = block_place(p, tile);
-    matrix = of;
-    first = block * tile_rows;
-  }
-  __device__ __forceinline__ bool is_over(const FewRows& p) const { return tile >= p.first_block[p.count]; }
-  __device__ __forceinline__ void next(const FewRows& p) {
-    k += k & 32 ? static_cast<int>(blockDim.y) * 64 - 32 : 32;
-    if ((k & ~63) < p.k) return;
-    tile += gridDim.x;
-    enter(p);
-  }
-  __device__ __forceinline__ void ask_w(const FewRows& p, HalvesStep& step) const {
-    int row = first + threadIdx.x / 4, at = k + threadIdx.x % 4 * 8;
-    int present = at < p.k && !is_over(p) ? p.n[matrix] - row : 0;
-    const T* w =
-        static_cast<const T*>(p.w[matrix]) + blockIdx.y * p.w_batch + row * p.w_row + at;
-#pragma unroll
-    for (int i = 0; i < tile_rows / 8; ++i) {
-      step.w[i] = load_or_zero(w + i * 8 * p.w_row, i * 8 < present);
-    }
-  }
-  __device__ __forceinline__ void ask_x(const FewRows& p, HalvesStep& step) const {
-    int row = threadIdx.x / 4, at = k + threadIdx.x % 4 * 8;
-    const T* x = static_cast<const T*>(p.x) + blockIdx.y * p.x_batch + row * p.x_row + at;
-    bool present = row < p.m && at < p.k;
-    step.x = present ? *reinterpret_cast<const uint4*>(x) : make_uint4(0, 0, 0, 0);
-  }
-};
-
-template <class T>
-__device__ __forceinline__ void multiply_step(float (&c)[tile_rows / 16][4],
-                                              const HalvesStep& step) {
-#pragma unroll
-  for (int i = 0; i < tile_rows / 8; i += 2) {
-    const uint4 &upper = step.w[i], &lower = step.w[i + 1];
-    multiply_tile<T>(c[i / 2], upper.x, lower.x, upper.y, lower.y, step.x.x, step.x.y);
-    multiply_tile<T>(c[i / 2], upper.z, lower.z, upper.w, lower.w, step.x.z, step.x.w);
-  }
-}
-
-// Blocks (32, warps), grid (blocks, batches). Blocks take tiles of N in turn. A warp has two steps
-// under way: when one has been multiplied, the next one but one is asked for, of this tile or of
-// the block's next.
+// Blocks (32, warps), grid (tiles of N, batches).
 template <class T>
 __global__ void __launch_bounds__(512, 2) few_rows_halves(__grid_constant__ const FewRows p) {
-  __shared__ float sums[2][16 * tile_rows * few_rows_max];
+  constexpr int steps = 2, depth = 32 * steps, octets = tile_rows / 8;
+  __shared__ float sums[16 * tile_rows * few_rows_max];
   let_later_start();
-  if (!p.settled) wait_for_earlier();
-  HalvesStep steps[2];
-  HalvesWalk<T> asked(p), second = asked;
-  second.next(p);
-  asked.ask_w(p, steps[0]);
-  second.ask_w(p, steps[1]);
-  all_asked();
-  wait_for_earlier();
-  asked.ask_x(p, steps[0]);
-  second.ask_x(p, steps[1]);
-  asked = second;
-  int g = threadIdx.x / 4, t = threadIdx.x % 4, turn = 0;
-  for (int tile = blockIdx.x; tile < p.first_block[p.count]; tile += gridDim.x, turn ^= 1) {
-    float c[tile_rows / 16][4] = {};
-    for (int k = threadIdx.y * 64; k < p.k; k += blockDim.y * 64) {
+  int g = threadIdx.x / 4, t = threadIdx.x % 4;
+  auto [matrix, block] = block_place(p, blockIdx.x);
+  int first = block * tile_rows, n = p.n[matrix];
+  const T* w = static_cast<const T*>(p.w[matrix]) + blockIdx.y * p.w_batch;
+  const T* x = static_cast<const T*>(p.x) + blockIdx.y * p.x_batch + g * p.x_row;
+  bool has_x = g < p.m;
+  float c[octets / 2][4] = {};
+  uint4 a[steps][octets];
+  auto ask = [&](int k) {
 #pragma unroll
-      for (int s = 0; s < 2; ++s) {
-        multiply_step<T>(c, steps[s]);
-        asked.next(p);
-        asked.ask_w(p, steps[s]);
-        asked.ask_x(p, steps[s]);
-        all_asked();
+    for (int i = 0; i < octets; ++i) {
+      int row = first + i * 8 + g;
+      const T* from = w + row * p.w_row + k;
+#pragma unroll
+      for (int s = 0; s < steps; ++s) {
+        a[s][i] = load_or_zero(from + s * 32, row < n && k + s * 32 < p.k);
       }
     }
-    float* mine = sums[turn] + threadIdx.y * tile_rows * few_rows_max;
+    all_asked();
+  };
+  auto multiply = [&](int k) {
+    uint4 v[steps];
 #pragma unroll
-    for (int i = 0; i < tile_rows / 16; ++i) {
-      float *upper = mine + i * 16 + g, *lower = upper + 8;
-      upper[2 * t * tile_rows] = c[i][0];
-      upper[(2 * t + 1) * tile_rows] = c[i][1];
-      lower[2 * t * tile_rows] = c[i][2];
-      lower[(2 * t + 1) * tile_rows] = c[i][3];
+    for (int s = 0; s < steps; ++s, k += 32) {
+      v[s] = has_x && k < p.k ? *reinterpret_cast<const uint4*>(x + k) : make_uint4(0, 0, 0, 0);
     }
-    __syncthreads();
-    auto [matrix, block] = block_place(p, tile);
-    store_sums<T, tile_rows>(p, matrix, sums[turn], block * tile_rows);
+#pragma unroll
+    for (int s = 0; s < steps; ++s) {
+#pragma unroll
+      for (int i = 0; i < octets; i += 2) {
+        const uint4 &upper = a[s][i], &lower = a[s][i + 1];
+        multiply_tile<T>(c[i / 2], upper.x, lower.x, upper.y, lower.y, v[s].x, v[s].y);
+        multiply_tile<T>(c[i / 2], upper.z, lower.z, upper.w, lower.w, v[s].z, v[s].w);
+      }
+    }
+  };
+  if (!p.settled) wait_for_earlier();
+  // All lanes of a warp stay together, also where K ends.
+  int k = threadIdx.y * depth + t * 8, end = p.k + t * 8, step = blockDim.y * depth;
+  ask(k);
+  wait_for_earlier();
+  multiply(k);
+  for (k += step; k < end; k += step) {
+    ask(k);
+    multiply(k);
   }
+  float* mine = sums + threadIdx.y * tile_rows * few_rows_max;
+#pragma unroll
+  for (int i = 0; i < octets / 2; ++i) {
+    float *upper = mine + i * 16 + g, *lower = upper + 8;
+    upper[2 * t * tile_rows] = c[i][0];
+    upper[(2 * t + 1) * tile_rows] = c[i][1];
+    lower[2 * t * tile_rows] = c[i][2];
+    lower[(2 * t + 1) * tile_rows] = c[i][3];
+  }
+  __syncthreads();
+  store_sums<T, tile_rows>(p, matrix, sums, first);
 }
 
 // Elements of 16 bytes as floats.
@@ -187,50 +149,37 @@ struct Fours {
 template <class T>
 using Items = typename choose<sizeof(T) == 4, Fours, Eights<T>>::type;
 
-// Two rows of w that a group of warps takes, of one of the matrices.
-template <class T>
-struct RowPair {
-  int matrix, first;
-  const T* w;
-
-  __device__ __forceinline__ RowPair(const FewRows& p, int tile, int groups, int group) {
-    auto [of, block] = block_place(p, tile);
-    matrix = of;
-    first = (block * groups + group) * 2;
-    w = static_cast<const T*>(p.w[matrix]) + blockIdx.y * p.w_batch + first * p.w_row;
-  }
-};
-
-// Blocks (32, shares * groups), grid (blocks, batches): `shares` warps share the K of two rows of
-// w, an even part each. Blocks take tiles of N in turn; what the next one begins with is asked for
-// before the sums of this one meet.
+// Blocks (32, shares * groups), grid (blocks of N, batches): `shares` warps share the K of two rows
+// of w, an even part each.
 template <class T, int Rows>
 __global__ void __launch_bounds__(512, Rows > 1 ? 1 : 2)
     few_rows(__grid_constant__ const FewRows p) {
   constexpr int columns = 2, steps = 4, width = Items<T>::count, depth = 32 * width;
-  __shared__ float sums[2][16][columns][Rows];
+  __shared__ float sums[16][columns][Rows];
   let_later_start();
+  auto [matrix, block] = block_place(p, blockIdx.x);
   int shares = p.shares, groups = blockDim.y / shares;
   int share = threadIdx.y % shares, group = threadIdx.y / shares;
+  int first = (block * groups + group) * columns, n = p.n[matrix];
+  const T* w = static_cast<const T*>(p.w[matrix]) + blockIdx.y * p.w_batch + first * p.w_row;
   const T* x = static_cast<const T*>(p.x) + blockIdx.y * p.x_batch;
+  bool present[columns];
+#pragma unroll
+  for (int j = 0; j < columns; ++j) present[j] = first + j < n;
   int part = (p.k + shares * depth - 1) / (shares * depth) * depth;
   int limit = min(p.k, (share + 1) * part);
-  // All lanes of a warp stay together, also where K ends.
-  const int begin = share * part + threadIdx.x * width, end = limit + threadIdx.x * width;
-  const int tiles = p.first_block[p.count];
   uint4 a[steps][columns];
-  auto ask = [&](const RowPair<T>& pair, int k) {
-    int present = p.n[pair.matrix] - pair.first;
+  auto ask = [&](int k) {
 #pragma unroll
     for (int s = 0; s < steps; ++s, k += depth) {
 #pragma unroll
       for (int j = 0; j < columns; ++j) {
-        a[s][j] = load_or_zero(pair.w + j * p.w_row + k, j < present && k < limit);
+        a[s][j] = load_or_zero(w + j * p.w_row + k, present[j] && k < limit);
       }
     }
     all_asked();
   };
-  float c[columns][Rows];
+  float c[columns][Rows] = {};
   auto multiply = [&](int k) {
 #pragma unroll
     for (int s = 0; s < steps; ++s, k += depth) {
@@ -249,47 +198,32 @@ __global__ void __launch_bounds__(512, Rows > 1 ? 1 : 2)
     }
   };
   if (!p.settled) wait_for_earlier();
-  int tile = blockIdx.x;
-  RowPair<T> next(p, tile, groups, group);
-  ask(next, begin);
+  // All lanes of a warp stay together, also where K ends.
+  int k = share * part + threadIdx.x * width, end = limit + threadIdx.x * width;
+  ask(k);
   wait_for_earlier();
-  for (int turn = 0; tile < tiles; turn ^= 1) {
-    RowPair<T> pair = next;
+  multiply(k);
+  for (k += steps * depth; k < end; k += steps * depth) {
+    ask(k);
+    multiply(k);
+  }
 #pragma unroll
-    for (int j = 0; j < columns; ++j) {
+  for (int j = 0; j < columns; ++j) {
 #pragma unroll
-      for (int i = 0; i < Rows; ++i) c[j][i] = 0;
+    for (int i = 0; i < Rows; ++i) {
+      float sum = warp_reduce<op::Sum>(c[j][i]);
+      if (threadIdx.x == 0) sums[threadIdx.y][j][i] = sum;
     }
-    multiply(begin);
-    for (int k = begin + steps * depth; k < end; k += steps * depth) {
-      ask(pair, k);
-      multiply(k);
-    }
-    int block = tile;
-    tile += gridDim.x;
-    if (tile < tiles) {
-      next = RowPair<T>(p, tile, groups, group);
-      ask(next, begin);
-    }
-#pragma unroll
-    for (int j = 0; j < columns; ++j) {
-#pragma unroll
-      for (int i = 0; i < Rows; ++i) {
-        float sum = warp_reduce<op::Sum>(c[j][i]);
-        if (threadIdx.x == 0) sums[turn][threadIdx.y][j][i] = sum;
-      }
-    }
-    __syncthreads();
-    T* out = static_cast<T*>(p.out[pair.matrix]) + blockIdx.y * p.out_batch;
-    int first = (block - p.first_block[pair.matrix]) * groups * columns;
-    for (int i = threadIdx.y * 32 + threadIdx.x; i < groups * columns * Rows; i += blockDim.y * 32) {
-      int row = i % Rows, column = i / Rows % columns, of = i / Rows / columns;
-      int at = first + of * columns + column;
-      if (at >= p.n[pair.matrix] || row >= p.m) continue;
-      float sum = 0;
-      for (int s = 0; s < shares; ++s) sum += sums[turn][of * shares + s][column][row];
-      out[row * p.out_row[pair.matrix] + at * p.out_column] = T(sum);
-    }
+  }
+  __syncthreads();
+  T* out = static_cast<T*>(p.out[matrix]) + blockIdx.y * p.out_batch;
+  for (int i = threadIdx.y * 32 + threadIdx.x; i < groups * columns * Rows; i += blockDim.y * 32) {
+    int row = i % Rows, column = i / Rows % columns, of = i / Rows / columns;
+    int at = (block * groups + of) * columns + column;
+    if (at >= n || row >= p.m) continue;
+    float sum = 0;
+    for (int s = 0; s < shares; ++s) sum += sums[of * shares + s][column][row];
+    out[row * p.out_row[matrix] + at * p.out_column] = T(sum);
   }
 }
 
