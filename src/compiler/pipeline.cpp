@@ -118,8 +118,8 @@ class Pipeline {
     unordered_.push_back(std::move(step));
   }
 
-  // Depth first from the nodes in post-order, so that a value is used soon after it is made. Next to
-  // a step come its siblings that are near: a backend may run them as one.
+  // Depth first from the nodes in post-order, so that a value is used soon after it is made. Next
+  // to a step come its siblings that are near: a backend may run them as one.
   void schedule() {
     siblings_of_.clear();
     for (uint32_t s = 0; s < unordered_.size(); ++s) {
@@ -157,7 +157,8 @@ class Pipeline {
   void push_makers(const Step& step) {
     for (size_t k = step.reads.size(); k-- > 0;) {
       int32_t maker = step_of_[step.reads[k]];
-      if (maker >= 0 && state_[maker] == State::fresh) stack_.push_back(static_cast<uint32_t>(maker));
+      if (maker >= 0 && state_[maker] == State::fresh)
+        stack_.push_back(static_cast<uint32_t>(maker));
     }
   }
 
@@ -193,8 +194,8 @@ class Pipeline {
       int32_t maker = step_of_[node];
       if (maker < 0 || state_[maker] == State::placed) return true;
       const Step& before = unordered_[maker];
-      bool passes = before.kind == Step::Kind::view ||
-                    (past_fused && before.kind == Step::Kind::fused);
+      bool passes =
+          before.kind == Step::Kind::view || (past_fused && before.kind == Step::Kind::fused);
       return depth > 0 && passes && state_[maker] == State::fresh &&
              is_near(before, past_fused, depth - 1);
     });

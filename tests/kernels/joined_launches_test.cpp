@@ -112,7 +112,8 @@ TEST_F(Joined, NothingThatDependsOnTheOther) {
   // A cache that is rotated into itself, and a rotation of what an update has made.
   auto caches = [] {
     array cache = there(filled({1, 2, 8, 64}, bfloat16, -1, 1, 3));
-    array turned = fast::rope(slice(cache, {0, 0, 0, 0}, {1, 2, 4, 64}), 64, false, 100.0f, 1.0f, 1);
+    array turned =
+        fast::rope(slice(cache, {0, 0, 0, 0}, {1, 2, 4, 64}), 64, false, 100.0f, 1.0f, 1);
     cache = slice_update(std::move(cache), turned, {0, 0, 2, 0}, {1, 2, 6, 64});
     array again = fast::rope(cache, 64, false, 100.0f, 1.0f, 1);
     return std::vector<array>{cache, again};

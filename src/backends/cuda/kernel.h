@@ -52,12 +52,11 @@ void launch(int stream, const Function& function, const LaunchShape& shape,
 // false.
 template <class... Arguments, class Change>
 bool extend_last(int stream, const Function& function, Change change) {
-  return queue_of(stream).extend_last(
-      function.handle(), [&](LaunchShape& shape, auto argument_at) {
-        return [&]<size_t... K>(std::index_sequence<K...>) {
-          return change(shape, *static_cast<Arguments*>(argument_at(K))...);
-        }(std::index_sequence_for<Arguments...>{});
-      });
+  return queue_of(stream).extend_last(function.handle(), [&](LaunchShape& shape, auto argument_at) {
+    return [&]<size_t... K>(std::index_sequence<K...>) {
+      return change(shape, *static_cast<Arguments*>(argument_at(K))...);
+    }(std::index_sequence_for<Arguments...>{});
+  });
 }
 
 // Where an operand's first element lies on the GPU.

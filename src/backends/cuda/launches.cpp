@@ -63,9 +63,9 @@ void Launches::submit_one_by_one(CUstream stream) {
   }
 }
 
-// The graph of these functions in this order, at this place in a long row of launches: the layers of
-// a model are alike, and each gets the graphs that its own weights are in. An empty one at the first
-// sight of them.
+// The graph of these functions in this order, at this place in a long row of launches: the layers
+// of a model are alike, and each gets the graphs that its own weights are in. An empty one at the
+// first sight of them.
 Launches::Graph& Launches::graph_of_sequence() {
   std::vector<uint64_t> words;
   words.reserve(launches_.size() + 1);

@@ -56,8 +56,9 @@ void split_planes(const LevelProduct& product, void* to);
 const void* aligned_data(int stream, const Operand& operand, uintptr_t bytes,
                          std::optional<Scratch>& copy);
 
-// How many rows of `row_bytes` as dense numbers are made at once, where many rows of x are multiplied
-// with all of them: even slices of about 64 MiB, which start where whole tiles of the output do.
+// How many rows of `row_bytes` as dense numbers are made at once, where many rows of x are
+// multiplied with all of them: even slices of up to about 64 MiB, which start where whole tiles of
+// the output do.
 int64_t dense_slice_rows(int64_t rows, int64_t row_bytes);
 
 }  // namespace lazuli::cuda

@@ -84,9 +84,7 @@ void dequantize(int stream, const Levels& levels, int64_t rows, void* out) {
 void multiply_dense(const LevelProduct& product, const Levels& levels, bool transpose) {
   int64_t item = dtype_of(product.dtype).size(), all = levels.rows * levels.columns;
   // Products with slices of the inner axis would have to be added: then all of it is one slice.
-  int64_t rows = transpose
-                     ? dense_slice_rows(levels.rows, levels.columns * item)
-                     : levels.rows;
+  int64_t rows = transpose ? dense_slice_rows(levels.rows, levels.columns * item) : levels.rows;
   Scratch dense(product.stream, static_cast<size_t>(std::min(all, rows * levels.columns) * item));
   for (int64_t first = 0; first < levels.rows; first += rows) {
     int64_t count = std::min(rows, levels.rows - first);

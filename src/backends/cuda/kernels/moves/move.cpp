@@ -67,7 +67,7 @@ template <int RankMax, int Count>
 FunctionTable<unit_sizes> functions("move.cu", instance<RankMax, Count>);
 
 template <int RankMax>
-ByteRange range_of(const char* at, const Axes<RankMax>& axes, int64_t Axis::*step, int unit) {
+ByteRange range_of(const char* at, const Axes<RankMax>& axes, int64_t Axis::* step, int unit) {
   ByteRange range = ByteRange::of(at, unit);
   for (int d = 0; d < axes.rank; ++d) {
     range = range.along(axes.axis[d].extent, axes.axis[d].*step * unit);

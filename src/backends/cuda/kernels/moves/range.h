@@ -18,9 +18,7 @@ struct ByteRange {
     int64_t last = (extent - 1) * step_bytes;
     return last < 0 ? ByteRange{begin + last, end} : ByteRange{begin, end + last};
   }
-  bool apart_from(const ByteRange& other) const {
-    return end <= other.begin || other.end <= begin;
-  }
+  bool apart_from(const ByteRange& other) const { return end <= other.begin || other.end <= begin; }
 };
 
 }  // namespace lazuli::cuda

@@ -232,8 +232,7 @@ bool write_with_rope(int stream, const Operand& update, void* to, const Strides&
   bool floats = update.dtype == float32 || update.dtype == float16 || update.dtype == bfloat16;
   if (!floats || steps.size() != 4 || steps[3] != 1 || update.size() == 0) return false;
   for (size_t traditional : {0, 1}) {
-    const Function* function =
-        functions.known(float_slot(update.dtype) * 4 + traditional * 2 + 1);
+    const Function* function = functions.known(float_slot(update.dtype) * 4 + traditional * 2 + 1);
     if (!function) continue;
     auto change = [&](LaunchShape& shape, RopeJobs& all) {
       return write_with(shape, all, update, to, steps);

@@ -61,8 +61,7 @@ __device__ __forceinline__ void find_sines(const RopeTurns& turns, int64_t examp
   const double position = offset_of(turns, example) + static_cast<double>(t);
 #pragma unroll
   for (int j = 0; j < V; ++j) {
-    const double turn =
-        position * (turns.known ? turns.turn[pair + j] : turn_of(turns, pair + j));
+    const double turn = position * (turns.known ? turns.turn[pair + j] : turn_of(turns, pair + j));
     sines(static_cast<float>(turn - rint(turn)), sine[j], cosine[j]);
   }
 }
