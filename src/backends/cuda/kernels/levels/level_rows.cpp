@@ -4,9 +4,9 @@
 #include <array>
 #include <optional>
 
+#include "backends/cuda/kernels/byte_range.h"
 #include "backends/cuda/kernels/function_table.h"
 #include "backends/cuda/kernels/levels/nibble_tiles.h"
-#include "backends/cuda/kernels/moves/range.h"
 
 namespace lazuli::cuda {
 namespace {

@@ -1,7 +1,7 @@
 // concatenate and slice_update: see move.cu.
 #include "backends/cuda/kernel_table.h"
+#include "backends/cuda/kernels/byte_range.h"
 #include "backends/cuda/kernels/function_table.h"
-#include "backends/cuda/kernels/moves/range.h"
 #include "backends/cuda/kernels/moves/rope.h"
 #include "backends/cuda/kernels/moves/units.h"
 #include "backends/cuda/kernels/reductions/axes.h"

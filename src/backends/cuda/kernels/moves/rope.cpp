@@ -10,8 +10,8 @@
 #include <optional>
 
 #include "backends/cuda/kernel_table.h"
+#include "backends/cuda/kernels/byte_range.h"
 #include "backends/cuda/kernels/function_table.h"
-#include "backends/cuda/kernels/moves/range.h"
 #include "backends/cuda/kernels/reductions/axes.h"
 
 namespace lazuli::cuda {

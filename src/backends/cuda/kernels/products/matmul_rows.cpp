@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "backends/cuda/kernels/byte_range.h"
 #include "backends/cuda/kernels/function_table.h"
 
 namespace lazuli::cuda {
@@ -76,27 +77,25 @@ LaunchShape place_rows(FewRows& p, int64_t item, int64_t batches) {
           {32, count_of(p.shares * groups)}};
 }
 
-bool apart(const void* a, int64_t a_bytes, const void* b, int64_t b_bytes) {
-  auto x = reinterpret_cast<uintptr_t>(a), y = reinterpret_cast<uintptr_t>(b);
-  return x + static_cast<uintptr_t>(a_bytes) <= y || y + static_cast<uintptr_t>(b_bytes) <= x;
-}
-
 // Adds the one matrix of `one` to `all`, where they are products of the same x and neither writes
 // what the other reads or writes.
 bool join(FewRows& all, const FewRows& one, int64_t item) {
   bool same = all.x == one.x && all.x_row == one.x_row && all.m == one.m && all.k == one.k &&
               all.w_row == one.w_row && all.out_column == one.out_column;
   if (!same || all.count == matrices_max) return false;
-  auto bytes_of = [&](int64_t n) { return ((n - 1) * all.w_row + all.k) * item; };
-  int64_t x_bytes = ((all.m - 1) * all.x_row + all.k) * item;
-  int64_t out_bytes = int64_t{one.m} * one.n[0] * item;
-  if (!apart(one.out[0], out_bytes, all.x, x_bytes)) return false;
+  auto read = [&](const FewRows& p, int i) {
+    return ByteRange::of(p.w[i], p.k * item).along(p.n[i], p.w_row * item);
+  };
+  auto written = [&](const FewRows& p, int i) {
+    return ByteRange::of(p.out[i], int64_t{p.m} * p.n[i] * item);
+  };
+  ByteRange x = ByteRange::of(all.x, all.k * item).along(all.m, all.x_row * item);
+  if (!written(one, 0).apart_from(x)) return false;
   for (int i = 0; i < all.count; ++i) {
-    int64_t own_bytes = int64_t{all.m} * all.n[i] * item;
-    bool free = apart(one.out[0], out_bytes, all.w[i], bytes_of(all.n[i])) &&
-                apart(one.out[0], out_bytes, all.out[i], own_bytes) &&
-                apart(one.w[0], bytes_of(one.n[0]), all.out[i], own_bytes);
-    if (!free) return false;
+    bool apart = written(one, 0).apart_from(read(all, i)) &&
+                 written(one, 0).apart_from(written(all, i)) &&
+                 read(one, 0).apart_from(written(all, i));
+    if (!apart) return false;
   }
   int i = all.count++;
   all.w[i] = one.w[0];

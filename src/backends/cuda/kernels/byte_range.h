@@ -1,4 +1,4 @@
-// Where a walk over places touches memory.
+// Which bytes a kernel reads or writes.
 #pragma once
 
 #include <cstdint>
