@@ -39,6 +39,7 @@ class Pipeline {
  private:
   static constexpr uint32_t no_slot = 0xffffffff;
   static constexpr int near_depth = 4;  // steps between a sibling and what has been placed
+  static constexpr size_t siblings_near = 16;  // on either side of a step in its family
   static constexpr uint64_t rotations = 1;  // a family of siblings
   enum class State : uint8_t { fresh, waits_for_inputs, waits_for_siblings, placed };
 
@@ -140,14 +141,14 @@ class Pipeline {
       push_makers(unordered_[at]);
     } else if (state_[at] == State::waits_for_inputs) {
       state_[at] = State::waits_for_siblings;
-      for_siblings(unordered_[at], near_depth,
+      for_siblings(at, unordered_[at], near_depth,
                    [&](uint32_t sibling) { push_makers(unordered_[sibling]); });
     } else {
       stack_.pop_back();
       if (state_[at] == State::placed) return;
       state_[at] = State::placed;
       plan_->steps.push_back(std::move(unordered_[at]));
-      for_siblings(plan_->steps.back(), 0, [&](uint32_t sibling) {
+      for_siblings(at, plan_->steps.back(), 0, [&](uint32_t sibling) {
         state_[sibling] = State::waits_for_siblings;
         stack_.push_back(sibling);
       });
@@ -174,16 +175,19 @@ class Pipeline {
     }
   }
 
-  // Those that at most so many steps come before.
+  // Of step `at` those that at most so many steps come before.
   template <class Use>
-  void for_siblings(const Step& step, int depth, Use use) {
+  void for_siblings(uint32_t at, const Step& step, int depth, Use use) {
     uint64_t family = family_of(step);
     if (!family) return;
     const std::vector<uint32_t>& siblings = siblings_of_[family];
-    for (size_t k = siblings.size(); k-- > 0;) {
-      if (state_[siblings[k]] == State::placed) continue;
+    auto own = static_cast<size_t>(std::lower_bound(siblings.begin(), siblings.end(), at) -
+                                   siblings.begin());
+    size_t begin = own - std::min(own, siblings_near);
+    for (size_t k = std::min(siblings.size(), own + siblings_near + 1); k-- > begin;) {
+      if (k == own || state_[siblings[k]] == State::placed) continue;
       const Step& sibling = unordered_[siblings[k]];
-      if (&sibling == &step || sibling.stream != step.stream) continue;
+      if (sibling.stream != step.stream) continue;
       if (is_near(sibling, family == rotations, depth)) use(siblings[k]);
     }
   }

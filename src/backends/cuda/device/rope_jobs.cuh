@@ -1,14 +1,14 @@
 // What rope.cu rotates and copies. Host code includes this file too.
 #pragma once
 
-constexpr int rope_jobs_max = 3, rope_turns_max = 128;
+constexpr int rope_jobs_max = 3, rope_turns_max = 128, rope_axes_max = 6;
 
 // Rows of features of one array. Steps are in elements; the features of an output lie side by side.
 struct RopeJob {
   const void* x;
   void* out;
   void* also;  // gets the rotated rows too, unless it is null; then there is one axis of heads
-  Axes<6> heads;  // all leading axes but the first; from: of x, to: of out
+  Axes<rope_axes_max> heads;  // all leading axes but the first; from: of x, to: of out
   int64_t example_from, example_to, example_also;
   int64_t row_from, row_to, row_also;  // along positions
   int64_t head_also;

@@ -13,7 +13,6 @@ namespace {
 
 constexpr int warps_max = 8;
 constexpr int64_t planes_bytes_max = 96 << 10, inner_max = int64_t{1} << 30;
-constexpr int64_t rows_max = level_rows_max, columns_max = level_columns_max;
 constexpr int tile_counts[] = {1, 2, 3, 4, 8};  // of 8 columns; those that there are instances for
 constexpr int block_warps = 8;
 
@@ -59,7 +58,7 @@ int64_t columns_of(Dtype::Val dtype, int64_t rows) {
 template <bool Packed>
 std::string rows_instance(size_t slot) {
   Variant v = Variant::at(slot);
-  bool few = v.columns() - 8 < columns_of(v.dtype, rows_max);
+  bool few = v.columns() - 8 < columns_of(v.dtype, level_rows_max);
   if (v.format.packed != Packed || !few || (v.shared && !v.may_share())) return "";
   return instance_name("level_rows",
                        {v.format.device_name(v.dtype), v.type_of_x(), device_type(v.dtype),
@@ -71,7 +70,7 @@ FunctionTable<variants> affine_rows("quantized_rows.cu", rows_instance<false>);
 template <bool Packed>
 std::string tiles_instance(size_t slot) {
   Variant v = Variant::at(slot);
-  bool many = v.columns() > columns_of(v.dtype, rows_max);
+  bool many = v.columns() > columns_of(v.dtype, level_rows_max);
   if (v.format.packed != Packed || !many || v.shared) return "";
   return instance_name("level_tiles", {v.format.device_name(v.dtype), v.type_of_x(),
                                        std::to_string(tile_counts[v.tiles])});
@@ -82,7 +81,7 @@ FunctionTable<variants> affine_tiles("quantized_rows.cu", tiles_instance<false>)
 FunctionTable<float_count * std::size(tile_counts)> joins("quantized_rows.cu", [](size_t slot) {
   Dtype::Val dtype = float_types[slot / std::size(tile_counts)];
   int tiles = tile_counts[slot % std::size(tile_counts)];
-  if (tiles * 8 <= columns_of(dtype, rows_max)) return std::string();
+  if (tiles * 8 <= columns_of(dtype, level_rows_max)) return std::string();
   return instance_name("level_join", {device_type(dtype), std::to_string(tiles)});
 });
 
@@ -147,7 +146,8 @@ struct Nibbles {
   int64_t scales_bytes() const { return nibble_scales_bytes(product, format); }
 
   bool suits(int64_t row_bytes, const LevelPart* parts, size_t count) const {
-    if ((product.dtype == Dtype::Val::float32 && !is_one()) || product.m > rows_max) return false;
+    if ((product.dtype == Dtype::Val::float32 && !is_one()) || product.m > level_rows_max)
+      return false;
     return are_nibbles(product, format, row_bytes, parts, count) && plan(stages_max, 1).stages >= 2;
   }
   int64_t sums_bytes() const { return sum_slots * slab_warps * (is_one() ? 1 : 8) * tile_rows * 4; }
@@ -345,7 +345,7 @@ bool multiply_level_rows(const LevelProduct& product, const LevelFormat& format,
                          const LevelPart* parts, size_t count) {
   bool plain = product.dtype == Dtype::Val::float32;
   int64_t columns = columns_of(product.dtype, product.m);
-  if (columns > columns_max || product.k > inner_max) return false;
+  if (columns > level_columns_max || product.k > inner_max) return false;
   LevelRows p{};
   p.x = product.x;
   p.out = product.out;
@@ -366,7 +366,7 @@ bool multiply_level_rows(const LevelProduct& product, const LevelFormat& format,
   }
   Variant variant{format, product.dtype, 0, false};
   while (tile_counts[variant.tiles] * 8 < columns) ++variant.tiles;
-  bool few = product.m <= rows_max;
+  bool few = product.m <= level_rows_max;
   unsigned shared_bytes = tiles_shared_bytes(variant);
   if (!few && shared_bytes > static_cast<unsigned>(gpu().shared_bytes_max)) return false;
   variant.shared = variant.may_share() && columns * (product.k + 8) * 2 <= planes_bytes_max;

@@ -39,25 +39,18 @@ double constant_of(const Operand& operand) {
   }
 }
 
-// Rows that are to be written with these steps, elements apart.
-RopeJob job_of(const Operand& x, void* out, const Strides& to, int64_t half) {
+// Rows that are to be written with these steps, elements apart. Nothing if there are too many axes.
+std::optional<RopeJob> job_of(const Operand& x, void* out, const Strides& to, int64_t half) {
   Strides from = strides_of(x);
   const size_t rank = from.size();
   AxisList heads;
   for (size_t d = 1; d + 2 < rank; ++d) heads.push_back({(*x.shape)[d], from[d], to[d]});
   merge_axes(heads);
+  if (heads.size() > rope_axes_max) return std::nullopt;
   RopeJob job{};
   job.x = device_data<>(x);
   job.out = out;
-  job.heads.count = 1;
-  for (const AxisSteps& axis : heads) {
-    if (job.heads.rank < static_cast<int>(std::size(job.heads.axis))) {
-      job.heads.axis[job.heads.rank] = divided_axis(axis.extent, axis.from, axis.to);
-    }
-    ++job.heads.rank;
-    job.heads.count *= axis.extent;
-  }
-  job.heads.wide = job.heads.count >= int64_t{1} << 31;
+  job.heads = packed_axes<rope_axes_max>(heads);
   job.example_from = from[0], job.example_to = to[0];
   job.row_from = from[rank - 2], job.row_to = to[rank - 2];
   job.step = from[rank - 1];
@@ -65,10 +58,6 @@ RopeJob job_of(const Operand& x, void* out, const Strides& to, int64_t half) {
   job.width = x.extent(-1);
   job.half = half;
   return job;
-}
-
-bool has_few_axes(const RopeJob& job) {
-  return job.heads.rank <= static_cast<int>(std::size(job.heads.axis));
 }
 
 // Whether vectors are read and written at once.
@@ -220,10 +209,10 @@ bool write_with(LaunchShape& shape, RopeJobs& all, const Operand& update, void* 
                 const Strides& steps) {
   const int64_t itemsize = dtype_of(update.dtype).size();
   if (add_place(all, update, to, steps, itemsize)) return true;
-  RopeJob job = job_of(update, to, steps, 0);
-  if (!has_few_axes(job) || !fits_vectors(job, itemsize)) return false;
-  int64_t blocks = place_blocks(job, update.extent(0), true);
-  return add_job(shape, all, job, blocks, itemsize);
+  std::optional<RopeJob> job = job_of(update, to, steps, 0);
+  if (!job || !fits_vectors(*job, itemsize)) return false;
+  int64_t blocks = place_blocks(*job, update.extent(0), true);
+  return add_job(shape, all, *job, blocks, itemsize);
 }
 
 }  // namespace
@@ -247,8 +236,9 @@ void kernel_rope(const KernelCall& call) {
   const int64_t itemsize = dtype_of(x.dtype).size();
   RopeJobs jobs{1, {}, turns_of(call)};
   RopeJob& job = jobs.job[0];
-  job = job_of(x, device_data<>(call.output), dense_strides(*x.shape), jobs.turns.half);
-  if (!has_few_axes(job)) throw_too_many_axes(call, static_cast<int>(std::size(job.heads.axis)));
+  auto made = job_of(x, device_data<>(call.output), dense_strides(*x.shape), jobs.turns.half);
+  if (!made) throw_too_many_axes(call, rope_axes_max);
+  job = *made;
   if (call.output.size() == 0) return;
   const bool traditional = call.node->params[1] != 0, dense = fits_vectors(job, itemsize);
   int64_t blocks = place_blocks(job, x.extent(0), dense);

@@ -23,9 +23,9 @@ Axis divided_axis(int64_t extent, int64_t from, int64_t to);
 
 [[noreturn]] void throw_too_many_axes(const KernelCall& call, int most);
 
+// Of at most RankMax axes.
 template <int RankMax>
-Axes<RankMax> packed_axes(const KernelCall& call, const AxisList& list) {
-  if (list.size() > RankMax) throw_too_many_axes(call, RankMax);
+Axes<RankMax> packed_axes(const AxisList& list) {
   Axes<RankMax> axes{};
   axes.count = 1;
   for (const AxisSteps& a : list) {
@@ -34,6 +34,11 @@ Axes<RankMax> packed_axes(const KernelCall& call, const AxisList& list) {
   }
   axes.wide = axes.count >= int64_t{1} << 31;
   return axes;
+}
+template <int RankMax>
+Axes<RankMax> packed_axes(const KernelCall& call, const AxisList& list) {
+  if (list.size() > RankMax) throw_too_many_axes(call, RankMax);
+  return packed_axes<RankMax>(list);
 }
 
 // The largest power of two, at most 16, that divides everything it was shown.
