@@ -258,6 +258,16 @@ TEST(Products, LevelsOfFourBitsInManyTiles) {
   }
 }
 
+// Products of some tens of rows make weights of bfloats smaller than they are on the way
+// (cuda/kernels/levels/nibble_formats.cuh).
+TEST(Products, LevelsOfFourBitsOfEveryMagnitude) {
+  for (double most : {0x1p-40, 0x1p-20, 1.0, 0x1p20, 0x1p40}) {
+    array values = filled({200, 768}, bfloat16, -most, most, 1);
+    array x = filled({12, 768}, bfloat16, -1, 1, 2);
+    EXPECT_LE(quantised(values, 64, 4).product_error(x, true), 4 * rounding_of(bfloat16)) << most;
+  }
+}
+
 TEST(Products, QuantisedValuesAreTheCpus) {
   for (int bits : {2, 3, 4, 5, 6, 8}) {
     for (int group : {32, 64, 128}) {

@@ -20,6 +20,9 @@ struct alignas(8) CopyBarrier {
     state -= uint64_t(1) << 32;
     if ((state >> 32 & 0xffff) == 0) state = (state | (state >> 48) << 32) ^ 1;
   }
+  __device__ void arrive_if(bool condition) {
+    if (condition) arrive();
+  }
   __device__ void arrive_with_copies() { arrive(); }
   __device__ void expect(int) {}
   __device__ void wait(int parity) const {
@@ -40,6 +43,16 @@ struct alignas(8) CopyBarrier {
                  : "=l"(ignored)
                  : "r"(address())
                  : "memory");
+  }
+  // Without a branch, which products that are under way (group_products.cuh) do not bear.
+  __device__ __forceinline__ void arrive_if(bool condition) {
+    asm volatile(
+        "{\n.reg .pred p;\n"
+        ".reg .b64 ignored;\n"
+        "setp.ne.u32 p, %1, 0;\n"
+        "@p mbarrier.arrive.shared.b64 ignored, [%0];\n}" ::"r"(address()),
+        "r"(static_cast<uint32_t>(condition))
+        : "memory");
   }
   // As soon as this thread's copies by copy_async have come.
   __device__ __forceinline__ void arrive_with_copies() {

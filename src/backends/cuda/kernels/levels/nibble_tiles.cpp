@@ -17,7 +17,8 @@ struct TilePlan {
 // A product for nibble_tiles.cuh: levels of four bits, some tens of rows of a half type.
 struct NibbleTiles {
   static constexpr int64_t stages_max = 8;
-  static constexpr unsigned threads = 12 * 32;
+  static constexpr unsigned threads = 20 * 32;
+  static constexpr int64_t block_rows = 128;
   static constexpr int counts[] = {2, 4, 8};  // of 8 columns
 
   const LevelFormat& format;
@@ -29,17 +30,13 @@ struct NibbleTiles {
     return i;
   }
   // As TileShape and TileStage have it.
-  bool many() const { return counts[which()] > 4; }
-  int64_t blocks_each() const { return many() ? 1 : 2; }
-  int64_t block_rows() const { return many() ? 128 : 64; }
   int64_t columns() const { return counts[which()] * 8; }
-  int64_t sums_bytes() const { return columns() * (block_rows() + 4) * 4; }
+  int64_t sums_bytes() const { return columns() * block_rows * 4; }
   int64_t stage_bytes() const {
-    int64_t x = columns() * (format.packed ? 576 : 528);
-    return block_rows() * (160 + (format.packed ? 0 : 32)) + x;
+    return block_rows * (144 + (format.packed ? 0 : 32)) + 32 * (columns() * 16 + 16);
   }
   int64_t stages() const {
-    int64_t bytes = gpu().shared_bytes_max / blocks_each() - 1536;  // less what the driver takes
+    int64_t bytes = gpu().shared_bytes_max - 1536;  // less what the driver takes
     return std::clamp<int64_t>((bytes - sums_bytes()) / stage_bytes(), 0, stages_max);
   }
   bool suits(int64_t row_bytes, const LevelPart* parts, size_t count) const {
@@ -50,7 +47,7 @@ struct NibbleTiles {
   // Whole tiles where that is nearly as even, or where there are more than counters; otherwise so
   // many chunks that their levels take longer than what is left of their sums.
   int share(int64_t tiles) const {
-    int64_t chunks = product.k / 256, blocks = gpu().multiprocessors * blocks_each();
+    int64_t chunks = product.k / 256, blocks = gpu().multiprocessors;
     int64_t whole = ceil_div(tiles, blocks) * chunks, even = ceil_div(tiles * chunks, blocks);
     if (whole * 5 <= even * 6 || tiles > counters_max) return static_cast<int>(whole);
     return static_cast<int>(std::max<int64_t>({even, 2, columns() / 16}));
@@ -61,7 +58,7 @@ struct NibbleTiles {
     int64_t chunks = product.k / 256, blocks = ceil_div(p.tiles * chunks, plan.share);
     std::optional<Scratch> parts;
     if (plan.share % chunks != 0) {
-      parts.emplace(product.stream, static_cast<size_t>(blocks * 2 * product.m * block_rows() * 4));
+      parts.emplace(product.stream, static_cast<size_t>(blocks * 2 * sums_bytes()));
     }
     launch(product.stream, function(),
            {{static_cast<unsigned>(blocks)},
@@ -138,7 +135,7 @@ bool multiply_nibble_tiles(const LevelProduct& product, const LevelFormat& forma
   if (!tiles.suits(p.row_bytes, parts, count)) return false;
   for (size_t first = 0; first < count; first += matrices_max) {
     place_parts(p, parts + first, std::min<size_t>(matrices_max, count - first),
-                static_cast<int>(tiles.block_rows()));
+                static_cast<int>(tiles.block_rows));
     tiles.launch_all(p);
   }
   return true;
