@@ -32,9 +32,8 @@ struct Stretches {
 std::string half_name(size_t slot, int cluster) {
   size_t size = (slot / 2 % 4 + 1) * 64, rows = slot % 2 ? 16 : 8;
   if (rows > 8 && (size > 128 || cluster > 1)) return "";
-  return instance_name("attention_decode",
-                       {slot / 8 ? "bfloat_t" : "half_t", std::to_string(size),
-                        std::to_string(rows), std::to_string(cluster)});
+  return instance_name("attention_decode", {slot / 8 ? "bfloat_t" : "half_t", std::to_string(size),
+                                            std::to_string(rows), std::to_string(cluster)});
 }
 FunctionTable<16> half_attends("attention_decode.cu",
                                [](size_t slot) { return half_name(slot, 1); });

@@ -77,9 +77,7 @@ LaunchShape place_halves(FewRows& p, int64_t batches) {
   int64_t blocks = place_blocks(p, 32);
   bool alone = blocks * batches <= gpu().multiprocessors;
   int64_t shared_bytes = alone ? gpu().shared_bytes_max / 2 - halves_sums_bytes + 2048 : 0;
-  return {{count_of(blocks), count_of(batches)},
-          {32, count_of(warps)},
-          count_of(shared_bytes)};
+  return {{count_of(blocks), count_of(batches)}, {32, count_of(warps)}, count_of(shared_bytes)};
 }
 
 // As many warps to a row as it has pieces that are asked for at once (four times 512 bytes): blocks
