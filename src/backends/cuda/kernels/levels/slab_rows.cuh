@@ -1,20 +1,22 @@
-// out[i, j] = sum over k of x[i, k] * w[j, k] for up to eight rows of x and rows w [N, K] of levels
-// of four bits; K counts whole chunks of 256. Matrices and x as in level_rows.cuh.
+// out[i, j] = sum over k of x[i, k] * w[j, k] for one row of x and rows w [N, K] of levels of 4, 5, 6
+// or 8 bits, or up to eight rows of x and levels of four bits; K counts whole spans of 64, or blocks
+// of 256 where a format has them. Matrices and x as in level_rows.cuh.
 //
 // A block takes tiles of 16 rows of w. One warp has slabs of some chunks of them copied into a ring
-// in shared memory, others multiply a chunk each on tensor cores, one stores.
+// in shared memory, others multiply a chunk each on tensor cores, one stores. Of short rows a slab
+// is a whole tile, which one warp multiplies and stores.
 //
 // - One row of x is made whole numbers of 23 bits for each 64 elements, in three planes of bytes.
-//   Levels are bytes after one mask, so products are exact. Planes of each of the four spans of a
-//   chunk are in columns of their own, next to zeros: a lane of four gets the sums of one span.
+//   Levels are bytes after a mask or two, so products are exact. Planes of each of the four spans of
+//   a chunk are in columns of their own, next to zeros: a lane of four gets the sums of one span.
 // - Several rows of a half type: one shift, one mask with an `or` make two levels a pair of halves,
 //   and the order of x follows from that.
 //
 // Floor: the bytes of w.
 #pragma once
 
-#include "nibble_planes.cuh"
 #include "rings.cuh"
+#include "slab_planes.cuh"
 
 // Levels as numbers of a half type. A bfloat has the magic number added, which is taken from the
 // sums in the end; a half is so small that the level's bits are all that it has.
@@ -48,7 +50,7 @@ __device__ __forceinline__ void multiply_span(float (&c)[F::runs][4], uint2 uppe
 // A warp's sums of a tile: rows g and g + 8, columns 2t and 2t + 1; of one column a quarter of each
 // sum in each lane of four, numbers 0 and 2.
 template <class F, class T>
-struct NibbleSums {
+struct SlabSums {
   float sum[4];
   __device__ __forceinline__ void clear() { sum[0] = sum[1] = sum[2] = sum[3] = 0; }
 
@@ -56,41 +58,62 @@ struct NibbleSums {
     sum[j] += line.level * product + (line.one - level_excess<T> * line.level) * x;
   }
 
-  // A chunk, which is chunk `of_slab` of the slab.
-  __device__ __forceinline__ void add_one(const PlanesOfRow<F, T>& x, int chunk, const Slab& slab,
-                                          int of_slab, int g, int t) {
-    // Sums with planes 0 and 1, then with plane 2.
-    int c[2][F::runs][4] = {};
-    const uint8_t* levels =
-        slab.levels + g * slab.row_bytes + of_slab * F::chunk_bytes + F::first_byte + t * 8;
+  // Products of a chunk's spans: sums with planes 0 and 1, then with plane 2.
+  __device__ __forceinline__ static void multiply_spans(const PlanesOfRow<F, T>& x, int chunk,
+                                                        const uint8_t* upper, const uint8_t* lower,
+                                                        int count, int g, int t,
+                                                        int (&c)[2][F::runs][4]) {
     const uint4* planes = x.planes + (chunk * spans + g / 2) * 12 + t;
     const uint4 *first = planes + g % 2 * 4, *last = g % 2 ? x.zeros : planes + 8;
 #pragma unroll
     for (int s = 0; s < spans; ++s) {
-      uint2 upper = *reinterpret_cast<const uint2*>(levels + s * 32);
-      uint2 lower = *reinterpret_cast<const uint2*>(levels + 8 * slab.row_bytes + s * 32);
-      uint4 b = *(g / 2 == s ? first : x.zeros), d = *(g / 2 == s ? last : x.zeros);
+      if (s >= count) continue;
+      uint32_t up[4], low[4];
+      F::take(upper, s, t, up);
+      F::take(lower, s, t, low);
 #pragma unroll
-      for (int i = 0; i < 2; ++i) {
-        uint2 up = F::bytes(upper, i), low = F::bytes(lower, i);
-        multiply_bytes(c[0][F::run_of(i)], up.x, low.x, up.y, low.y, i ? b.z : b.x, i ? b.w : b.y);
-        multiply_bytes(c[1][F::run_of(i)], up.x, low.x, up.y, low.y, i ? d.z : d.x, i ? d.w : d.y);
+      for (int set = 0; set < 2; ++set) {
+        uint4 b = *(g / 2 != s ? x.zeros : set == 0 ? first : last);
+        if constexpr (F::runs == 4) {
+          multiply_few_bytes(c[set][0], up[0], low[0], b.x);
+          multiply_few_bytes(c[set][1], up[1], low[1], b.y);
+          multiply_few_bytes(c[set][2], up[2], low[2], b.z);
+          multiply_few_bytes(c[set][3], up[3], low[3], b.w);
+        } else {
+          multiply_bytes<F::is_signed>(c[set][0], up[0], low[0], up[1], low[1], b.x, b.y);
+          multiply_bytes<F::is_signed>(c[set][F::runs - 1], up[2], low[2], up[3], low[3], b.z, b.w);
+        }
       }
     }
-    Line upper[F::runs], lower[F::runs];
-    F::lines(slab, g, chunk, of_slab, t, upper);
-    F::lines(slab, g + 8, chunk, of_slab, t, lower);
+  }
+  // A chunk of so many spans, which is chunk `of_slab` of the slab.
+  __device__ __forceinline__ void add_one(const PlanesOfRow<F, T>& x, int chunk, const Slab& slab,
+                                          int of_slab, int count, int g, int t) {
+    int c[2][F::runs][4] = {};
+    const uint8_t* upper = slab.levels + g * slab.row_bytes + of_slab * F::chunk_bytes;
+    const uint8_t* lower = upper + 8 * slab.row_bytes;
+    // Of a span that is not there these are numbers that nobody looks at.
+    Line lines[2][F::runs];
+    F::lines(slab, g, chunk, of_slab, t, lines[0]);
+    F::lines(slab, g + 8, chunk, of_slab, t, lines[1]);
     int span = chunk * spans + t;
     float unit = x.units[span];
+    // Without branches between them, spans wait for memory together.
+    if (F::block_elements == 256 || count >= spans) {
+      multiply_spans(x, chunk, upper, lower, spans, g, t, c);
+    } else {
+      multiply_spans(x, chunk, upper, lower, count, g, t, c);
+      if (t >= count) return;
+    }
 #pragma unroll
     for (int run = 0; run < F::runs; ++run) {
-      float xs = x.sums[span * F::runs + run];
 #pragma unroll
       for (int j = 0; j < 4; j += 2) {
-        Line line = j ? lower[run] : upper[run];
+        const Line& line = lines[j / 2][run];
         float product = static_cast<float>(c[0][run][j] * 256 + c[0][run][j + 1]) * 256 +
                         static_cast<float>(c[1][run][j]);
-        sum[j] += line.level * (product * (unit * F::unit_of(run))) + line.one * xs;
+        sum[j] += line.level * (product * (unit * F::unit_of(run)));
+        if constexpr (!F::is_signed) sum[j] += line.one * x.sums[span * F::runs + run];
       }
     }
   }
@@ -142,6 +165,8 @@ struct NibbleSums {
 struct SlabPlan {
   int stages, chunks, row_bytes, bytes;  // of a slab
   int scale_slots, scales_bytes;  // those of a row
+  int dense;  // whether slabs are whole rows as they lie in memory
+  int apart;  // whether slabs are whole tiles, and each a warp's own
 };
 
 // The ring of slabs: the copying warp is told of free places, the others of full ones.
@@ -157,10 +182,8 @@ struct SlabRing {
     return {memory + stage * plan.bytes, scales, scales + tile_rows * plan.scales_bytes,
             plan.row_bytes, plan.scales_bytes};
   }
-  __device__ __forceinline__ void next_slab() {
-    if (++stage < plan.stages) return;
-    stage = 0;
-    ++turn;
+  __device__ __forceinline__ void skip(int slabs) {
+    for (stage += slabs; stage >= plan.stages; stage -= plan.stages) ++turn;
   }
   __device__ __forceinline__ void next_tile() {
     if (++scale_slot == plan.scale_slots) scale_slot = 0;
@@ -170,20 +193,29 @@ struct SlabRing {
 template <class F>
 __device__ __forceinline__ void copy_slab(const LevelRows& p, const SlabRing& ring, int tile,
                                           int first_chunk) {
+  const SlabPlan& plan = ring.plan;
   int m = matrix_of(p, tile);
   int64_t row = static_cast<int64_t>(tile - p.matrices.first_tile[m]) * tile_rows;
+  int64_t first_byte = int64_t(first_chunk) * F::chunk_bytes;
   int rows = min(p.matrices.rows[m] - row, int64_t(tile_rows));
-  int bytes = min(p.k / 256 - first_chunk, ring.plan.chunks) * F::chunk_bytes;
-  int scales = F::scale_bytes > 0 && first_chunk == 0 ? rows * ring.plan.scales_bytes : 0;
+  int bytes = min(p.row_bytes - first_byte, int64_t(plan.chunks) * F::chunk_bytes);
+  int scales = F::scale_bytes > 0 && first_chunk == 0 ? rows * plan.scales_bytes : 0;
+  const uint8_t* from = p.matrices.w[m] + row * p.row_bytes + first_byte;
   Slab slab = ring.slab();
   CopyBarrier& full = ring.full[ring.stage];
-  if (lane_index() == 0) full.expect(rows * bytes + 2 * scales);
-  __syncwarp();
-  copy_rows(slab.levels, ring.plan.row_bytes,
-            p.matrices.w[m] + row * p.row_bytes + int64_t(first_chunk) * F::chunk_bytes,
-            p.row_bytes, rows, bytes, full);
+  bool ragged = F::chunk_bytes % 16 != 0 || p.row_bytes % 16 != 0;
+  if (plan.dense) {
+    // One long row, as tiles begin at multiples of 16 bytes.
+    copy_ragged_rows(slab.levels, 0, from, 0, 1, rows * bytes, full);
+  } else if (ragged) {
+    copy_ragged_rows(slab.levels, plan.row_bytes, from, p.row_bytes, rows, bytes, full);
+  } else {
+    if (lane_index() == 0) full.expect(rows * bytes + 2 * scales);
+    __syncwarp();
+    copy_rows(slab.levels, plan.row_bytes, from, p.row_bytes, rows, bytes, full);
+  }
   if (scales) {
-    int64_t first = row * ring.plan.scales_bytes;
+    int64_t first = row * plan.scales_bytes;
     copy_rows(slab.scales, 0, static_cast<const uint8_t*>(p.matrices.scales[m]) + first, 0, 1,
               scales, full);
     copy_rows(slab.biases, 0, static_cast<const uint8_t*>(p.matrices.biases[m]) + first, 0, 1,
@@ -192,21 +224,31 @@ __device__ __forceinline__ void copy_slab(const LevelRows& p, const SlabRing& ri
   full.arrive_with_copies();
 }
 
-// A lane's sums of a tile, [warps][columns][tile_rows], become elements of the output.
+// Where a tile's sums of the first column go, and how many of them there are.
 template <class T>
-__device__ __forceinline__ void store_nibble_tile(const LevelRows& p, const float* sums, int tile,
-                                                  int columns, float unit) {
-  int m = matrix_of(p, tile);
-  int64_t first = static_cast<int64_t>(tile - p.matrices.first_tile[m]) * tile_rows;
+struct TileOut {
+  T* at;
+  int64_t rows;
+  __device__ __forceinline__ TileOut(const LevelRows& p, int tile) {
+    int m = matrix_of(p, tile);
+    int64_t first = static_cast<int64_t>(tile - p.matrices.first_tile[m]) * tile_rows;
+    at = static_cast<T*>(p.out) + p.matrices.out[m] + first;
+    rows = p.matrices.rows[m] - first;
+  }
+};
+
+// A tile's sums, [warps][columns][tile_rows], become elements of the output.
+template <class T>
+__device__ __forceinline__ void store_slab_tile(const LevelRows& p, const float* sums, int tile,
+                                                int columns, float unit) {
+  TileOut<T> out(p, tile);
 #pragma unroll 1
   for (int i = lane_index(); i < p.columns * tile_rows; i += 32) {
     int row = i % tile_rows, column = i / tile_rows;
     float sum = 0;
 #pragma unroll
     for (int warp = 0; warp < slab_warps; ++warp) sum += sums[warp * columns * tile_rows + i];
-    if (first + row >= p.matrices.rows[m]) continue;
-    T* out = static_cast<T*>(p.out) + column * p.out_stride + p.matrices.out[m];
-    out[first + row] = T(sum * unit);
+    if (row < out.rows) out.at[column * p.out_stride + row] = T(sum * unit);
   }
 }
 
@@ -214,12 +256,12 @@ __device__ __forceinline__ void store_nibble_tile(const LevelRows& p, const floa
 // shared memory: the warps' sums, slabs and scales, then of One column PlanesOfRow.
 template <class F, class T, bool One>
 __global__ void __launch_bounds__(slab_threads + 64, 2)
-    nibble_rows(__grid_constant__ const LevelRows p, __grid_constant__ const SlabPlan plan) {
+    slab_rows(__grid_constant__ const LevelRows p, __grid_constant__ const SlabPlan plan) {
   constexpr int columns = One ? 1 : 8, sums_size = slab_warps * columns * tile_rows;
   extern __shared__ uint4 dynamic_shared[];
   __shared__ CopyBarrier full[stages_max], empty[stages_max], made[sum_slots], taken[sum_slots];
   let_later_start();
-  int warp = threadIdx.x / 32, g = lane_index() / 4, t = lane_index() % 4, chunks = p.k / 256;
+  int warp = threadIdx.x / 32, g = lane_index() / 4, t = lane_index() % 4, chunks = (p.k + 255) / 256;
   float* sums = reinterpret_cast<float*>(dynamic_shared);
   SlabRing ring{full, empty, reinterpret_cast<uint8_t*>(sums + sum_slots * sums_size), plan};
   PlanesOfRow<F, T> row(ring.memory + plan.stages * plan.bytes +
@@ -228,7 +270,7 @@ __global__ void __launch_bounds__(slab_threads + 64, 2)
   if (threadIdx.x == slab_threads) {
     for (int s = 0; s < plan.stages; ++s) {
       full[s].make(32);
-      empty[s].make(slab_warps);
+      empty[s].make(plan.apart ? 1 : slab_warps);
     }
     for (int s = 0; s < sum_slots; ++s) {
       made[s].make(slab_warps);
@@ -241,7 +283,7 @@ __global__ void __launch_bounds__(slab_threads + 64, 2)
     bool waited = !p.settled, met = false;
     if (waited) wait_for_earlier();
     for (int tile = blockIdx.x; tile < p.tiles; tile += gridDim.x, ring.next_tile()) {
-      for (int chunk = 0; chunk < chunks; chunk += plan.chunks, ring.next_slab()) {
+      for (int chunk = 0; chunk < chunks; chunk += plan.chunks, ring.skip(1)) {
         if (ring.turn > 0 && !met) {
           met = true;
           __syncthreads();
@@ -263,33 +305,49 @@ __global__ void __launch_bounds__(slab_threads + 64, 2)
     phase ^= slot == 0;
   };
   if (warp > slab_warps) {
+    if (plan.apart) return;
     for (int tile = blockIdx.x; tile < p.tiles; tile += gridDim.x, next_slot()) {
       made[slot].wait(phase);
-      store_nibble_tile<T>(p, sums + slot * sums_size, tile, columns, One ? 1 : 1 / level_unit<T>);
+      store_slab_tile<T>(p, sums + slot * sums_size, tile, columns, One ? 1 : 1 / level_unit<T>);
       __syncwarp();
       if (lane_index() == 0) taken[slot].arrive();
     }
     return;
   }
   // Lanes of columns that are not there read the first: nobody looks at their products.
-  const T* x = static_cast<const T*>(p.x) + (g < p.columns ? g : 0) * p.x_stride + F::x_each * t;
+  const T* x = static_cast<const T*>(p.x) + (g < p.columns ? g : 0) * p.x_stride;
+  // Warps share slabs out by chunks, or take tiles in turn.
+  int lead = plan.apart ? warp : 0, step = plan.apart ? slab_warps : 1;
   bool reused = false;
-  for (int tile = blockIdx.x; tile < p.tiles; tile += gridDim.x, next_slot(), ring.next_tile()) {
-    NibbleSums<F, T> sum;
+  ring.skip(lead);
+  for (int tile = blockIdx.x + lead * gridDim.x; tile < p.tiles;
+       tile += step * gridDim.x, next_slot(), ring.next_tile()) {
+    SlabSums<F, T> sum;
     sum.clear();
-    for (int first = 0; first < chunks; first += plan.chunks, ring.next_slab()) {
+    for (int first = 0; first < chunks; first += plan.chunks, ring.skip(step)) {
       full[ring.stage].wait(ring.turn & 1);
       Slab slab = ring.slab();
+      // Where pieces of 16 bytes hold a row, which lies as it did in them; g + 8 lies as g does.
+      if (!plan.dense) {
+        slab.levels += (g * static_cast<int>(p.row_bytes) + first * F::chunk_bytes) & 15;
+      }
       int count = min(plan.chunks, chunks - first);
 #pragma unroll 1
-      for (int i = warp; i < count; i += slab_warps) {
-        if constexpr (One) sum.add_one(row, first + i, slab, i, g, t);
-        else sum.add_many(x + (first + i) * 256, slab, first + i, i, g, t);
+      for (int i = plan.apart ? 0 : (warp - first) & (slab_warps - 1); i < count; i += slab_warps / step) {
+        int chunk = first + i;
+        if constexpr (One) sum.add_one(row, chunk, slab, i, p.k / 64 - chunk * spans, g, t);
+        else sum.add_many(x + chunk * 256 + F::x_each * t, slab, chunk, i, g, t);
       }
       __syncwarp();
       if (lane_index() == 0) empty[ring.stage].arrive();
     }
     if constexpr (One) sum.join();
+    if (plan.apart) {
+      TileOut<T> out(p, tile);
+      int row = g + t * 8;
+      if (t < 2 && row < out.rows) out.at[row] = T(t == 0 ? sum.sum[0] : sum.sum[2]);
+      continue;
+    }
     if (reused) taken[slot].wait(phase ^ 1);
     if (slot == sum_slots - 1) reused = true;
     float* mine = sums + slot * sums_size + warp * (columns * tile_rows);
