@@ -88,7 +88,7 @@ void packed() {
   const std::vector<std::pair<int, int>> large{{4096, 4096}, {14336, 4096}};
   for (const Case& c :
        {Case{PackedFormat::q4_k, "q4_k", large, {1, 16, 64}},
-        {PackedFormat::q8_0, "q8_0", large, {1, 16, 64}},
+        {PackedFormat::q8_0, "q8_0", large, {1, 2, 4, 8, 16, 64}},
         {PackedFormat::q8_0, "q8_0", {{4096, 14336}, {2048, 640}, {262144, 640}}, {1}},
         {PackedFormat::q6_k,
          "q6_k",

@@ -1,5 +1,5 @@
-// Levels of 4, 5, 6 and 8 bits as slabs of shared memory hold them (slab_rows.cuh), for one row of
-// x: as signed bytes, those of a few bits in the upper bits of theirs, where the highest one is
+// Levels of 4, 5, 6 and 8 bits as slabs of shared memory hold them (slab_rows.cuh), for planes of x:
+// as signed bytes, those of a few bits in the upper bits of theirs, where the highest one is
 // inverted. A chunk's lines are as in nibble_formats.cuh. backends/reference/packed.h has the
 // layouts.
 #pragma once

@@ -35,27 +35,37 @@ struct SlabRows {
   const LevelFormat& format;
   const LevelProduct& product;
 
-  bool is_one() const { return product.m == 1; }
+  // As in slab_rows.cuh: so many at most are there.
+  int columns() const { return product.m == 1 ? 1 : is_nibbles() ? 8 : 4; }
+  bool are_planes() const { return columns() < 8; }
   bool is_nibbles() const { return !format.packed || format.format == PackedFormat::q4_k; }
-  // Of a row of x as planes with zeros, its units and sums.
-  int64_t planes_bytes() const { return is_one() ? product.k / 64 * (3 * 64 + 3 * 4) + 16 : 0; }
+  // Of rows of x as planes with zeros, units and sums.
+  int64_t planes_bytes() const {
+    int64_t each = product.k / 64 * (3 * 64 + 3 * 4) + 16;
+    return are_planes() ? product.m * (ceil_div(each, 16) * 16) : 0;
+  }
   int64_t scales_bytes() const { return nibble_scales_bytes(product, format); }
 
   bool suits(int64_t row_bytes, const LevelPart* parts, size_t count) const {
     if (product.m > level_rows_max) return false;
-    bool nibbles = are_nibbles(product, format, row_bytes, parts, count) &&
-                   (product.dtype != Dtype::Val::float32 || is_one());
-    if (!nibbles && !(is_one() && are_bytes(parts, count))) return false;
+    if (is_nibbles()) {
+      if (!are_nibbles(product, format, row_bytes, parts, count)) return false;
+      if (product.dtype == Dtype::Val::float32 && !are_planes()) return false;
+    } else if (!are_bytes(parts, count)) {
+      return false;
+    }
     return plan(row_bytes, stages_max, 1, slab_warps).stages >= 2;
   }
-  // Whether levels become signed bytes, and rows lie where they may be copied and read.
+  // Whether levels become signed bytes, and rows lie where they may be copied and read. Sixteen
+  // scales a chunk leave no registers for more than one row of x.
   bool are_bytes(const LevelPart* parts, size_t count) const {
-    if (!format.packed || bytes_name(format.format).empty() || product.k % 64 != 0) return false;
+    if (bytes_name(format.format).empty() || product.k % 64 != 0) return false;
+    if (product.m > (format.format == PackedFormat::q6_k ? 1 : 4)) return false;
     return std::all_of(parts, parts + count, [](const LevelPart& part) {
       return reinterpret_cast<uintptr_t>(part.w) % 16 == 0;
     });
   }
-  int64_t sums_bytes() const { return sum_slots * slab_warps * (is_one() ? 1 : 8) * tile_rows * 4; }
+  int64_t sums_bytes() const { return sum_slots * slab_warps * columns() * tile_rows * 4; }
   int64_t bytes(int64_t stages, int64_t slab, int64_t slots) const {
     return sums_bytes() + stages * slab + slots * 2 * tile_rows * scales_bytes() + planes_bytes();
   }
@@ -79,7 +89,8 @@ struct SlabRows {
     };
     while (!fits() && stages > 0) --stages;
     // Warps that wait for their own slabs only, where each gets some.
-    bool apart = is_one() && format.packed && chunks <= slab_warps / 2 && tiles_each >= slab_warps;
+    bool apart =
+        are_planes() && format.packed && chunks <= slab_warps / 2 && tiles_each >= slab_warps;
     return {static_cast<int>(stages),
             static_cast<int>(each),
             static_cast<int>(row),
@@ -97,7 +108,7 @@ struct SlabRows {
     // Four small slabs rather than two large ones, where they are copied row by row anyway.
     plan = this->plan(p.row_bytes, stages_max, 2, most / 2);
     bool large = format.chunk_bytes > 256 && p.row_bytes % 16 == 0;
-    if (large && plan.stages >= 4) most /= 2;
+    if (large && plan.stages >= (product.m == 1 ? 4 : 3)) most /= 2;
     plan = this->plan(p.row_bytes, tiles, 2, most);
     if (plan.stages < std::min<int64_t>(2, tiles * ceil_div(product.k, plan.chunks * 256))) {
       blocks = std::min<int64_t>(p.tiles, gpu().multiprocessors);
@@ -172,12 +183,15 @@ struct SlabRows {
   }
 };
 
+std::string slabs_name(const std::string& levels, Dtype::Val dtype, int columns) {
+  return instance_name("slab_rows", {levels, device_type(dtype), std::to_string(columns)});
+}
 // By dtype, and whether it is one row; of affine levels, groups of 64 and 128.
 std::string nibbles_name(const std::string& levels, size_t slot) {
   Dtype::Val dtype = float_types[slot / 2 % 3];
   bool one = slot % 2 != 0;
   if (dtype == Dtype::Val::float32 && !one) return "";
-  return instance_name("slab_rows", {levels, device_type(dtype), truth(one)});
+  return slabs_name(levels, dtype, one ? 1 : 8);
 }
 FunctionTable<12> affine_slabs("quantized_rows.cu", [](size_t slot) {
   return nibbles_name(instance_name("AffineNibbles", {slot / 6 ? "128" : "64",
@@ -186,17 +200,19 @@ FunctionTable<12> affine_slabs("quantized_rows.cu", [](size_t slot) {
 });
 FunctionTable<6> nibble_slabs("packed_rows.cu",
                               [](size_t slot) { return nibbles_name("KNibbles", slot); });
-FunctionTable<packed_format_count * float_count> byte_slabs("packed_rows.cu", [](size_t slot) {
-  std::string levels = bytes_name(static_cast<PackedFormat>(slot / float_count));
-  if (levels.empty()) return levels;
-  return instance_name("slab_rows", {levels, device_type(float_types[slot % float_count]), "true"});
+// By format, dtype, and whether it is one row.
+FunctionTable<packed_format_count * 6> byte_slabs("packed_rows.cu", [](size_t slot) {
+  auto format = static_cast<PackedFormat>(slot / 6);
+  bool one = slot % 2 != 0;
+  if (bytes_name(format).empty() || (!one && format == PackedFormat::q6_k)) return std::string();
+  return slabs_name(bytes_name(format), float_types[slot / 2 % 3], one ? 1 : 4);
 });
 
 const Function& SlabRows::function() const {
-  size_t type = float_slot(product.dtype), slot = type * 2 + (is_one() ? 1 : 0);
+  size_t slot = float_slot(product.dtype) * 2 + (product.m == 1 ? 1 : 0);
   if (!format.packed) return affine_slabs.at(slot + (format.group == 128 ? 6 : 0));
   if (is_nibbles()) return nibble_slabs.at(slot);
-  return byte_slabs.at(static_cast<size_t>(format.format) * float_count + type);
+  return byte_slabs.at(static_cast<size_t>(format.format) * 6 + slot);
 }
 
 }  // namespace

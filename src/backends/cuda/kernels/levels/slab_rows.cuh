@@ -1,14 +1,14 @@
-// out[i, j] = sum over k of x[i, k] * w[j, k] for one row of x and rows w [N, K] of levels of 4, 5, 6
-// or 8 bits, or up to eight rows of x and levels of four bits; K counts whole spans of 64, or blocks
-// of 256 where a format has them. Matrices and x as in level_rows.cuh.
+// out[i, j] = sum over k of x[i, k] * w[j, k] for rows w [N, K] of levels of 4, 5, 6 or 8 bits and one
+// row of x; or up to four of them and blocks of 32 levels, or up to eight of a half type and levels
+// of four bits in larger blocks. K counts whole spans of 64, and blocks of 256 where a format has
+// them. Matrices and x as in level_rows.cuh.
 //
 // A block takes tiles of 16 rows of w. One warp has slabs of some chunks of them copied into a ring
 // in shared memory, others multiply a chunk each on tensor cores, one stores. Of short rows a slab
 // is a whole tile, which one warp multiplies and stores.
 //
-// - One row of x is made whole numbers of 23 bits for each 64 elements, in three planes of bytes.
-//   Levels are bytes after a mask or two, so products are exact. Planes of each of the four spans of
-//   a chunk are in columns of their own, next to zeros: a lane of four gets the sums of one span.
+// - A row of x is made whole numbers of 23 bits for each 64 elements, in three planes of bytes.
+//   Levels are bytes after a mask or two, so products are exact (slab_planes.cuh).
 // - Several rows of a half type: one shift, one mask with an `or` make two levels a pair of halves,
 //   and the order of x follows from that.
 //
@@ -47,83 +47,14 @@ __device__ __forceinline__ void multiply_span(float (&c)[F::runs][4], uint2 uppe
   }
 }
 
-// A warp's sums of a tile: rows g and g + 8, columns 2t and 2t + 1; of one column a quarter of each
-// sum in each lane of four, numbers 0 and 2.
+// A warp's sums of a tile with several rows of a half type: rows g and g + 8, columns 2t and 2t + 1.
 template <class F, class T>
-struct SlabSums {
+struct NibbleSums {
   float sum[4];
   __device__ __forceinline__ void clear() { sum[0] = sum[1] = sum[2] = sum[3] = 0; }
 
   __device__ __forceinline__ void add(int j, Line line, float product, float x) {
     sum[j] += line.level * product + (line.one - level_excess<T> * line.level) * x;
-  }
-
-  // Products of a chunk's spans: sums with planes 0 and 1, then with plane 2.
-  __device__ __forceinline__ static void multiply_spans(const PlanesOfRow<F, T>& x, int chunk,
-                                                        const uint8_t* upper, const uint8_t* lower,
-                                                        int count, int g, int t,
-                                                        int (&c)[2][F::runs][4]) {
-    const uint4* planes = x.planes + (chunk * spans + g / 2) * 12 + t;
-    const uint4 *first = planes + g % 2 * 4, *last = g % 2 ? x.zeros : planes + 8;
-#pragma unroll
-    for (int s = 0; s < spans; ++s) {
-      if (s >= count) continue;
-      uint32_t up[4], low[4];
-      F::take(upper, s, t, up);
-      F::take(lower, s, t, low);
-#pragma unroll
-      for (int set = 0; set < 2; ++set) {
-        uint4 b = *(g / 2 != s ? x.zeros : set == 0 ? first : last);
-        if constexpr (F::runs == 4) {
-          multiply_few_bytes(c[set][0], up[0], low[0], b.x);
-          multiply_few_bytes(c[set][1], up[1], low[1], b.y);
-          multiply_few_bytes(c[set][2], up[2], low[2], b.z);
-          multiply_few_bytes(c[set][3], up[3], low[3], b.w);
-        } else {
-          multiply_bytes<F::is_signed>(c[set][0], up[0], low[0], up[1], low[1], b.x, b.y);
-          multiply_bytes<F::is_signed>(c[set][F::runs - 1], up[2], low[2], up[3], low[3], b.z, b.w);
-        }
-      }
-    }
-  }
-  // A chunk of so many spans, which is chunk `of_slab` of the slab.
-  __device__ __forceinline__ void add_one(const PlanesOfRow<F, T>& x, int chunk, const Slab& slab,
-                                          int of_slab, int count, int g, int t) {
-    int c[2][F::runs][4] = {};
-    const uint8_t* upper = slab.levels + g * slab.row_bytes + of_slab * F::chunk_bytes;
-    const uint8_t* lower = upper + 8 * slab.row_bytes;
-    // Of a span that is not there these are numbers that nobody looks at.
-    Line lines[2][F::runs];
-    F::lines(slab, g, chunk, of_slab, t, lines[0]);
-    F::lines(slab, g + 8, chunk, of_slab, t, lines[1]);
-    int span = chunk * spans + t;
-    float unit = x.units[span];
-    // Without branches between them, spans wait for memory together.
-    if (F::block_elements == 256 || count >= spans) {
-      multiply_spans(x, chunk, upper, lower, spans, g, t, c);
-    } else {
-      multiply_spans(x, chunk, upper, lower, count, g, t, c);
-      if (t >= count) return;
-    }
-#pragma unroll
-    for (int run = 0; run < F::runs; ++run) {
-#pragma unroll
-      for (int j = 0; j < 4; j += 2) {
-        const Line& line = lines[j / 2][run];
-        float product = static_cast<float>(c[0][run][j] * 256 + c[0][run][j + 1]) * 256 +
-                        static_cast<float>(c[1][run][j]);
-        sum[j] += line.level * (product * (unit * F::unit_of(run)));
-        if constexpr (!F::is_signed) sum[j] += line.one * x.sums[span * F::runs + run];
-      }
-    }
-  }
-  // Of one column: the four quarters.
-  __device__ __forceinline__ void join() {
-#pragma unroll
-    for (int j = 0; j < 4; j += 2) {
-      sum[j] += shuffle_xor(sum[j], 1);
-      sum[j] += shuffle_xor(sum[j], 2);
-    }
   }
 
   // `x` is where the lane's column has its part of the chunk.
@@ -158,6 +89,11 @@ struct SlabSums {
         }
       }
     }
+  }
+  // [columns][tile_rows]
+  __device__ __forceinline__ void store(float* to, int g, int t) const {
+#pragma unroll
+    for (int j = 0; j < 4; ++j) to[(2 * t + j % 2) * tile_rows + g + j / 2 * 8] = sum[j];
   }
 };
 
@@ -253,20 +189,22 @@ __device__ __forceinline__ void store_slab_tile(const LevelRows& p, const float*
 }
 
 // Blocks of slab_warps, one warp that copies and one that stores; they take tiles in turn. Dynamic
-// shared memory: the warps' sums, slabs and scales, then of One column PlanesOfRow.
-template <class F, class T, bool One>
+// shared memory: the warps' sums, slabs and scales, then planes of x, if Columns is 1 or 4.
+template <class F, class T, int Columns>
 __global__ void __launch_bounds__(slab_threads + 64, 2)
     slab_rows(__grid_constant__ const LevelRows p, __grid_constant__ const SlabPlan plan) {
-  constexpr int columns = One ? 1 : 8, sums_size = slab_warps * columns * tile_rows;
+  constexpr bool planes = Columns < 8;
+  constexpr int sums_size = slab_warps * Columns * tile_rows;
+  using Sums = typename choose<planes, PlaneSums<F, T, Columns>, NibbleSums<F, T>>::type;
   extern __shared__ uint4 dynamic_shared[];
   __shared__ CopyBarrier full[stages_max], empty[stages_max], made[sum_slots], taken[sum_slots];
   let_later_start();
   int warp = threadIdx.x / 32, g = lane_index() / 4, t = lane_index() % 4, chunks = (p.k + 255) / 256;
   float* sums = reinterpret_cast<float*>(dynamic_shared);
   SlabRing ring{full, empty, reinterpret_cast<uint8_t*>(sums + sum_slots * sums_size), plan};
-  PlanesOfRow<F, T> row(ring.memory + plan.stages * plan.bytes +
-                            plan.scale_slots * (2 * tile_rows * plan.scales_bytes),
-                        p.k);
+  PlanesOfRows<F, T> rows{ring.memory + plan.stages * plan.bytes +
+                              plan.scale_slots * (2 * tile_rows * plan.scales_bytes),
+                          p.k, p.columns};
   if (threadIdx.x == slab_threads) {
     for (int s = 0; s < plan.stages; ++s) {
       full[s].make(32);
@@ -297,7 +235,9 @@ __global__ void __launch_bounds__(slab_threads + 64, 2)
     return;
   }
   wait_for_earlier();
-  if (One && warp < slab_warps) row.make(p, threadIdx.x);
+  if (planes && warp < slab_warps) {
+    for (int i = 0; i < p.columns; ++i) rows.at(i).make(p, i, threadIdx.x);
+  }
   __syncthreads();
   int slot = 0, phase = 0;
   auto next_slot = [&] {
@@ -308,7 +248,7 @@ __global__ void __launch_bounds__(slab_threads + 64, 2)
     if (plan.apart) return;
     for (int tile = blockIdx.x; tile < p.tiles; tile += gridDim.x, next_slot()) {
       made[slot].wait(phase);
-      store_slab_tile<T>(p, sums + slot * sums_size, tile, columns, One ? 1 : 1 / level_unit<T>);
+      store_slab_tile<T>(p, sums + slot * sums_size, tile, Columns, planes ? 1 : 1 / level_unit<T>);
       __syncwarp();
       if (lane_index() == 0) taken[slot].arrive();
     }
@@ -317,45 +257,42 @@ __global__ void __launch_bounds__(slab_threads + 64, 2)
   // Lanes of columns that are not there read the first: nobody looks at their products.
   const T* x = static_cast<const T*>(p.x) + (g < p.columns ? g : 0) * p.x_stride;
   // Warps share slabs out by chunks, or take tiles in turn.
-  int lead = plan.apart ? warp : 0, step = plan.apart ? slab_warps : 1;
+  bool apart = planes && plan.apart;
+  int lead = apart ? warp : 0, step = apart ? slab_warps : 1;
   bool reused = false;
   ring.skip(lead);
   for (int tile = blockIdx.x + lead * gridDim.x; tile < p.tiles;
        tile += step * gridDim.x, next_slot(), ring.next_tile()) {
-    SlabSums<F, T> sum;
+    Sums sum;
     sum.clear();
     for (int first = 0; first < chunks; first += plan.chunks, ring.skip(step)) {
       full[ring.stage].wait(ring.turn & 1);
       Slab slab = ring.slab();
       // Where pieces of 16 bytes hold a row, which lies as it did in them; g + 8 lies as g does.
-      if (!plan.dense) {
+      if (planes && !plan.dense) {
         slab.levels += (g * static_cast<int>(p.row_bytes) + first * F::chunk_bytes) & 15;
       }
       int count = min(plan.chunks, chunks - first);
 #pragma unroll 1
-      for (int i = plan.apart ? 0 : (warp - first) & (slab_warps - 1); i < count; i += slab_warps / step) {
+      for (int i = apart ? 0 : (warp - first) & (slab_warps - 1); i < count; i += slab_warps / step) {
         int chunk = first + i;
-        if constexpr (One) sum.add_one(row, chunk, slab, i, p.k / 64 - chunk * spans, g, t);
+        if constexpr (planes) sum.add(rows, chunk, slab, i, p.k / 64 - chunk * spans, g, t);
         else sum.add_many(x + chunk * 256 + F::x_each * t, slab, chunk, i, g, t);
       }
       __syncwarp();
       if (lane_index() == 0) empty[ring.stage].arrive();
     }
-    if constexpr (One) sum.join();
-    if (plan.apart) {
-      TileOut<T> out(p, tile);
-      int row = g + t * 8;
-      if (t < 2 && row < out.rows) out.at[row] = T(t == 0 ? sum.sum[0] : sum.sum[2]);
-      continue;
+    if constexpr (planes) {
+      sum.join();
+      if (apart) {
+        TileOut<T> out(p, tile);
+        sum.store_out(out.at, out.rows, p.out_stride, p.columns, g, t);
+        continue;
+      }
     }
     if (reused) taken[slot].wait(phase ^ 1);
     if (slot == sum_slots - 1) reused = true;
-    float* mine = sums + slot * sums_size + warp * (columns * tile_rows);
-#pragma unroll
-    for (int j = 0; j < 4; j += One ? 2 : 1) {
-      int column = One ? 0 : 2 * t + j % 2;
-      if (!One || t == 0) mine[column * tile_rows + g + j / 2 * 8] = sum.sum[j];
-    }
+    sum.store(sums + slot * sums_size + warp * (Columns * tile_rows), g, t);
     __syncwarp();
     if (lane_index() == 0) made[slot].arrive();
   }

@@ -5,9 +5,8 @@
 
 namespace lazuli::cuda {
 
-// One row of x with levels of 4, 5, 6 or 8 bits, or up to eight rows of a half type with those of
-// four bits in larger blocks or groups: true if the product was queued. `p` holds what all matrices
-// have in common.
+// Rows of x with levels of 4, 5, 6 or 8 bits, as many as slab_rows.cuh takes: true if the product
+// was queued. `p` holds what all matrices have in common.
 bool multiply_slab_rows(const LevelProduct& product, const LevelFormat& format, LevelRows p,
                         const LevelPart* parts, size_t count);
 
