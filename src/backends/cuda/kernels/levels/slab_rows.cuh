@@ -268,7 +268,8 @@ __global__ void __launch_bounds__(slab_threads + 64, 2)
     for (int first = 0; first < chunks; first += plan.chunks, ring.skip(step)) {
       full[ring.stage].wait(ring.turn & 1);
       Slab slab = ring.slab();
-      // Where pieces of 16 bytes hold a row, which lies as it did in them; g + 8 lies as g does.
+      // Rows lie in their pieces of 16 bytes as they did in memory, where tiles begin with a piece;
+      // row g + 8 lies as g does.
       if (planes && !plan.dense) {
         slab.levels += (g * static_cast<int>(p.row_bytes) + first * F::chunk_bytes) & 15;
       }
