@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.h"
+#include "lazuli/interrupt.h"
 
 namespace lazuli::app {
 namespace {

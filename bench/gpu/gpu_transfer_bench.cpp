@@ -1,6 +1,7 @@
 // Arrays on their way between host and GPU: 4 GiB in each direction and from a file, and whether a
 // product of arrays that were built on the host costs more than one of arrays built on the GPU,
 // once they have moved.
+#include <filesystem>
 
 #include "gpu/timing.h"
 
