@@ -79,15 +79,30 @@ void quantised() {
 }
 
 void packed() {
-  for (auto [format, label] :
-       {std::pair{PackedFormat::q4_k, "q4_k"}, {PackedFormat::q8_0, "q8_0"}}) {
-    const PackedFormatInfo& info = packed_format_info(format);
-    for (auto [n, k] : {std::pair{4096, 4096}, {14336, 4096}}) {
+  struct Case {
+    PackedFormat format;
+    const char* label;
+    std::vector<std::pair<int, int>> shapes;
+    std::vector<int> rows;
+  };
+  const std::vector<std::pair<int, int>> large{{4096, 4096}, {14336, 4096}};
+  for (const Case& c :
+       {Case{PackedFormat::q4_k, "q4_k", large, {1, 16, 64}},
+        {PackedFormat::q8_0, "q8_0", large, {1, 2, 4, 8, 16, 64}},
+        {PackedFormat::q8_0, "q8_0", {{4096, 14336}, {2048, 640}, {262144, 640}}, {1}},
+        {PackedFormat::q6_k,
+         "q6_k",
+         {{4096, 4096}, {14336, 4096}, {4096, 14336}, {128256, 4096}},
+         {1}},
+        {PackedFormat::q5_0, "q5_0", {{640, 2048}, {2048, 640}, {14336, 4096}}, {1}},
+        {PackedFormat::q4_0, "q4_0", large, {1}}}) {
+    const PackedFormatInfo& info = packed_format_info(c.format);
+    for (auto [n, k] : c.shapes) {
       int64_t row_bytes = k / info.block_elements * info.block_bytes;
-      for (int m : {1, 16, 64}) {
-        std::string name = fmt::format("{}_m{}_{}x{}", label, m, n, k);
+      for (int m : c.rows) {
+        std::string name = fmt::format("{}_m{}_{}x{}", c.label, m, n, k);
         if (skips(name)) continue;
-        auto weights = rotated(static_cast<size_t>(n * row_bytes), [&](uint64_t seed) {
+        auto weights = rotated(static_cast<size_t>(n * row_bytes), [&, n = n](uint64_t seed) {
           array w =
               random::randint(0, 60, {n, static_cast<int>(row_bytes)}, uint8, random::key(seed));
           w.eval();
@@ -95,9 +110,8 @@ void packed() {
         });
         array x = random_values({m, k}, bfloat16, 3);
         size_t turn = 0;
-        double s = seconds_of([&, format = format] {
-          return packed_matmul(x, weights[turn++ % weights.size()], format);
-        });
+        double s = seconds_of(
+            [&] { return packed_matmul(x, weights[turn++ % weights.size()], c.format); });
         row(name, "bf16", s, static_cast<double>(n * row_bytes), "TB/s");
       }
     }

@@ -1,6 +1,8 @@
-// Arrays on their way between host and GPU: 4 GiB in each direction, and whether a product of
-// arrays that were built on the host costs more than one of arrays built on the GPU, once they have
-// moved.
+// Arrays on their way between host and GPU: 4 GiB in each direction and from a file, and whether a
+// product of arrays that were built on the host costs more than one of arrays built on the GPU,
+// once they have moved.
+#include <filesystem>
+
 #include "gpu/timing.h"
 
 namespace lazuli::bench {
@@ -33,6 +35,34 @@ void transfers() {
   }
 }
 
+// 4 GiB of weights in a file that the host has in its cache, as 64 arrays.
+void file_of_weights() {
+  std::filesystem::path file = std::filesystem::temp_directory_path() / "lazuli_transfer_bench";
+  file += ".safetensors";
+  constexpr int count = 64, rows = 8192, columns = 4096;  // 64 MiB of bfloat16
+  {
+    std::unordered_map<std::string, array> weights;
+    for (int k = 0; k < count; ++k) {
+      array w = random_values({rows, columns}, bfloat16, static_cast<uint64_t>(k));
+      weights.insert({"w" + std::to_string(k), w});
+    }
+    save_safetensors(file.string(), weights);
+  }
+  for (const char* which : {"first", "again"}) {
+    std::vector<array> weights;
+    size_t heard = 0;
+    double seconds = once([&] {
+      for (auto& [name, w] : load_safetensors(file.string()).first) weights.push_back(w);
+      prefetch(weights, Device::gpu, [&](size_t, size_t) { ++heard; });
+    });
+    double bytes = 2.0 * count * rows * columns;
+    fmt::print("4 GiB of weights from a file, {}: {:.1f} GB/s, {} times progress\n", which,
+               bytes / seconds / 1e9, heard);
+    std::fflush(stdout);
+  }
+  std::filesystem::remove(file);
+}
+
 void products() {
   constexpr int n = 4096;
   std::vector<float> values(static_cast<size_t>(n) * n);
@@ -56,5 +86,6 @@ void products() {
 int main() {
   lazuli::set_default_device(lazuli::Device::gpu);
   lazuli::bench::transfers();
+  lazuli::bench::file_of_weights();
   lazuli::bench::products();
 }

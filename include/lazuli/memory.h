@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
+#include <vector>
 
-#include "lazuli/device.h"
+#include "lazuli/array.h"
 
 namespace lazuli {
 
@@ -25,5 +27,11 @@ size_t get_memory_limit(const Device& device = default_device());
 
 // The most memory kept in the cache; returns the limit before.
 size_t set_cache_limit(size_t limit, const Device& device = default_device());
+
+// Moves the values of arrays to the device's memory ahead of their first use, computing them first;
+// returns when all have arrived. `progress(done, all)` hears of bytes after each array. May be
+// interrupted between arrays (InterruptedError): what has moved stays.
+void prefetch(const std::vector<array>& arrays, const Device& device = default_device(),
+              const std::function<void(size_t done, size_t all)>& progress = {});
 
 }  // namespace lazuli

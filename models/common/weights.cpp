@@ -39,12 +39,6 @@ array JoinedWeight::operator()(const array& x) const {
   return concatenate(products, -1);
 }
 
-size_t JoinedWeight::nbytes() const {
-  size_t total = 0;
-  for (const Weight& part : parts_) total += part.nbytes();
-  return total;
-}
-
 Weight weight(const gguf::File& file, const std::string& name) {
   const gguf::Tensor& tensor = file.tensor(name);
   if (tensor.shape.size() != 2) refuse(file, tensor, "a matrix is needed");

@@ -20,7 +20,7 @@ class Weight {
   array operator()(const array& x) const;
   // Rows by index, as float32.
   array rows(const array& indices) const;
-  size_t nbytes() const { return values_.nbytes(); }
+  const array& values() const { return values_; }
   // As it is packed, or nothing if it is floats.
   std::optional<PackedMatrix> packed() const;
 
@@ -36,7 +36,7 @@ class JoinedWeight {
 
   // x [..., K] times the transposes: [..., sum of N].
   array operator()(const array& x) const;
-  size_t nbytes() const;
+  const std::vector<Weight>& parts() const { return parts_; }
 
  private:
   std::vector<Weight> parts_;

@@ -124,11 +124,21 @@ array Gemma3::operator()(const array& tokens, Cache& cache, bool all) const {
   return embedding_(fast::rms_norm(x, output_norm_, config_.epsilon));
 }
 
-size_t Gemma3::nbytes() const {
-  size_t total = embedding_.nbytes() + output_norm_.nbytes();
+std::vector<array> Gemma3::weights() const {
+  std::vector<array> all = {embedding_.values(), output_norm_};
   for (const Layer& l : layers_) {
-    total += l.query_key_value.nbytes() + l.gate_up.nbytes() + l.output.nbytes() + l.down.nbytes();
+    for (const JoinedWeight* joined : {&l.query_key_value, &l.gate_up}) {
+      for (const Weight& part : joined->parts()) all.push_back(part.values());
+    }
+    all.insert(all.end(), {l.output.values(), l.down.values(), l.attention_norm, l.head_norms,
+                           l.post_attention_norm, l.ffn_norm, l.post_ffn_norm});
   }
+  return all;
+}
+
+size_t Gemma3::nbytes() const {
+  size_t total = 0;
+  for (const array& w : weights()) total += w.nbytes();
   return total;
 }
 

@@ -30,6 +30,7 @@ class Gemma3 {
   array operator()(const array& tokens, Cache& cache, bool all = false) const;
 
   const Gemma3Config& config() const { return config_; }
+  std::vector<array> weights() const;
   size_t nbytes() const;  // of the weights
 
  private:

@@ -132,6 +132,12 @@ void submit_value(Node* node) {
   wait_for(node);
 }
 
+const Layout& submitted_layout(const array& a) {
+  submit_value(a.node());
+  if (a.node()->op == Op::constant) a.strides();  // makes memory for its value
+  return a.node()->value->layout;
+}
+
 void eval(std::vector<array> outputs) { evaluate(outputs, true); }
 void async_eval(std::vector<array> outputs) { evaluate(outputs, false); }
 

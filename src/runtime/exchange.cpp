@@ -27,13 +27,6 @@ Backend& backend_with_memory(const Device& device) {
   return backend;
 }
 
-// Where the value lies, or is going to.
-const Layout& submitted_layout(const array& a) {
-  submit_value(a.node());
-  if (a.node()->op == Op::constant) a.strides();  // makes memory for its value
-  return a.node()->value->layout;
-}
-
 // The array, pinned on the device, or a copy if others have the host's memory of it.
 array pinned_on_device(const array& shared, const Device& device) {
   Backend& backend = backend_with_memory(device);

@@ -92,6 +92,8 @@ uint64_t take_overs();
 // Starts computing the value and returns when its layout is known: work of a device that makes it
 // may still go on there. Throws what it failed with.
 void submit_value(Node* node);
+// The same; where the value lies, or is going to.
+const Layout& submitted_layout(const array& a);
 
 // The run a scheduled node waits for, with a reference for the caller; nullptr once it has
 // finished.

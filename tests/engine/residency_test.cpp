@@ -3,6 +3,7 @@
 
 #include "base/flags.h"
 #include "core/node.h"
+#include "lazuli/interrupt.h"
 #include "runtime/allocator.h"
 #include "runtime/registry.h"
 #include "runtime/residency.h"
@@ -142,6 +143,34 @@ TEST(Residency, MemoryOfTheDeviceIsGivenBack) {
     EXPECT_GE(memory.active(), before + 2 * (1 << 16));
   }
   EXPECT_EQ(memory.active(), before);
+}
+
+TEST(Prefetch, MovesEachArrayOnceAndTellsHowFar) {
+  array x = filled({100}, float32, -1, 1, 5), y = filled({0, 3}, float32, -1, 1, 6);
+  array z = filled({50}, float32, -1, 1, 7);
+  std::vector<size_t> heard;
+  Moves moves;
+  prefetch({x, y, z}, gpu, [&](size_t done, size_t all) {
+    EXPECT_EQ(all, 600u);
+    heard.push_back(done);
+  });
+  EXPECT_EQ(heard, (std::vector<size_t>{400, 400, 600}));
+  EXPECT_EQ(moves.up(), 3u);
+  exp(x, gpu).eval();
+  prefetch({x, z}, gpu);
+  EXPECT_EQ(moves.up(), 3u);
+  prefetch({}, gpu, [&](size_t done, size_t all) { EXPECT_EQ(done, all); });
+  EXPECT_THROW(prefetch({x}, Device(Device::gpu, 7)), DeviceError);
+}
+
+TEST(Prefetch, MayBeInterrupted) {
+  array x = filled({100}, float32, -1, 1, 8), y = filled({100}, float32, -1, 1, 9);
+  Moves moves;
+  auto interrupt = [](size_t, size_t) { request_interrupt(); };
+  EXPECT_THROW(prefetch({x, y}, gpu, interrupt), InterruptedError);
+  EXPECT_EQ(moves.up(), 1u);
+  prefetch({x, y}, gpu);
+  EXPECT_EQ(moves.up(), 2u);
 }
 
 TEST(Devices, StreamsBelongToThem) {

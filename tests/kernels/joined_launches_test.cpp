@@ -3,6 +3,7 @@
 
 #include "backends/cuda/gpu.h"
 #include "base/flags.h"
+#include "kernels/packed_random.h"
 #include "lazuli/lazuli.h"
 #include "support/against_reference.h"
 
@@ -59,6 +60,22 @@ TEST_F(Joined, ProductsWithLevelsOfOneOperand) {
     }
     EXPECT_EQ(launches_of(products), 1u) << dtype_name(dtype);
     EXPECT_TRUE(agrees(products, dtype == float32 ? 512 : 8)) << dtype_name(dtype);
+  }
+}
+
+TEST_F(Joined, ProductsWithBlocksOfOneOperand) {
+  for (PackedFormat format : {PackedFormat::q8_0, PackedFormat::q6_k}) {
+    int64_t k = format == PackedFormat::q8_0 ? 640 : 768;
+    array x = there(filled({1, k}, bfloat16, -1, 1, 1));
+    std::vector<array> products;
+    for (int64_t n : {96, 40, 25}) {
+      std::vector<std::byte> bytes = test::random_packed(format, n, k, static_cast<uint32_t>(n));
+      const auto* data = reinterpret_cast<const uint8_t*>(bytes.data());
+      array w = there(array(data, Shape{n, packed_row_bytes(format, k)}, uint8));
+      products.push_back(packed_matmul(x, w, format));
+    }
+    EXPECT_EQ(launches_of(products), 1u) << packed_format_info(format).name;
+    EXPECT_TRUE(agrees(products, 8)) << packed_format_info(format).name;
   }
 }
 

@@ -268,6 +268,53 @@ TEST(Products, LevelsOfFourBitsOfEveryMagnitude) {
   }
 }
 
+// Few rows of x: rows of levels that are whole 16 bytes or not, in one slab or several, chunks that
+// end early, and tiles for every warp of a GPU.
+TEST(Products, PackedRowsOfEveryLength) {
+  struct Case {
+    int64_t rows, blocks, m = 1;
+  };
+  for (PackedFormat format :
+       {PackedFormat::q8_0, PackedFormat::q5_0, PackedFormat::q4_0, PackedFormat::q6_k}) {
+    const PackedFormatInfo& info = packed_format_info(format);
+    for (Case c : {Case{19, 1},
+                   {37, 2},
+                   {33, 3},
+                   {1, 20},
+                   {130, 20},
+                   {53, 70},
+                   {21, 130},
+                   {34500, 2},
+                   {130, 20, 3},
+                   {53, 70, 2},
+                   {21, 130, 4},
+                   {34500, 2, 3}}) {
+      if (c.rows > 1000 && info.block_elements == 256) c.blocks = 1;
+      Packed w = packed_matrix(format, c.rows, c.blocks * info.block_elements, 5);
+      for (Dtype dtype : {float32, float16, bfloat16}) {
+        double bound = dtype == float32 ? 5e-3 : 2 * rounding_of(dtype);
+        EXPECT_LE(w.product_error(filled({c.m, w.columns}, dtype, -1, 1, 2)), bound)
+            << info.name << " " << dtype_name(dtype) << " " << c.rows << " " << w.columns << " "
+            << c.m;
+      }
+    }
+  }
+}
+
+TEST(Products, PackedViewsOfRows) {
+  for (PackedFormat format : {PackedFormat::q8_0, PackedFormat::q5_0, PackedFormat::q6_k}) {
+    const PackedFormatInfo& info = packed_format_info(format);
+    int64_t k = info.block_elements == 256 ? 768 : 640, row_bytes = packed_row_bytes(format, k);
+    Packed all = packed_matrix(format, 70, k, 6);
+    array x = filled({1, k}, bfloat16, -1, 1, 2);
+    for (int64_t first : {1, 3, 8, 16}) {
+      Packed part{all.bytes, slice(all.w, {first, 0}, {first + 37, row_bytes}), format, 37, k};
+      part.bytes.erase(part.bytes.begin(), part.bytes.begin() + first * row_bytes);
+      EXPECT_LE(part.product_error(x), 2 * rounding_of(bfloat16)) << info.name << " " << first;
+    }
+  }
+}
+
 TEST(Products, QuantisedValuesAreTheCpus) {
   for (int bits : {2, 3, 4, 5, 6, 8}) {
     for (int group : {32, 64, 128}) {

@@ -41,7 +41,7 @@ TEST(Affine, ProductsAgreeWithTheDequantisedMatrix) {
   }
 }
 
-// Slabs of a row, tiles of rows and a tile that is not full (cuda/kernels/levels/nibble_rows.cuh);
+// Slabs of a row, tiles of rows and a tile that is not full (cuda/kernels/levels/slab_rows.cuh);
 // tiles that blocks share, and scales that begin anywhere in 16 bytes (nibble_tiles.cuh).
 TEST(Affine, ProductsOfFewRowsAgreeWithTheDequantisedMatrix) {
   struct Case {

@@ -63,7 +63,8 @@ constexpr CUresult cuda_success = 0, cuda_error_out_of_memory = 2, cuda_error_no
 constexpr int device_clock_khz = 13, device_memory_clock_khz = 36, device_bus_bits = 37;
 constexpr int device_multiprocessors = 16, device_l2_bytes = 38, device_major = 75,
               device_minor = 76, device_shared_bytes_max = 97;
-constexpr int function_local_bytes = 3, function_registers = 4, function_shared_bytes_max = 8;
+constexpr int function_local_bytes = 3, function_registers = 4, function_shared_bytes_max = 8,
+              function_shared_percent = 9;
 constexpr int launch_attribute_early_start = 6;
 constexpr unsigned char edge_port_early_start = 1, edge_early_start = 1;
 constexpr unsigned event_without_timing = 2, stream_non_blocking = 1;

@@ -106,7 +106,7 @@ void Queue::launch(CUfunction function, const LaunchShape& shape, void* const* a
                    std::span<const uint32_t> sizes) {
   std::lock_guard lock(launch_mutex_);
   launches_.add(function, shape, arguments, sizes);
-  if (launches_.count() >= Launches::count_max) launches_.submit(stream_);
+  if (launches_.is_full()) launches_.submit(stream_);
 }
 
 void Queue::start_timing() {

@@ -38,6 +38,10 @@ void Function::allow_shared_bytes(unsigned bytes) const {
   shared_allowed_.store(bytes, std::memory_order_relaxed);
 }
 
+void Function::prefer_shared_percent(int percent) const {
+  LAZULI_CUDA(cuFuncSetAttribute, handle_, function_shared_percent, percent);
+}
+
 int Function::blocks_per_multiprocessor(int threads, unsigned shared_bytes) const {
   allow_shared_bytes(shared_bytes);
   int blocks = 0;

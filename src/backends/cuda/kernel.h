@@ -17,6 +17,9 @@ class Function {
   CUfunction handle() const { return handle_; }
   // Needed once for each size that is beyond 48 KiB together with what the kernel declares itself.
   void allow_shared_bytes(unsigned bytes) const;
+  // How much of a multiprocessor's memory should be shared memory rather than the first cache. A
+  // multiprocessor changes it only while it is idle, so neighbours that agree overlap better.
+  void prefer_shared_percent(int percent) const;
   // How many blocks of so many threads one multiprocessor runs at a time.
   int blocks_per_multiprocessor(int threads, unsigned shared_bytes) const;
 

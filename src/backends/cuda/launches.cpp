@@ -38,7 +38,7 @@ void Launches::submit(CUstream stream) {
   struct Clear {
     Launches& of;
     ~Clear() {
-      of.part_ = of.launches_.size() >= count_max ? of.part_ + 1 : 0;
+      of.part_ = of.is_full() ? of.part_ + 1 : 0;
       of.launches_.clear();
       of.arguments_.clear();
       of.bytes_.clear();

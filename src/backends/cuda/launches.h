@@ -1,5 +1,5 @@
 // Launches on their way to the driver. They are kept until somebody needs them to be submitted, or
-// there are `count_max`; a sequence of functions that has been seen before goes as one graph, whose
+// there are many; a sequence of functions that has been seen before goes as one graph, whose
 // nodes are given the arguments that have changed. A node of a graph costs the host and the GPU a
 // fraction of a launch.
 #pragma once
@@ -30,8 +30,9 @@ class Launches {
   // `overlap`: whether a kernel may start before the one before it has ended (device/overlap.cuh).
   explicit Launches(bool overlap) : overlap_(overlap) {}
 
-  // Long enough to be worth a graph, short enough that the GPU starts early.
-  static constexpr size_t count_max = 48;
+  // Whether they should be submitted. The first graph of many is short, so that the GPU starts
+  // early; later ones are longer: between two graphs no kernels overlap.
+  bool is_full() const { return launches_.size() >= (part_ == 0 ? 48 : 144); }
 
   void add(CUfunction function, const LaunchShape& shape, void* const* arguments,
            std::span<const uint32_t> sizes);

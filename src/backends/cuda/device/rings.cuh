@@ -172,6 +172,31 @@ __device__ __forceinline__ void copy_rows(uint8_t* to, int to_stride, const uint
 #endif
 }
 
+// The same for rows that begin at even addresses, by the pieces of 16 bytes that hold them; it tells
+// the barrier. As many pieces are copied of each but the last as if it began at the end of one.
+__device__ __forceinline__ void copy_ragged_rows(uint8_t* to, int to_stride, const uint8_t* from,
+                                                 int64_t from_stride, int rows, int bytes,
+                                                 CopyBarrier& barrier) {
+  auto address = reinterpret_cast<uint64_t>(from);
+  int whole = (bytes + 29) & ~15;
+  int last = (static_cast<int>(address + (rows - 1) * from_stride & 15) + bytes + 15) & ~15;
+#ifdef LAZULI_BULK_COPIES
+  if (!is_elected()) return;
+  barrier.expect((rows - 1) * whole + last);
+#pragma unroll 4
+  for (int row = 0; row < rows; ++row, to += to_stride, address += from_stride) {
+    copy_bulk(to, reinterpret_cast<const void*>(address & ~uint64_t(15)),
+              row + 1 < rows ? whole : last, barrier);
+  }
+#else
+#pragma unroll 1
+  for (int row = 0; row < rows; ++row, to += to_stride, from += from_stride) {
+    copy_rows(to, 0, from - (reinterpret_cast<uint64_t>(from) & 15), 0, 1,
+              row + 1 < rows ? whole : last, barrier);
+  }
+#endif
+}
+
 // A barrier of `threads` threads of a block, numbered from 1.
 __device__ __forceinline__ void meet_some(int number, int threads) {
 #ifdef LAZULI_EMULATED_GPU

@@ -92,9 +92,10 @@ __device__ __forceinline__ void multiply_tile(float (&c)[4], uint32_t a0, uint32
 #endif
 }
 
-// The same of bytes: m16n8k32, a of unsigned ones, b of signed ones, four a register, sums of
+// The same of bytes: m16n8k32, a of bytes of either kind, b of signed ones, four a register, sums of
 // integers. With g and t as above: a (g, 4t..), (g + 8, 4t..), (g, 4t + 16..), (g + 8, 4t + 16..);
 // b (4t.., g), (4t + 16.., g).
+template <bool Signed>
 __device__ __forceinline__ void multiply_bytes(int (&c)[4], uint32_t a0, uint32_t a1, uint32_t a2,
                                                uint32_t a3, uint32_t b0, uint32_t b1) {
 #ifdef LAZULI_EMULATED_GPU
@@ -102,7 +103,8 @@ __device__ __forceinline__ void multiply_bytes(int (&c)[4], uint32_t a0, uint32_
   auto dot = [](uint32_t x, uint32_t y) {
     int sum = 0;
     for (int i = 0; i < 32; i += 8) {
-      sum += static_cast<int>(x >> i & 255) * static_cast<int8_t>(y >> i & 255);
+      int level = Signed ? static_cast<int8_t>(x >> i & 255) : static_cast<int>(x >> i & 255);
+      sum += level * static_cast<int8_t>(y >> i & 255);
     }
     return sum;
   };
@@ -117,10 +119,29 @@ __device__ __forceinline__ void multiply_bytes(int (&c)[4], uint32_t a0, uint32_
     }
   }
 #else
-  asm("mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
-      "{%8, %9}, {%0, %1, %2, %3};"
+  if constexpr (Signed) {
+    asm("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
+        "{%8, %9}, {%0, %1, %2, %3};"
+        : "+r"(c[0]), "+r"(c[1]), "+r"(c[2]), "+r"(c[3])
+        : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
+  } else {
+    asm("mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
+        "{%8, %9}, {%0, %1, %2, %3};"
+        : "+r"(c[0]), "+r"(c[1]), "+r"(c[2]), "+r"(c[3])
+        : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
+  }
+#endif
+}
+// Half as many terms, all signed: m16n8k16, a (g, 4t..), (g + 8, 4t..); b (4t.., g).
+__device__ __forceinline__ void multiply_few_bytes(int (&c)[4], uint32_t a0, uint32_t a1,
+                                                   uint32_t b) {
+#ifdef LAZULI_EMULATED_GPU
+  multiply_bytes<true>(c, a0, a1, 0, 0, b, 0);
+#else
+  asm("mma.sync.aligned.m16n8k16.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5}, {%6}, "
+      "{%0, %1, %2, %3};"
       : "+r"(c[0]), "+r"(c[1]), "+r"(c[2]), "+r"(c[3])
-      : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
+      : "r"(a0), "r"(a1), "r"(b));
 #endif
 }
 

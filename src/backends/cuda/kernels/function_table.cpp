@@ -14,8 +14,8 @@ std::vector<const InstanceList*>& all_lists() {
 
 }  // namespace
 
-InstanceList::InstanceList(const char* file, size_t count, Name name)
-    : file_(file), count_(count), name_(name) {
+InstanceList::InstanceList(const char* file, size_t count, Name name, int shared_percent)
+    : file_(file), count_(count), name_(name), shared_percent_(shared_percent) {
   all_lists().push_back(this);
 }
 
@@ -25,7 +25,9 @@ const Function& InstanceList::load(size_t slot) const {
     throw RuntimeError(std::string("[cuda] The table of ") + file_ + " has no instance for slot " +
                        std::to_string(slot) + ".");
   }
-  return fixed_function(file_, instance);
+  const Function& function = fixed_function(file_, instance);
+  if (shared_percent_ != any_percent) function.prefer_shared_percent(shared_percent_);
+  return function;
 }
 
 std::string instance_name(const char* kernel, std::initializer_list<std::string> arguments) {

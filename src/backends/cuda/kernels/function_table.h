@@ -41,7 +41,7 @@ class InstanceList {
   std::string name(size_t slot) const { return name_(slot); }
 
  protected:
-  InstanceList(const char* file, size_t count, Name name);
+  InstanceList(const char* file, size_t count, Name name, int shared_percent);
   ~InstanceList() = default;
   const Function& load(size_t slot) const;
 
@@ -49,14 +49,19 @@ class InstanceList {
   const char* file_;
   size_t count_;
   Name name_;
+  int shared_percent_;
 };
 
+// Where the driver is left to choose how much shared memory a multiprocessor has.
+constexpr int any_percent = -1;
+
 // A table of `file`'s instances. One for the process, outside of functions, so that it is known
-// before anything has been launched.
+// before anything has been launched. `shared_percent` as in Function::prefer_shared_percent.
 template <size_t Count>
 class FunctionTable : public InstanceList {
  public:
-  FunctionTable(const char* file, Name name) : InstanceList(file, Count, name) {}
+  FunctionTable(const char* file, Name name, int shared_percent = any_percent)
+      : InstanceList(file, Count, name, shared_percent) {}
   FunctionTable(const FunctionTable&) = delete;
   FunctionTable& operator=(const FunctionTable&) = delete;
 

@@ -28,14 +28,19 @@ struct Stretches {
   size_t cluster = 0;
 };
 
-// Of halves: sizes 64 to 256; rows of larger heads than 128 and of clusters come by eights alone.
-FunctionTable<3 * 2 * 4 * 2> half_attends("attention_decode.cu", [](size_t slot) {
+// Of halves, by dtype, size (64 to 256), and rows.
+std::string half_name(size_t slot, int cluster) {
   size_t size = (slot / 2 % 4 + 1) * 64, rows = slot % 2 ? 16 : 8;
-  if (rows > 8 && (size > 128 || slot / 16 > 0)) return std::string();
-  return instance_name("attention_decode",
-                       {slot / 8 % 2 ? "bfloat_t" : "half_t", std::to_string(size),
-                        std::to_string(rows), std::to_string(cluster_sizes[slot / 16])});
-});
+  if (rows > 8 && (size > 128 || cluster > 1)) return "";
+  return instance_name("attention_decode", {slot / 8 ? "bfloat_t" : "half_t", std::to_string(size),
+                                            std::to_string(rows), std::to_string(cluster)});
+}
+FunctionTable<16> half_attends("attention_decode.cu",
+                               [](size_t slot) { return half_name(slot, 1); });
+// Of clusters, each of whose blocks has a multiprocessor: little shared memory is soon there.
+FunctionTable<16 * 2> cluster_attends(
+    "attention_decode.cu",
+    [](size_t slot) { return half_name(slot % 16, cluster_sizes[1 + slot / 16]); }, 28);
 
 // In float32: sizes 128 and 256, rows 4 and 8.
 FunctionTable<attention_types * 4> float_attends("attention_floats.cu", [](size_t slot) {
@@ -69,7 +74,7 @@ constexpr int64_t long_bytes = 128 << 10;
 // On tensor cores.
 Kernel half_kernel(const AttentionCall& call, int rows, const Stretches& stretches) {
   int size = padded_size(call);
-  size_t slot = stretches.cluster * 16 + (call.out == Dtype::Val::bfloat16 ? 8 : 0) +
+  size_t slot = (call.out == Dtype::Val::bfloat16 ? 8 : 0) +
                 static_cast<size_t>(size / 64 - 1) * 2 + (rows == 16);
   // As attention_ring.cuh has it.
   int warps = size > (stretches.cluster ? 64 : 128) ? 4 : 8;
@@ -83,7 +88,10 @@ Kernel half_kernel(const AttentionCall& call, int rows, const Stretches& stretch
   int64_t parts = stretches.cluster ? int64_t{rows} * size * 4 + stretches.count * 16 : 0;
   unsigned threads = static_cast<unsigned>(warps + 1) * 32;
   int64_t bytes = std::max(std::max(slots * tile_bytes, sums) + parts, int64_t{32} * threads);
-  return {half_attends.at(slot), size, threads, bytes, static_cast<int>(slots)};
+  const Function& function = stretches.cluster
+                                 ? cluster_attends.at((stretches.cluster - 1) * 16 + slot)
+                                 : half_attends.at(slot);
+  return {function, size, threads, bytes, static_cast<int>(slots)};
 }
 
 // In float32.

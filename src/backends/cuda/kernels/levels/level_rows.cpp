@@ -4,9 +4,8 @@
 #include <array>
 #include <optional>
 
-#include "backends/cuda/kernels/byte_range.h"
 #include "backends/cuda/kernels/function_table.h"
-#include "backends/cuda/kernels/levels/nibble_tiles.h"
+#include "backends/cuda/kernels/levels/slab_rows.h"
 
 namespace lazuli::cuda {
 namespace {
@@ -127,152 +126,6 @@ void launch_rows(int stream, const Variant& variant, const LevelRows& p) {
          p);
 }
 
-// As in nibble_rows.cuh.
-struct SlabPlan {
-  int stages, chunks, row_bytes, bytes;
-  int scale_slots, scales_bytes;
-};
-
-// A product for nibble_rows.cuh: levels of four bits, one row or few rows of a half type.
-struct Nibbles {
-  static constexpr int slab_warps = 8, stages_max = 8, sum_slots = 2;
-
-  const LevelFormat& format;
-  const LevelProduct& product;
-
-  bool is_one() const { return product.m == 1; }
-  // Of a row of x as planes with zeros, its units and sums.
-  int64_t planes_bytes() const { return is_one() ? product.k / 64 * (3 * 64 + 3 * 4) + 16 : 0; }
-  int64_t scales_bytes() const { return nibble_scales_bytes(product, format); }
-
-  bool suits(int64_t row_bytes, const LevelPart* parts, size_t count) const {
-    if ((product.dtype == Dtype::Val::float32 && !is_one()) || product.m > level_rows_max)
-      return false;
-    return are_nibbles(product, format, row_bytes, parts, count) && plan(stages_max, 1).stages >= 2;
-  }
-  int64_t sums_bytes() const { return sum_slots * slab_warps * (is_one() ? 1 : 8) * tile_rows * 4; }
-  int64_t bytes(int64_t stages, int64_t slab, int64_t slots) const {
-    return sums_bytes() + stages * slab + slots * 2 * tile_rows * scales_bytes() + planes_bytes();
-  }
-  // Of so many blocks to a multiprocessor.
-  SlabPlan plan(int64_t tiles_each, int64_t blocks) const {
-    // As many chunks as warps, and slabs of about one size. Lanes of eight rows read different
-    // banks.
-    int64_t chunks = product.k / 256, each = ceil_div(chunks, ceil_div(chunks, slab_warps));
-    int64_t row = each * format.chunk_bytes;
-    while (row % 128 != 32) row += 16;
-    int64_t slab = tile_rows * row, slabs = ceil_div(chunks, each), slots = 0;
-    int64_t stages = std::min<int64_t>(stages_max, slabs * tiles_each);
-    int64_t most = gpu().shared_bytes_max / blocks - 1536;  // less what the driver takes
-    // A tile's scales are replaced when all of its slabs have been used.
-    auto fits = [&] {
-      slots = std::min(ceil_div(stages - 1, slabs) + 1, tiles_each);
-      return bytes(stages, slab, slots) <= most;
-    };
-    while (!fits() && stages > 0) --stages;
-    return {static_cast<int>(stages), static_cast<int>(each),  static_cast<int>(row),
-            static_cast<int>(slab),   static_cast<int>(slots), static_cast<int>(scales_bytes())};
-  }
-  const Function& function() const;
-  LaunchShape place(const LevelRows& p, SlabPlan& plan) const {
-    // Two blocks share a multiprocessor where there is room: they wait at different times.
-    int64_t blocks = std::min<int64_t>(p.tiles, 2 * gpu().multiprocessors);
-    int64_t tiles = ceil_div(p.tiles, blocks);
-    plan = this->plan(tiles, 2);
-    if (plan.stages < std::min<int64_t>(2, tiles * ceil_div(product.k / 256, plan.chunks))) {
-      blocks = std::min<int64_t>(p.tiles, gpu().multiprocessors);
-      plan = this->plan(ceil_div(p.tiles, blocks), 1);
-    }
-    return {{static_cast<unsigned>(blocks)},
-            {(slab_warps + 2) * 32},
-            static_cast<unsigned>(bytes(plan.stages, plan.bytes, plan.scale_slots))};
-  }
-  // What the product reads of a matrix of levels, and what it writes.
-  std::array<ByteRange, 3> read_of(const LevelRows& p, int i) const {
-    const LevelMatrices& m = p.matrices;
-    return {ByteRange::of(m.w[i], m.rows[i] * p.row_bytes),
-            ByteRange::of(m.scales[i], m.rows[i] * scales_bytes()),
-            ByteRange::of(m.biases[i], m.rows[i] * scales_bytes())};
-  }
-  ByteRange written_of(const LevelRows& p, int i) const {
-    int64_t item = dtype_of(product.dtype).size();
-    const LevelMatrices& m = p.matrices;
-    return ByteRange::of(static_cast<char*>(p.out) + m.out[i] * item, m.rows[i] * item)
-        .along(p.columns, p.out_stride * item);
-  }
-  // Adds the matrices of `one` to `all`, where they are products of the same x and neither writes
-  // what the other reads or writes.
-  bool join(LevelRows& all, const LevelRows& one) const {
-    bool same = all.x == one.x && all.x_stride == one.x_stride && all.k == one.k &&
-                all.columns == one.columns && all.row_bytes == one.row_bytes &&
-                (one.columns == 1 || all.out_stride == one.out_stride);
-    LevelMatrices &m = all.matrices, added = one.matrices;
-    int64_t item = dtype_of(product.dtype).size();
-    int64_t offset = static_cast<char*>(one.out) - static_cast<char*>(all.out);
-    if (!same || m.count + added.count > matrices_max || offset % item != 0) return false;
-    ByteRange x = ByteRange::of(all.x, all.k * item).along(all.columns, all.x_stride * item);
-    for (int i = 0; i < m.count; ++i) {
-      if (!written_of(all, i).apart_from(x)) return false;
-      for (int j = 0; j < added.count; ++j) {
-        if (!written_of(all, i).apart_from(written_of(one, j))) return false;
-        for (const ByteRange& read : read_of(one, j)) {
-          if (!written_of(all, i).apart_from(read)) return false;
-        }
-        for (const ByteRange& read : read_of(all, i)) {
-          if (!written_of(one, j).apart_from(read)) return false;
-        }
-      }
-    }
-    for (int j = 0; j < added.count; ++j, ++m.count) {
-      m.w[m.count] = added.w[j];
-      m.scales[m.count] = added.scales[j];
-      m.biases[m.count] = added.biases[j];
-      m.rows[m.count] = added.rows[j];
-      m.out[m.count] = added.out[j] + offset / item;
-      m.first_tile[m.count + 1] =
-          m.first_tile[m.count] + (added.first_tile[j + 1] - added.first_tile[j]);
-    }
-    all.tiles = m.first_tile[m.count];
-    all.settled = all.settled && one.settled;
-    return true;
-  }
-  // Makes one launch of this product and the one before it, or queues one of its own.
-  void launch_joined(const LevelRows& p) const {
-    bool joined = extend_last<LevelRows, SlabPlan>(
-        product.stream, function(), [&](LaunchShape& shape, LevelRows& all, SlabPlan& plan) {
-          if (!join(all, p)) return false;
-          shape = place(all, plan);
-          function().allow_shared_bytes(shape.shared_bytes);
-          return true;
-        });
-    if (joined) return;
-    SlabPlan plan;
-    LaunchShape shape = place(p, plan);
-    launch(product.stream, function(), shape, p, plan);
-  }
-};
-
-// By dtype, and whether it is one row; of affine levels, groups of 64 and 128.
-std::string nibbles_name(const std::string& levels, size_t slot) {
-  Dtype::Val dtype = float_types[slot / 2 % 3];
-  bool one = slot % 2 != 0;
-  if (dtype == Dtype::Val::float32 && !one) return "";
-  return instance_name("nibble_rows", {levels, device_type(dtype), truth(one)});
-}
-FunctionTable<12> affine_nibbles("quantized_rows.cu", [](size_t slot) {
-  return nibbles_name(instance_name("AffineNibbles", {slot / 6 ? "128" : "64",
-                                                      device_type(float_types[slot / 2 % 3])}),
-                      slot);
-});
-FunctionTable<6> packed_nibbles("packed_rows.cu",
-                                [](size_t slot) { return nibbles_name("KNibbles", slot); });
-
-const Function& Nibbles::function() const {
-  size_t slot = float_slot(product.dtype) * 2 + (is_one() ? 1 : 0);
-  if (format.packed) return packed_nibbles.at(slot);
-  return affine_nibbles.at(slot + (format.group == 128 ? 6 : 0));
-}
-
 // As level_tiles.cuh lays it out: columns of x, then the warps' slots.
 unsigned tiles_shared_bytes(const Variant& v) {
   int tiles = tile_counts[v.tiles], stages = tiles > 4 ? 2 : 3;
@@ -356,14 +209,7 @@ bool multiply_level_rows(const LevelProduct& product, const LevelFormat& format,
   p.planes = plain ? 3 : 1;
   p.k = static_cast<int>(product.k);
   if (multiply_nibble_tiles(product, format, p, parts, count)) return true;
-  if (Nibbles nibbles{format, product}; nibbles.suits(row_bytes, parts, count)) {
-    p.columns = static_cast<int>(product.m);  // a row of floats is one column here
-    for (size_t first = 0; first < count; first += matrices_max) {
-      place_parts(p, parts + first, std::min<size_t>(matrices_max, count - first));
-      nibbles.launch_joined(p);
-    }
-    return true;
-  }
+  if (multiply_slab_rows(product, format, p, parts, count)) return true;
   Variant variant{format, product.dtype, 0, false};
   while (tile_counts[variant.tiles] * 8 < columns) ++variant.tiles;
   bool few = product.m <= level_rows_max;

@@ -69,8 +69,9 @@ __device__ __forceinline__ void copy_chunk(const LevelRows& p, const TileRows& t
                                            uint8_t* slots) {
   constexpr int pieces = (F::chunk_bytes + (F::aligned ? 0 : 14) + 15) / 16;
   int t = lane_index() % 4;
-  // Whether all that rows ask for lies before the end.
-  bool inside = tile.end - tile.first >= tile_rows * p.row_bytes + 16;
+  // Whether all that rows ask for lies before the end: the last chunk may be longer than its row.
+  bool inside = tile.end - tile.first >=
+                (tile_rows - 1) * p.row_bytes + int64_t(chunk) * F::chunk_bytes + pieces * 16;
 #pragma unroll
   for (int i = 0; i < 2; ++i) {
     int row = lane_index() / 4 + 8 * i;

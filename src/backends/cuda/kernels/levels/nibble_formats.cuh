@@ -1,4 +1,4 @@
-// Levels of four bits as slabs of shared memory hold them (nibble_rows.cuh): which bits a lane takes
+// Levels of four bits as slabs of shared memory hold them (slab_rows.cuh): which bits a lane takes
 // of them, and what they stand for.
 #pragma once
 
@@ -93,16 +93,22 @@ struct AffineNibbles {
   __device__ __forceinline__ static constexpr int x_low(int, int i) { return i / 2 * 4 + i % 2; }
   __device__ __forceinline__ static constexpr int x_high(int, int i) { return x_low(0, i) + 2; }
 
-  // The two products of bytes of a span: which run they belong to, levels as bytes, and elements of
-  // a lane's 16 that byte `i` of two words of x stands for.
-  __device__ __forceinline__ static constexpr int run_of(int) { return 0; }
+  // For slab_planes.cuh: where the four quads of a lane's elements of a span begin, which of the 16
+  // byte i of word w stands for, and the words as bytes of levels.
+  static constexpr bool is_signed = false;
+  static constexpr int block_elements = 256;
   __device__ __forceinline__ static constexpr float unit_of(int) { return 1; }
-  __device__ __forceinline__ static uint2 bytes(uint2 levels, int product) {
-    uint32_t word = product ? levels.y : levels.x;
-    return {word & 0x0f0f0f0fu, word >> 4 & 0x0f0f0f0fu};
+  __device__ __forceinline__ static constexpr int quad(int t, int i) { return 16 * t + 4 * i; }
+  __device__ __forceinline__ static constexpr int element(int w, int i) {
+    return w / 2 * 8 + i * 2 + w % 2;
   }
-  __device__ __forceinline__ static constexpr int element(int product, int word, int i) {
-    return product * 8 + i * 2 + word;
+  __device__ __forceinline__ static void take(const uint8_t* chunk, int s, int t,
+                                              uint32_t (&to)[4]) {
+    uint2 levels = *reinterpret_cast<const uint2*>(chunk + s * 32 + t * 8);
+    to[0] = levels.x & nibbles;
+    to[1] = levels.x >> 4 & nibbles;
+    to[2] = levels.y & nibbles;
+    to[3] = levels.y >> 4 & nibbles;
   }
 };
 
@@ -187,14 +193,20 @@ struct KNibbles {
     return x_low(run, i) + 1;
   }
 
-  __device__ __forceinline__ static constexpr int run_of(int product) { return product; }
+  static constexpr bool is_signed = false;
+  static constexpr int block_elements = 256;
   __device__ __forceinline__ static constexpr float unit_of(int run) { return run ? 0.0625f : 1; }
-  __device__ __forceinline__ static uint2 bytes(uint2 levels, int product) {
-    uint32_t mask = product ? 0xf0f0f0f0u : 0x0f0f0f0fu;
-    return {levels.x & mask, levels.y & mask};
+  __device__ __forceinline__ static constexpr int quad(int t, int i) {
+    return i / 2 * 32 + 8 * t + i % 2 * 4;
   }
-  __device__ __forceinline__ static constexpr int element(int product, int word, int i) {
-    return product * 8 + word * 4 + i;
+  __device__ __forceinline__ static constexpr int element(int w, int i) { return w * 4 + i; }
+  __device__ __forceinline__ static void take(const uint8_t* chunk, int s, int t,
+                                              uint32_t (&to)[4]) {
+    uint2 levels = *reinterpret_cast<const uint2*>(chunk + first_byte + s * 32 + t * 8);
+    to[0] = levels.x & nibbles;
+    to[1] = levels.y & nibbles;
+    to[2] = levels.x & ~nibbles;
+    to[3] = levels.y & ~nibbles;
   }
 };
 

@@ -1,9 +1,9 @@
 // Products of a few rows of x with packed (GGUF) rows: level_rows.cuh with the formats of
 // packed_formats.cuh.
 #include "level_tiles.cuh"
-#include "nibble_rows.cuh"
 #include "nibble_tiles.cuh"
 #include "packed_formats.cuh"
+#include "slab_rows.cuh"
 
 // x [rows, k] of floats to planes [rows * 3, k]: for more rows than shared memory holds.
 __global__ void __launch_bounds__(256)

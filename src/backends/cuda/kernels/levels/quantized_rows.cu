@@ -2,5 +2,5 @@
 // affine_formats.cuh.
 #include "affine_formats.cuh"
 #include "level_tiles.cuh"
-#include "nibble_rows.cuh"
 #include "nibble_tiles.cuh"
+#include "slab_rows.cuh"

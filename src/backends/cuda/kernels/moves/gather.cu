@@ -37,31 +37,33 @@ __global__ void __launch_bounds__(256)
   }
 }
 
+constexpr int row_units = 2;
+
 template <class Unit>
 __global__ void __launch_bounds__(256)
     gather_rows(const Unit* x, Unit* out, const __grid_constant__ RowsShape shape,
                 FaultReport report) {
   start_after_earlier();
-  const int64_t first = static_cast<int64_t>(blockIdx.x) * 1024 + threadIdx.x;
-  int64_t index[4], places[4];
-  Unit units[4];
-  bool valid[4];
+  const int64_t first = static_cast<int64_t>(blockIdx.x) * (256 * row_units) + threadIdx.x;
+  int64_t index[row_units], places[row_units];
+  Unit units[row_units];
+  bool valid[row_units];
 #pragma unroll
-  for (int i = 0; i < 4; ++i) {
+  for (int i = 0; i < row_units; ++i) {
     places[i] = first + i * 256;
     valid[i] = places[i] < shape.count;
     if (valid[i]) index[i] = shape.indices[divide(places[i], shape.row, shape.wide) * shape.step];
   }
 #pragma unroll
-  for (int i = 0; i < 4; ++i) {
+  for (int i = 0; i < row_units; ++i) {
     valid[i] = valid[i] && wrap_index(index[i], shape.rows, report);
   }
 #pragma unroll
-  for (int i = 0; i < 4; ++i) {
+  for (int i = 0; i < row_units; ++i) {
     if (valid[i]) units[i] = x[index[i] * shape.between + places[i]];
   }
 #pragma unroll
-  for (int i = 0; i < 4; ++i) {
+  for (int i = 0; i < row_units; ++i) {
     if (valid[i]) out[first + i * 256] = units[i];
   }
 }

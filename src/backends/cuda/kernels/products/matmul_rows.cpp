@@ -10,6 +10,7 @@ namespace {
 
 constexpr int64_t few_rows_max = 8, batches_max = 65535, extent_max = int64_t{1} << 30;
 constexpr int matrices_max = 4;
+constexpr int64_t halves_sums_bytes = 16 << 10;  // in shared memory, of few_rows_halves
 
 // As in matmul_rows.cu.
 struct FewRows {
@@ -37,15 +38,21 @@ unsigned count_of(int64_t value) { return static_cast<unsigned>(value); }
 // The instance for so many rows: 1, 2, 4 or 8.
 size_t rows_slot(int64_t m) { return m <= 1 ? 0 : m <= 2 ? 1 : m <= 4 ? 2 : 3; }
 
-FunctionTable<2> half_rows("matmul_rows.cu", [](size_t slot) {
-  return instance_name("few_rows_halves", {slot ? "bfloat_t" : "half_t"});
-});
-// By dtype and rows; more than two rows of halves go to the others.
-FunctionTable<float_count * 4> rows("matmul_rows.cu", [](size_t slot) {
-  Dtype::Val dtype = float_types[slot / 4];
-  if (dtype != Dtype::Val::float32 && slot % 4 > 1) return std::string();
-  return instance_name("few_rows", {device_type(dtype), std::to_string(1 << slot % 4)});
-});
+// As much shared memory as decoding attention wants: then the two overlap.
+FunctionTable<2> half_rows(
+    "matmul_rows.cu",
+    [](size_t slot) { return instance_name("few_rows_halves", {slot ? "bfloat_t" : "half_t"}); },
+    44);
+// By dtype and rows; more than two rows of halves go to the others. What loads are on their way
+// for takes all that there is of the first cache.
+FunctionTable<float_count * 4> rows(
+    "matmul_rows.cu",
+    [](size_t slot) {
+      Dtype::Val dtype = float_types[slot / 4];
+      if (dtype != Dtype::Val::float32 && slot % 4 > 1) return std::string();
+      return instance_name("few_rows", {device_type(dtype), std::to_string(1 << slot % 4)});
+    },
+    0);
 FunctionTable<float_count * 4> column_rows("matmul_rows.cu", [](size_t slot) {
   return instance_name("few_rows_columns",
                        {device_type(float_types[slot / 4]), std::to_string(1 << slot % 4)});
@@ -62,9 +69,15 @@ int64_t place_blocks(FewRows& p, int64_t columns) {
   return blocks;
 }
 
+// Where there is at most one block for each multiprocessor, each gets one: blocks start wherever
+// earlier kernels make room, and two that meet take twice as long while others wait for them. So
+// much shared memory lets no second one in, and leaves the first cache what it can.
 LaunchShape place_halves(FewRows& p, int64_t batches) {
   int64_t warps = std::clamp<int64_t>(ceil_div(p.k, 64), 1, 16);
-  return {{count_of(place_blocks(p, 32)), count_of(batches)}, {32, count_of(warps)}};
+  int64_t blocks = place_blocks(p, 32);
+  bool alone = blocks * batches <= gpu().multiprocessors;
+  int64_t shared_bytes = alone ? gpu().shared_bytes_max / 2 - halves_sums_bytes + 2048 : 0;
+  return {{count_of(blocks), count_of(batches)}, {32, count_of(warps)}, count_of(shared_bytes)};
 }
 
 // As many warps to a row as it has pieces that are asked for at once (four times 512 bytes): blocks

@@ -1,20 +1,22 @@
-// out[i, j] = sum over k of x[i, k] * w[j, k] for up to eight rows of x and rows w [N, K] of levels
-// of four bits; K counts whole chunks of 256. Matrices and x as in level_rows.cuh.
+// out[i, j] = sum over k of x[i, k] * w[j, k] for rows w [N, K] of levels of 4, 5, 6 or 8 bits and one
+// row of x; or up to four of them and blocks of 32 levels, or up to eight of a half type and levels
+// of four bits in larger blocks. K counts whole spans of 64, and blocks of 256 where a format has
+// them. Matrices and x as in level_rows.cuh.
 //
 // A block takes tiles of 16 rows of w. One warp has slabs of some chunks of them copied into a ring
-// in shared memory, others multiply a chunk each on tensor cores, one stores.
+// in shared memory, others multiply a chunk each on tensor cores, one stores. Of short rows a slab
+// is a whole tile, which one warp multiplies and stores.
 //
-// - One row of x is made whole numbers of 23 bits for each 64 elements, in three planes of bytes.
-//   Levels are bytes after one mask, so products are exact. Planes of each of the four spans of a
-//   chunk are in columns of their own, next to zeros: a lane of four gets the sums of one span.
+// - A row of x is made whole numbers of 23 bits for each 64 elements, in three planes of bytes.
+//   Levels are bytes after a mask or two, so products are exact (slab_planes.cuh).
 // - Several rows of a half type: one shift, one mask with an `or` make two levels a pair of halves,
 //   and the order of x follows from that.
 //
 // Floor: the bytes of w.
 #pragma once
 
-#include "nibble_planes.cuh"
 #include "rings.cuh"
+#include "slab_planes.cuh"
 
 // Levels as numbers of a half type. A bfloat has the magic number added, which is taken from the
 // sums in the end; a half is so small that the level's bits are all that it has.
@@ -45,8 +47,7 @@ __device__ __forceinline__ void multiply_span(float (&c)[F::runs][4], uint2 uppe
   }
 }
 
-// A warp's sums of a tile: rows g and g + 8, columns 2t and 2t + 1; of one column a quarter of each
-// sum in each lane of four, numbers 0 and 2.
+// A warp's sums of a tile with several rows of a half type: rows g and g + 8, columns 2t and 2t + 1.
 template <class F, class T>
 struct NibbleSums {
   float sum[4];
@@ -54,53 +55,6 @@ struct NibbleSums {
 
   __device__ __forceinline__ void add(int j, Line line, float product, float x) {
     sum[j] += line.level * product + (line.one - level_excess<T> * line.level) * x;
-  }
-
-  // A chunk, which is chunk `of_slab` of the slab.
-  __device__ __forceinline__ void add_one(const PlanesOfRow<F, T>& x, int chunk, const Slab& slab,
-                                          int of_slab, int g, int t) {
-    // Sums with planes 0 and 1, then with plane 2.
-    int c[2][F::runs][4] = {};
-    const uint8_t* levels =
-        slab.levels + g * slab.row_bytes + of_slab * F::chunk_bytes + F::first_byte + t * 8;
-    const uint4* planes = x.planes + (chunk * spans + g / 2) * 12 + t;
-    const uint4 *first = planes + g % 2 * 4, *last = g % 2 ? x.zeros : planes + 8;
-#pragma unroll
-    for (int s = 0; s < spans; ++s) {
-      uint2 upper = *reinterpret_cast<const uint2*>(levels + s * 32);
-      uint2 lower = *reinterpret_cast<const uint2*>(levels + 8 * slab.row_bytes + s * 32);
-      uint4 b = *(g / 2 == s ? first : x.zeros), d = *(g / 2 == s ? last : x.zeros);
-#pragma unroll
-      for (int i = 0; i < 2; ++i) {
-        uint2 up = F::bytes(upper, i), low = F::bytes(lower, i);
-        multiply_bytes(c[0][F::run_of(i)], up.x, low.x, up.y, low.y, i ? b.z : b.x, i ? b.w : b.y);
-        multiply_bytes(c[1][F::run_of(i)], up.x, low.x, up.y, low.y, i ? d.z : d.x, i ? d.w : d.y);
-      }
-    }
-    Line upper[F::runs], lower[F::runs];
-    F::lines(slab, g, chunk, of_slab, t, upper);
-    F::lines(slab, g + 8, chunk, of_slab, t, lower);
-    int span = chunk * spans + t;
-    float unit = x.units[span];
-#pragma unroll
-    for (int run = 0; run < F::runs; ++run) {
-      float xs = x.sums[span * F::runs + run];
-#pragma unroll
-      for (int j = 0; j < 4; j += 2) {
-        Line line = j ? lower[run] : upper[run];
-        float product = static_cast<float>(c[0][run][j] * 256 + c[0][run][j + 1]) * 256 +
-                        static_cast<float>(c[1][run][j]);
-        sum[j] += line.level * (product * (unit * F::unit_of(run))) + line.one * xs;
-      }
-    }
-  }
-  // Of one column: the four quarters.
-  __device__ __forceinline__ void join() {
-#pragma unroll
-    for (int j = 0; j < 4; j += 2) {
-      sum[j] += shuffle_xor(sum[j], 1);
-      sum[j] += shuffle_xor(sum[j], 2);
-    }
   }
 
   // `x` is where the lane's column has its part of the chunk.
@@ -136,12 +90,19 @@ struct NibbleSums {
       }
     }
   }
+  // [columns][tile_rows]
+  __device__ __forceinline__ void store(float* to, int g, int t) const {
+#pragma unroll
+    for (int j = 0; j < 4; ++j) to[(2 * t + j % 2) * tile_rows + g + j / 2 * 8] = sum[j];
+  }
 };
 
 // How slabs lie in shared memory.
 struct SlabPlan {
   int stages, chunks, row_bytes, bytes;  // of a slab
   int scale_slots, scales_bytes;  // those of a row
+  int dense;  // whether slabs are whole rows as they lie in memory
+  int apart;  // whether slabs are whole tiles, and each a warp's own
 };
 
 // The ring of slabs: the copying warp is told of free places, the others of full ones.
@@ -157,10 +118,8 @@ struct SlabRing {
     return {memory + stage * plan.bytes, scales, scales + tile_rows * plan.scales_bytes,
             plan.row_bytes, plan.scales_bytes};
   }
-  __device__ __forceinline__ void next_slab() {
-    if (++stage < plan.stages) return;
-    stage = 0;
-    ++turn;
+  __device__ __forceinline__ void skip(int slabs) {
+    for (stage += slabs; stage >= plan.stages; stage -= plan.stages) ++turn;
   }
   __device__ __forceinline__ void next_tile() {
     if (++scale_slot == plan.scale_slots) scale_slot = 0;
@@ -170,20 +129,29 @@ struct SlabRing {
 template <class F>
 __device__ __forceinline__ void copy_slab(const LevelRows& p, const SlabRing& ring, int tile,
                                           int first_chunk) {
+  const SlabPlan& plan = ring.plan;
   int m = matrix_of(p, tile);
   int64_t row = static_cast<int64_t>(tile - p.matrices.first_tile[m]) * tile_rows;
+  int64_t first_byte = int64_t(first_chunk) * F::chunk_bytes;
   int rows = min(p.matrices.rows[m] - row, int64_t(tile_rows));
-  int bytes = min(p.k / 256 - first_chunk, ring.plan.chunks) * F::chunk_bytes;
-  int scales = F::scale_bytes > 0 && first_chunk == 0 ? rows * ring.plan.scales_bytes : 0;
+  int bytes = min(p.row_bytes - first_byte, int64_t(plan.chunks) * F::chunk_bytes);
+  int scales = F::scale_bytes > 0 && first_chunk == 0 ? rows * plan.scales_bytes : 0;
+  const uint8_t* from = p.matrices.w[m] + row * p.row_bytes + first_byte;
   Slab slab = ring.slab();
   CopyBarrier& full = ring.full[ring.stage];
-  if (lane_index() == 0) full.expect(rows * bytes + 2 * scales);
-  __syncwarp();
-  copy_rows(slab.levels, ring.plan.row_bytes,
-            p.matrices.w[m] + row * p.row_bytes + int64_t(first_chunk) * F::chunk_bytes,
-            p.row_bytes, rows, bytes, full);
+  bool ragged = F::chunk_bytes % 16 != 0 || p.row_bytes % 16 != 0;
+  if (plan.dense) {
+    // One long row, as tiles begin at multiples of 16 bytes.
+    copy_ragged_rows(slab.levels, 0, from, 0, 1, rows * bytes, full);
+  } else if (ragged) {
+    copy_ragged_rows(slab.levels, plan.row_bytes, from, p.row_bytes, rows, bytes, full);
+  } else {
+    if (lane_index() == 0) full.expect(rows * bytes + 2 * scales);
+    __syncwarp();
+    copy_rows(slab.levels, plan.row_bytes, from, p.row_bytes, rows, bytes, full);
+  }
   if (scales) {
-    int64_t first = row * ring.plan.scales_bytes;
+    int64_t first = row * plan.scales_bytes;
     copy_rows(slab.scales, 0, static_cast<const uint8_t*>(p.matrices.scales[m]) + first, 0, 1,
               scales, full);
     copy_rows(slab.biases, 0, static_cast<const uint8_t*>(p.matrices.biases[m]) + first, 0, 1,
@@ -192,43 +160,55 @@ __device__ __forceinline__ void copy_slab(const LevelRows& p, const SlabRing& ri
   full.arrive_with_copies();
 }
 
-// A lane's sums of a tile, [warps][columns][tile_rows], become elements of the output.
+// Where a tile's sums of the first column go, and how many of them there are.
 template <class T>
-__device__ __forceinline__ void store_nibble_tile(const LevelRows& p, const float* sums, int tile,
-                                                  int columns, float unit) {
-  int m = matrix_of(p, tile);
-  int64_t first = static_cast<int64_t>(tile - p.matrices.first_tile[m]) * tile_rows;
+struct TileOut {
+  T* at;
+  int64_t rows;
+  __device__ __forceinline__ TileOut(const LevelRows& p, int tile) {
+    int m = matrix_of(p, tile);
+    int64_t first = static_cast<int64_t>(tile - p.matrices.first_tile[m]) * tile_rows;
+    at = static_cast<T*>(p.out) + p.matrices.out[m] + first;
+    rows = p.matrices.rows[m] - first;
+  }
+};
+
+// A tile's sums, [warps][columns][tile_rows], become elements of the output.
+template <class T>
+__device__ __forceinline__ void store_slab_tile(const LevelRows& p, const float* sums, int tile,
+                                                int columns, float unit) {
+  TileOut<T> out(p, tile);
 #pragma unroll 1
   for (int i = lane_index(); i < p.columns * tile_rows; i += 32) {
     int row = i % tile_rows, column = i / tile_rows;
     float sum = 0;
 #pragma unroll
     for (int warp = 0; warp < slab_warps; ++warp) sum += sums[warp * columns * tile_rows + i];
-    if (first + row >= p.matrices.rows[m]) continue;
-    T* out = static_cast<T*>(p.out) + column * p.out_stride + p.matrices.out[m];
-    out[first + row] = T(sum * unit);
+    if (row < out.rows) out.at[column * p.out_stride + row] = T(sum * unit);
   }
 }
 
 // Blocks of slab_warps, one warp that copies and one that stores; they take tiles in turn. Dynamic
-// shared memory: the warps' sums, slabs and scales, then of One column PlanesOfRow.
-template <class F, class T, bool One>
+// shared memory: the warps' sums, slabs and scales, then planes of x, if Columns is 1 or 4.
+template <class F, class T, int Columns>
 __global__ void __launch_bounds__(slab_threads + 64, 2)
-    nibble_rows(__grid_constant__ const LevelRows p, __grid_constant__ const SlabPlan plan) {
-  constexpr int columns = One ? 1 : 8, sums_size = slab_warps * columns * tile_rows;
+    slab_rows(__grid_constant__ const LevelRows p, __grid_constant__ const SlabPlan plan) {
+  constexpr bool planes = Columns < 8;
+  constexpr int sums_size = slab_warps * Columns * tile_rows;
+  using Sums = typename choose<planes, PlaneSums<F, T, Columns>, NibbleSums<F, T>>::type;
   extern __shared__ uint4 dynamic_shared[];
   __shared__ CopyBarrier full[stages_max], empty[stages_max], made[sum_slots], taken[sum_slots];
   let_later_start();
-  int warp = threadIdx.x / 32, g = lane_index() / 4, t = lane_index() % 4, chunks = p.k / 256;
+  int warp = threadIdx.x / 32, g = lane_index() / 4, t = lane_index() % 4, chunks = (p.k + 255) / 256;
   float* sums = reinterpret_cast<float*>(dynamic_shared);
   SlabRing ring{full, empty, reinterpret_cast<uint8_t*>(sums + sum_slots * sums_size), plan};
-  PlanesOfRow<F, T> row(ring.memory + plan.stages * plan.bytes +
-                            plan.scale_slots * (2 * tile_rows * plan.scales_bytes),
-                        p.k);
+  PlanesOfRows<F, T> rows{ring.memory + plan.stages * plan.bytes +
+                              plan.scale_slots * (2 * tile_rows * plan.scales_bytes),
+                          p.k, p.columns};
   if (threadIdx.x == slab_threads) {
     for (int s = 0; s < plan.stages; ++s) {
       full[s].make(32);
-      empty[s].make(slab_warps);
+      empty[s].make(plan.apart ? 1 : slab_warps);
     }
     for (int s = 0; s < sum_slots; ++s) {
       made[s].make(slab_warps);
@@ -241,7 +221,7 @@ __global__ void __launch_bounds__(slab_threads + 64, 2)
     bool waited = !p.settled, met = false;
     if (waited) wait_for_earlier();
     for (int tile = blockIdx.x; tile < p.tiles; tile += gridDim.x, ring.next_tile()) {
-      for (int chunk = 0; chunk < chunks; chunk += plan.chunks, ring.next_slab()) {
+      for (int chunk = 0; chunk < chunks; chunk += plan.chunks, ring.skip(1)) {
         if (ring.turn > 0 && !met) {
           met = true;
           __syncthreads();
@@ -255,7 +235,9 @@ __global__ void __launch_bounds__(slab_threads + 64, 2)
     return;
   }
   wait_for_earlier();
-  if (One && warp < slab_warps) row.make(p, threadIdx.x);
+  if (planes && warp < slab_warps) {
+    for (int i = 0; i < p.columns; ++i) rows.at(i).make(p, i, threadIdx.x);
+  }
   __syncthreads();
   int slot = 0, phase = 0;
   auto next_slot = [&] {
@@ -263,41 +245,55 @@ __global__ void __launch_bounds__(slab_threads + 64, 2)
     phase ^= slot == 0;
   };
   if (warp > slab_warps) {
+    if (plan.apart) return;
     for (int tile = blockIdx.x; tile < p.tiles; tile += gridDim.x, next_slot()) {
       made[slot].wait(phase);
-      store_nibble_tile<T>(p, sums + slot * sums_size, tile, columns, One ? 1 : 1 / level_unit<T>);
+      store_slab_tile<T>(p, sums + slot * sums_size, tile, Columns, planes ? 1 : 1 / level_unit<T>);
       __syncwarp();
       if (lane_index() == 0) taken[slot].arrive();
     }
     return;
   }
   // Lanes of columns that are not there read the first: nobody looks at their products.
-  const T* x = static_cast<const T*>(p.x) + (g < p.columns ? g : 0) * p.x_stride + F::x_each * t;
+  const T* x = static_cast<const T*>(p.x) + (g < p.columns ? g : 0) * p.x_stride;
+  // Warps share slabs out by chunks, or take tiles in turn.
+  bool apart = planes && plan.apart;
+  int lead = apart ? warp : 0, step = apart ? slab_warps : 1;
   bool reused = false;
-  for (int tile = blockIdx.x; tile < p.tiles; tile += gridDim.x, next_slot(), ring.next_tile()) {
-    NibbleSums<F, T> sum;
+  ring.skip(lead);
+  for (int tile = blockIdx.x + lead * gridDim.x; tile < p.tiles;
+       tile += step * gridDim.x, next_slot(), ring.next_tile()) {
+    Sums sum;
     sum.clear();
-    for (int first = 0; first < chunks; first += plan.chunks, ring.next_slab()) {
+    for (int first = 0; first < chunks; first += plan.chunks, ring.skip(step)) {
       full[ring.stage].wait(ring.turn & 1);
       Slab slab = ring.slab();
+      // Rows lie in their pieces of 16 bytes as they did in memory, where tiles begin with a piece;
+      // row g + 8 lies as g does.
+      if (planes && !plan.dense) {
+        slab.levels += (g * static_cast<int>(p.row_bytes) + first * F::chunk_bytes) & 15;
+      }
       int count = min(plan.chunks, chunks - first);
 #pragma unroll 1
-      for (int i = warp; i < count; i += slab_warps) {
-        if constexpr (One) sum.add_one(row, first + i, slab, i, g, t);
-        else sum.add_many(x + (first + i) * 256, slab, first + i, i, g, t);
+      for (int i = apart ? 0 : (warp - first) & (slab_warps - 1); i < count; i += slab_warps / step) {
+        int chunk = first + i;
+        if constexpr (planes) sum.add(rows, chunk, slab, i, p.k / 64 - chunk * spans, g, t);
+        else sum.add_many(x + chunk * 256 + F::x_each * t, slab, chunk, i, g, t);
       }
       __syncwarp();
       if (lane_index() == 0) empty[ring.stage].arrive();
     }
-    if constexpr (One) sum.join();
+    if constexpr (planes) {
+      sum.join();
+      if (apart) {
+        TileOut<T> out(p, tile);
+        sum.store_out(out.at, out.rows, p.out_stride, p.columns, g, t);
+        continue;
+      }
+    }
     if (reused) taken[slot].wait(phase ^ 1);
     if (slot == sum_slots - 1) reused = true;
-    float* mine = sums + slot * sums_size + warp * (columns * tile_rows);
-#pragma unroll
-    for (int j = 0; j < 4; j += One ? 2 : 1) {
-      int column = One ? 0 : 2 * t + j % 2;
-      if (!One || t == 0) mine[column * tile_rows + g + j / 2 * 8] = sum.sum[j];
-    }
+    sum.store(sums + slot * sums_size + warp * (Columns * tile_rows), g, t);
     __syncwarp();
     if (lane_index() == 0) made[slot].arrive();
   }
