@@ -6,6 +6,8 @@
 namespace lazuli::cuda {
 namespace {
 
+constexpr int64_t row_units = 2;  // as in gather.cu
+
 FunctionTable<unit_sizes> gathers("gather.cu", [](size_t slot) {
   return instance_name("gather", {unit_at(slot)});
 });
@@ -47,7 +49,7 @@ void kernel_gather(const KernelCall& call) {
   const int unit = indexed_shape(call, indexed, device_data<>(call.output), false, shape);
   LaunchShape grid{{static_cast<unsigned>(ceil_div(shape.count, 1024))}, {256}};
   if (is_of_rows(shape)) {
-    grid.grid.x = static_cast<unsigned>(ceil_div(shape.count, 512));
+    grid.grid.x = static_cast<unsigned>(ceil_div(shape.count, 256 * row_units));
     launch(call.stream, gathers_of_rows.at(unit_slot(unit)), grid, device_data<>(x),
            device_data<>(call.output), rows_of(shape), fault_report(call));
     return;

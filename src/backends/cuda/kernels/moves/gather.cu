@@ -39,6 +39,21 @@ __global__ void __launch_bounds__(256)
 
 constexpr int row_units = 2;
 
+// Leaves the second cache to rows that may be taken again.
+template <class Unit>
+__device__ __forceinline__ void store_for_later(Unit* to, const Unit& unit) {
+#ifndef LAZULI_EMULATED_GPU
+  if constexpr (sizeof(Unit) == 16) {
+    uint4 words = *reinterpret_cast<const uint4*>(&unit);
+    asm volatile("st.global.cs.v4.u32 [%0], {%1, %2, %3, %4};" ::"l"(to), "r"(words.x),
+                 "r"(words.y), "r"(words.z), "r"(words.w)
+                 : "memory");
+    return;
+  }
+#endif
+  *to = unit;
+}
+
 template <class Unit>
 __global__ void __launch_bounds__(256)
     gather_rows(const Unit* x, Unit* out, const __grid_constant__ RowsShape shape,
@@ -64,7 +79,7 @@ __global__ void __launch_bounds__(256)
   }
 #pragma unroll
   for (int i = 0; i < row_units; ++i) {
-    if (valid[i]) out[first + i * 256] = units[i];
+    if (valid[i]) store_for_later(out + first + i * 256, units[i]);
   }
 }
 
