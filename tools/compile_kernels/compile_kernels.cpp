@@ -26,6 +26,13 @@ bool moves_bytes(const FixedInstance& fixed) {
          fixed.instance.starts_with("scatter_replace");
 }
 
+// Whether a launch on such a chip may ask for the kernel (nibble_tiles.cpp).
+bool is_for(const std::string& architecture, const FixedInstance& fixed) {
+  static const std::regex other_tiles("nibble_tiles<(.*, 4|KNibbles, .*, 8)>");
+  if (architecture == "sm_90a") return !std::regex_match(fixed.instance, other_tiles);
+  return !fixed.instance.starts_with("nibble_groups");
+}
+
 // Whether the kernel is worth its place in every program: one of the types and formats that
 // programs use most. The others are compiled at first use and kept in the disk cache.
 bool is_usual(const FixedInstance& fixed) {
@@ -58,7 +65,8 @@ void compile_part(const std::string& architecture, size_t part, size_t parts,
   Images known = unpack_images(before, version), images;
   size_t compiled = 0;
   for (const FixedInstance& fixed : fixed_instances()) {
-    if (!is_usual(fixed) || hash_text(fixed.file + fixed.instance, 3) % parts != part) continue;
+    if (!is_for(architecture, fixed) || !is_usual(fixed)) continue;
+    if (hash_text(fixed.file + fixed.instance, 3) % parts != part) continue;
     std::string key = image_key(fixed.file, fixed.instance, architecture);
     if (auto found = known.find(key); found != known.end()) {
       images.insert(*found);

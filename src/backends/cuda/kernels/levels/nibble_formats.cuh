@@ -21,6 +21,10 @@ struct Line {
   float level, one;
 };
 
+// Numbers of a half type whose bits, with a level added, stand for their sum.
+template <class T>
+constexpr uint32_t magic_pair = is_same<T, half_t>::value ? 0x64006400u : 0x43004300u;
+
 // Affine levels in groups of 64 or 128. A lane's eight bytes of a span: elements 16t..16t+15.
 template <int Group, class S>
 struct AffineNibbles {
@@ -35,45 +39,61 @@ struct AffineNibbles {
     to[0].one = *reinterpret_cast<const S*>(slab.biases + at);
   }
 
-  // For weights of S (nibble_tiles.cuh): what stands for a level and for a one, as pairs. Weights of
-  // bfloats are made 2^-60 of what they are, which sums get back by sum_unit.
-  static constexpr bool half = is_same<S, half_t>::value;
-  static constexpr float sum_unit = half ? 1.0f : 0x1p60f;
+  // The same for weights of S, as pairs; scales and biases are those of a chunk.
   struct Scaling {
     uint32_t level, one;
   };
+  __device__ __forceinline__ static void scalings(const uint8_t*, const uint8_t* scales,
+                                                  const uint8_t* biases, int s,
+                                                  Scaling (&to)[runs]) {
+    int at = s * 64 / Group * int(sizeof(S));
+    to[0].level = *reinterpret_cast<const uint16_t*>(scales + at) * 0x10001u;
+    to[0].one = *reinterpret_cast<const uint16_t*>(biases + at) * 0x10001u;
+  }
+  // Of the levels in the lowest bits of a word's halves; rounded once.
+  template <class T>
+  __device__ __forceinline__ static uint32_t weights(uint32_t word, const Scaling& scaling) {
+    uint32_t levels = fma_pair<T>(masked_with<0x000f000fu, magic_pair<T>>(word), pair_of<T>(1),
+                                  pair_of<T>(-magic_number<T>));
+    return fma_pair<T>(levels, scaling.level, scaling.one);
+  }
+
+  // For weights of S in nibble_groups.cuh. Those of bfloats are made 2^-60 of what they are, which
+  // sums get back by sum_unit.
+  static constexpr bool half = is_same<S, half_t>::value;
+  static constexpr float sum_unit = half ? 1.0f : 0x1p60f;
+  using GroupScaling = Scaling;
   // Those of a lane's two rows, eight apart, and of two spans of a chunk from `span` on. Each row has
   // 16 bytes of scales and of biases.
-  struct Scalings {
+  struct GroupScalings {
     const uint8_t *scales, *biases;
     int span;
-    __device__ __forceinline__ Scalings(const uint8_t*, int, const uint8_t* of_scales,
-                                        const uint8_t* of_biases, int first)
+    __device__ __forceinline__ GroupScalings(const uint8_t*, int, const uint8_t* of_scales,
+                                             const uint8_t* of_biases, int first)
         : scales(of_scales), biases(of_biases), span(first) {}
     __device__ __forceinline__ Scaling of(int row, int i, int) const {
-      int at = row * 128 + (span + i) * 64 / Group * int(sizeof(S));
-      Scaling to = {*reinterpret_cast<const uint16_t*>(scales + at) * 0x10001u,
-                    *reinterpret_cast<const uint16_t*>(biases + at) * 0x10001u};
+      Scaling to[runs];
+      scalings(nullptr, scales + row * 128, biases + row * 128, span + i, to);
       if constexpr (!half) {
-        to.level = fma_pair<S>(to.level, 0x62006400u, 0);  // by 2^73 and by 2^69
-        to.one = fma_pair<S>(to.one, pair_of<S>(0x1p-60f), 0);
+        to[0].level = fma_pair<S>(to[0].level, 0x62006400u, 0);  // by 2^73 and by 2^69
+        to[0].one = fma_pair<S>(to[0].one, pair_of<S>(0x1p-60f), 0);
       }
-      return to;
+      return to[0];
     }
   };
   // The units of eight elements of a span that two products of 16 bytes of levels begin with, and
   // the lane's pair in unit `i` of one: the byte t of a word.
-  __device__ __forceinline__ static constexpr int unit(int piece, int product) {
+  __device__ __forceinline__ static constexpr int group_unit(int piece, int product) {
     return piece * 4 + product * 2;
   }
-  __device__ __forceinline__ static uint32_t selector(int t) { return 0x4040 + t * 0x101; }
+  __device__ __forceinline__ static uint32_t group_selector(int t) { return 0x4040 + t * 0x101; }
   // Rounded once. The lower level is in bits 0 to 3, the upper one in bits 4 to 7 of its half. In the
   // mantissa of 1024 there is room for both; bfloats have it below their smallest normal numbers,
   // where bits stand for 2^-133 and up.
   template <class T>
-  __device__ __forceinline__ static uint32_t weights(const uint32_t (&levels)[4], int product,
-                                                     int i, uint32_t selector,
-                                                     const Scaling& scaling) {
+  __device__ __forceinline__ static uint32_t group_weights(const uint32_t (&levels)[4], int product,
+                                                           int i, uint32_t selector,
+                                                           const Scaling& scaling) {
     uint32_t pair = __byte_perm(levels[product * 2 + i], 0, selector);
     if constexpr (half) {
       pair = fma_pair<S>(masked_with<0x00f0000fu, 0x64006400u>(pair), 0x2c003c00u, 0xd400e400u);
@@ -136,22 +156,37 @@ struct KNibbles {
     }
   }
 
-  // For weights of nibble_tiles.cuh: what stands for 256 levels, for a one, and for a one less the
+  // For weights of nibble_tiles.cuh, in float, where they are rounded once. The level has
+  // magic_number<bfloat_t> added.
+  using Scaling = Line;
+  __device__ __forceinline__ static void scalings(const uint8_t* chunk, const uint8_t*,
+                                                  const uint8_t*, int s, Scaling (&to)[runs]) {
+    lines_at(chunk, s, to);
+    for (int run = 0; run < runs; ++run) to[run].one -= magic_number<bfloat_t> * to[run].level;
+  }
+  template <class T>
+  __device__ __forceinline__ static uint32_t weights(uint32_t word, const Scaling& scaling) {
+    uint32_t levels = masked_with<0x000f000fu, magic_pair<bfloat_t>>(word);
+    return pack_pair<T>(fmaf(first_of_pair<bfloat_t>(levels), scaling.level, scaling.one),
+                        fmaf(second_of_pair<bfloat_t>(levels), scaling.level, scaling.one));
+  }
+
+  // For weights of nibble_groups.cuh: what stands for 256 levels, for a one, and for a one less the
   // number that levels come with.
   static constexpr float sum_unit = 1;
-  struct Scaling {
+  struct GroupScaling {
     float levels, one, less;
   };
   // Each lane of four works out those of a row and a span, and gets them from the others.
-  struct Scalings {
+  struct GroupScalings {
     Line lines[runs];
-    __device__ __forceinline__ Scalings(const uint8_t* chunk, int row_bytes, const uint8_t*,
-                                        const uint8_t*, int first) {
+    __device__ __forceinline__ GroupScalings(const uint8_t* chunk, int row_bytes, const uint8_t*,
+                                             const uint8_t*, int first) {
       int t = lane_index() % 4;
       lines_at(chunk + t / 2 * 8 * row_bytes, first + t % 2, lines);
       for (int run = 0; run < runs; ++run) lines[run].level *= 256;
     }
-    __device__ __forceinline__ Scaling of(int row, int i, int run) const {
+    __device__ __forceinline__ GroupScaling of(int row, int i, int run) const {
       int lane = (lane_index() & ~3) + row * 2 + i;
       float levels = __shfl_sync(all_lanes, lines[run].level, lane);
       float one = __shfl_sync(all_lanes, lines[run].one, lane);
@@ -159,17 +194,17 @@ struct KNibbles {
     }
   };
   // The lane's pair in a unit is the bytes 2t and 2t + 1 of eight, their low or their high halves.
-  __device__ __forceinline__ static constexpr int unit(int piece, int product) {
+  __device__ __forceinline__ static constexpr int group_unit(int piece, int product) {
     return piece * 2 + product * 4;
   }
-  __device__ __forceinline__ static uint32_t selector(int t) { return t * 0x222 + 0x101; }
+  __device__ __forceinline__ static uint32_t group_selector(int t) { return t * 0x222 + 0x101; }
   // In float, where they are rounded once. The bytes are placed so that one of the two levels lies
   // high enough in a mantissa for the number around it to be taken off with the minimum; all stand
   // for 256ths.
   template <class T>
-  __device__ __forceinline__ static uint32_t weights(const uint32_t (&levels)[4], int product,
-                                                     int i, uint32_t selector,
-                                                     const Scaling& scaling) {
+  __device__ __forceinline__ static uint32_t group_weights(const uint32_t (&levels)[4], int product,
+                                                           int i, uint32_t selector,
+                                                           const GroupScaling& scaling) {
     uint32_t bytes = __byte_perm(levels[i * 2], levels[i * 2 + 1], selector);
     float first, second;
     if (product == 0) {

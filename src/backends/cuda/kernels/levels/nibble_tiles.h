@@ -1,4 +1,5 @@
-// Launches of products with matrices of levels side by side, and those of nibble_tiles.cuh.
+// Launches of products with matrices of levels side by side, and those of nibble_tiles.cuh and
+// nibble_groups.cuh.
 #pragma once
 
 #include "backends/cuda/kernels/levels/level_rows.h"

@@ -1,6 +1,7 @@
 // Products of a few rows of x with packed (GGUF) rows: level_rows.cuh with the formats of
 // packed_formats.cuh.
 #include "level_tiles.cuh"
+#include "nibble_groups.cuh"
 #include "nibble_tiles.cuh"
 #include "packed_formats.cuh"
 #include "slab_rows.cuh"

@@ -2,5 +2,6 @@
 // affine_formats.cuh.
 #include "affine_formats.cuh"
 #include "level_tiles.cuh"
+#include "nibble_groups.cuh"
 #include "nibble_tiles.cuh"
 #include "slab_rows.cuh"
