@@ -258,12 +258,33 @@ TEST(Products, LevelsOfFourBitsInManyTiles) {
   }
 }
 
+// Matrices of one tile to three, which blocks share or not, for every number of columns that kernels
+// are made for, with some to spare or none.
+TEST(Products, LevelsOfFourBitsByTensOfRows) {
+  struct Case {
+    int64_t rows, k;
+  };
+  for (Dtype dtype : {float16, bfloat16}) {
+    for (Case c : {Case{70, 512}, {200, 9 * 256}, {330, 768}}) {
+      array values = filled({c.rows, c.k}, dtype, -1, 1, 1);
+      Quantised small = quantised(values, 64, 4), large = quantised(values, 128, 4);
+      Packed packed = packed_matrix(PackedFormat::q4_k, c.rows, c.k, 1);
+      for (int64_t m : {11, 16, 21, 32, 35, 64}) {
+        array x = filled({m, c.k}, dtype, -1, 1, 2);
+        EXPECT_LE(small.product_error(x, true), 2 * rounding_of(dtype)) << m << " " << c.rows;
+        EXPECT_LE(large.product_error(x, true), 2 * rounding_of(dtype)) << m << " " << c.rows;
+        EXPECT_LE(packed.product_error(x), 2 * rounding_of(dtype)) << m << " " << c.rows;
+      }
+    }
+  }
+}
+
 // Products of some tens of rows make weights of bfloats smaller than they are on the way
 // (cuda/kernels/levels/nibble_formats.cuh).
 TEST(Products, LevelsOfFourBitsOfEveryMagnitude) {
   for (double most : {0x1p-40, 0x1p-20, 1.0, 0x1p20, 0x1p40}) {
     array values = filled({200, 768}, bfloat16, -most, most, 1);
-    array x = filled({12, 768}, bfloat16, -1, 1, 2);
+    array x = filled({24, 768}, bfloat16, -1, 1, 2);
     EXPECT_LE(quantised(values, 64, 4).product_error(x, true), 4 * rounding_of(bfloat16)) << most;
   }
 }

@@ -18,7 +18,7 @@ struct Attribute {
   int number, value;
 };
 // Numbers: CUdevice_attribute of the CUDA Driver API reference.
-constexpr Attribute attributes[] = {
+const Attribute attributes[] = {
     {1, threads_per_block_max},
     {2, threads_per_block_max},  // extents of a block, then of a grid
     {3, threads_per_block_max},
@@ -35,8 +35,8 @@ constexpr Attribute attributes[] = {
     {device_bus_bits, bus_bits},
     {device_l2_bytes, l2_bytes},
     {39, threads_per_multiprocessor},
-    {device_major, capability_major},
-    {device_minor, capability_minor},
+    {device_major, capability() / 10},
+    {device_minor, capability() % 10},
     {81, static_cast<int>(shared_bytes_per_multiprocessor)},
     {device_shared_bytes_max, static_cast<int>(shared_bytes_max)},
 };

@@ -17,6 +17,12 @@ constexpr int fresh = 0xA5;
 
 size_t round_up(size_t bytes, size_t to) { return (bytes + to - 1) / to * to; }
 
+size_t number_of(const char* name, size_t otherwise) {
+  const char* value = std::getenv(name);
+  size_t number = value ? std::strtoull(value, nullptr, 10) : 0;
+  return number ? number : otherwise;
+}
+
 bool is_set(const char* name) {
   const char* value = std::getenv(name);
   return value && std::strcmp(value, "1") == 0;
@@ -29,12 +35,12 @@ char* map_memory(size_t bytes) {
 
 }  // namespace
 
+int capability() {
+  static const int value = static_cast<int>(number_of("LAZULI_EMULATED_CAPABILITY", 99));
+  return value;
+}
 size_t memory_bytes() {
-  static const size_t bytes = [] {
-    const char* value = std::getenv("LAZULI_EMULATED_MEMORY_MB");
-    size_t megabytes = value ? std::strtoull(value, nullptr, 10) : 0;
-    return (megabytes ? megabytes : 2048) << 20;
-  }();
+  static const size_t bytes = number_of("LAZULI_EMULATED_MEMORY_MB", 2048) << 20;
   return bytes;
 }
 bool has_guard_pages() {
