@@ -13,7 +13,7 @@ std::string wanted;
 // A large product has its algorithms timed after 128 uses (backends/cuda/blas.cpp).
 template <class Work>
 double settled_seconds_of(Work work) {
-  return seconds_of(work, 7, 0.02, 140);
+  return seconds_of(work, 140);
 }
 
 template <class Make>
