@@ -13,7 +13,7 @@ std::string wanted;
 // A large product has its algorithms timed after 128 uses (backends/cuda/blas.cpp).
 template <class Work>
 double settled_seconds_of(Work work) {
-  return seconds_of(work, 7, 0.02, 140);
+  return seconds_of(work, 140);
 }
 
 template <class Make>
@@ -21,6 +21,14 @@ auto rotated(size_t bytes, Make make) {
   std::vector<decltype(make(uint64_t{0}))> all;
   size_t count = std::clamp<size_t>(rotated_bytes / bytes, 1, 16);
   for (size_t k = 0; k < count; ++k) all.push_back(make(100 + k));
+  return all;
+}
+
+// Of left operands there are as many as are evaluated together: products of one x would become one
+// launch.
+std::vector<array> several(const Shape& shape) {
+  std::vector<array> all;
+  for (uint64_t seed = 0; seed < 16; ++seed) all.push_back(random_values(shape, bfloat16, seed));
   return all;
 }
 
@@ -46,9 +54,12 @@ void few_rows() {
       if (skips(name)) continue;
       auto weights = rotated(static_cast<size_t>(n) * k * 2,
                              [&](uint64_t seed) { return random_values({n, k}, bfloat16, seed); });
-      array x = random_values({m, k}, bfloat16, 3);
+      std::vector<array> x = several({m, k});
       size_t turn = 0;
-      double s = seconds_of([&] { return matmul(x, transpose(weights[turn++ % weights.size()])); });
+      double s = short_seconds_of([&] {
+        ++turn;
+        return matmul(x[turn % x.size()], transpose(weights[turn % weights.size()]));
+      });
       row(name, "bf16", s, 2.0 * n * k, "TB/s");
     }
   }
@@ -65,13 +76,13 @@ void quantised() {
         eval(parts);
         return parts;
       });
-      array x = random_values({m, k}, bfloat16, 3);
+      std::vector<array> x = several({m, k});
       size_t turn = 0;
       auto work = [&] {
-        const std::vector<array>& w = weights[turn++ % weights.size()];
-        return quantized_matmul(x, w[0], w[1], w[2], true, 64, 4);
+        const std::vector<array>& w = weights[++turn % weights.size()];
+        return quantized_matmul(x[turn % x.size()], w[0], w[1], w[2], true, 64, 4);
       };
-      double s = m < 128 ? seconds_of(work) : settled_seconds_of(work);
+      double s = m < 128 ? short_seconds_of(work) : settled_seconds_of(work);
       if (m < 128) row(name, "bf16", s, static_cast<double>(bytes), "TB/s");
       else row(name, "bf16", s, 2.0 * m * n * k, "TFLOP/s");
     }
@@ -108,10 +119,12 @@ void packed() {
           w.eval();
           return w;
         });
-        array x = random_values({m, k}, bfloat16, 3);
+        std::vector<array> x = several({m, k});
         size_t turn = 0;
-        double s = seconds_of(
-            [&] { return packed_matmul(x, weights[turn++ % weights.size()], c.format); });
+        double s = short_seconds_of([&] {
+          ++turn;
+          return packed_matmul(x[turn % x.size()], weights[turn % weights.size()], c.format);
+        });
         row(name, "bf16", s, static_cast<double>(n * row_bytes), "TB/s");
       }
     }
@@ -145,12 +158,12 @@ void decoding() {
         return std::pair(random_values({batch, 8, length, head}, bfloat16, seed),
                          random_values({batch, 8, length, head}, bfloat16, seed + 50));
       });
-      array q = random_values({batch, 32, 1, head}, bfloat16, 1);
+      std::vector<array> q = several({batch, 32, 1, head});
       size_t turn = 0;
       float scale = 1.0f / std::sqrt(static_cast<float>(head));
-      double s = seconds_of([&] {
-        const auto& [keys, values] = caches[turn++ % caches.size()];
-        return fast::scaled_dot_product_attention(q, keys, values, scale);
+      double s = short_seconds_of([&] {
+        const auto& [keys, values] = caches[++turn % caches.size()];
+        return fast::scaled_dot_product_attention(q[turn % q.size()], keys, values, scale);
       });
       row(name, "bf16", s, static_cast<double>(bytes), "TB/s");
     }

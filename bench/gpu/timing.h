@@ -12,28 +12,47 @@
 
 namespace lazuli::bench {
 
-// Seconds of one call of `work`, which returns an array to be evaluated: the median of `rounds`
-// rounds of as many calls as fit into about `round_seconds`, after `calls_before`.
-template <class Work>
-double seconds_of(Work work, int rounds = 7, double round_seconds = 0.02, int calls_before = 3) {
-  using Clock = std::chrono::steady_clock;
-  auto elapsed = [](Clock::time_point start) {
-    return std::chrono::duration<double>(Clock::now() - start).count();
-  };
-  for (int k = 0; k < calls_before; ++k) work().eval();
-  Clock::time_point start = Clock::now();
-  work().eval();
-  int calls = std::clamp(static_cast<int>(round_seconds / elapsed(start)), 1, 1000);
+// Seconds of one of `evaluations` calls of `evaluate`, which are queued and waited for once: the
+// median of `rounds` rounds.
+template <class Evaluate>
+double median_seconds_of(Evaluate evaluate, int evaluations, int rounds = 7) {
   std::vector<double> times;
   for (int r = 0; r < rounds; ++r) {
     synchronize();
-    start = Clock::now();
-    for (int k = 0; k < calls; ++k) async_eval(work());
+    auto start = std::chrono::steady_clock::now();
+    for (int k = 0; k < evaluations; ++k) evaluate();
     synchronize();
-    times.push_back(elapsed(start) / calls);
+    std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+    times.push_back(elapsed.count() / evaluations);
   }
   std::sort(times.begin(), times.end());
   return times[times.size() / 2];
+}
+
+// Of one call of `work`, which returns an array to be evaluated, after `calls_before`. A round
+// takes about 20 ms.
+template <class Work>
+double seconds_of(Work work, int calls_before = 3) {
+  for (int k = 0; k < calls_before; ++k) work().eval();
+  auto start = std::chrono::steady_clock::now();
+  work().eval();
+  std::chrono::duration<double> once = std::chrono::steady_clock::now() - start;
+  int calls = std::clamp(static_cast<int>(0.02 / once.count()), 1, 1000);
+  return median_seconds_of([&] { async_eval(work()); }, calls);
+}
+
+// The same for work on other arrays each time that takes the device less than an evaluation takes
+// the host: 16 calls are evaluated together, as the steps of a model are.
+template <class Work>
+double short_seconds_of(Work work) {
+  constexpr int together = 16;
+  auto evaluate = [&] {
+    std::vector<array> results;
+    for (int k = 0; k < together; ++k) results.push_back(work());
+    async_eval(results);
+  };
+  for (int k = 0; k < 4; ++k) evaluate();
+  return median_seconds_of(evaluate, 60) / together;
 }
 
 // One row of a table: `amount` bytes or operations in all, in units of `unit` a second.

@@ -19,12 +19,24 @@ def random(*shape, dtype=torch.bfloat16):
     return torch.rand(*shape, device="cuda").mul_(2).sub_(1).to(dtype)
 
 
+def graph_seconds_of(work, together=16):
+    """Of one call, without what calls cost the host."""
+    for _ in range(3):
+        work()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        for _ in range(together):
+            work()
+    return seconds_of(graph.replay) / together
+
+
 def main(wanted):
     for dtype, kind in ((torch.bfloat16, "bf16"), (torch.float16, "f16"), (torch.float32, "f32")):
         for n in (4096, 8192):
             if wanted in f"matmul_{n}":
                 x, y = random(n, n, dtype=dtype), random(n, n, dtype=dtype)
-                row(f"matmul_{n}", kind, seconds_of(lambda: x @ y, calls_before=140), 2 * n**3, "TFLOP/s")
+                seconds = seconds_of(lambda: x @ y, calls_before=140)
+                row(f"matmul_{n}", kind, seconds, 2 * n**3, "TFLOP/s")
     for n, k in ((4096, 4096), (1024, 4096), (14336, 4096), (4096, 14336), (128256, 4096)):
         for m in (1, 8, 32, 64):
             if wanted in f"rows{m}_{n}x{k}":
@@ -37,6 +49,7 @@ def main(wanted):
                     return F.linear(x, weights[turn[0] % count])
 
                 row(f"rows{m}_{n}x{k}", "bf16", seconds_of(work), 2 * n * k, "TB/s")
+                row(f"rows{m}_{n}x{k}", "graph", graph_seconds_of(work), 2 * n * k, "TB/s")
     for head in (64, 128, 256):
         if wanted in f"prefill_causal_4096_d{head}":
             heads = 4096 // head

@@ -8,8 +8,8 @@
 // place. Nothing depends on timing.
 //
 // Floor: one read and one write; the reads of further passes come from the cache where a row fits.
+#include "block_sums.cuh"
 #include "indexing.cuh"
-#include "shuffles.cuh"
 #include "sort_keys.cuh"
 
 constexpr int select_threads = 512, select_warps = select_threads / 32;
@@ -21,29 +21,6 @@ struct Selection {
   uint64_t rank;  // how many of the keys that agree so far are before it
   uint32_t blocks_done;
 };
-
-// Exclusive sums over a block of 512 threads; `total` of all.
-template <class T>
-__device__ __forceinline__ T exclusive_sum(T value, T& total) {
-  __shared__ T totals[select_warps];
-  T sum = value;
-#pragma unroll
-  for (int by = 1; by < 32; by *= 2) {
-    const T below = shuffle_up(sum, by);
-    if (lane_index() >= by) sum += below;
-  }
-  __syncthreads();
-  if (lane_index() == 31) totals[threadIdx.x / 32] = sum;
-  __syncthreads();
-  T before = 0;
-  total = 0;
-#pragma unroll
-  for (int w = 0; w < select_warps; ++w) {
-    if (w == threadIdx.x / 32) before = total;
-    total += totals[w];
-  }
-  return before + sum - value;
-}
 
 // The digit of the k-th key: the one before whose keys, and with them, rank lies. Leaves the counts
 // zero for the next launch.
@@ -57,7 +34,7 @@ __device__ __forceinline__ void choose_digit(uint64_t* counts, Selection* select
     *count = 0;
     sum += own[j];
   }
-  uint64_t before = exclusive_sum(sum, total);
+  uint64_t before = exclusive_sum<select_warps>(sum, total);
   const uint64_t rank = load_fresh(&selection->rank);
   __syncthreads();
 #pragma unroll
@@ -156,7 +133,7 @@ __global__ void __launch_bounds__(select_threads)
     // Both counts in one sum: smaller ones in the low half.
     uint32_t total;
     const uint32_t own = (is_smaller ? 1u : 0u) | (is_equal ? 1u << 16 : 0u);
-    const uint32_t sums = exclusive_sum(own, total);
+    const uint32_t sums = exclusive_sum<select_warps>(own, total);
     const int64_t smaller_before = sums & 0xffff, equal_before = sums >> 16;
     if (inside) {
       const int64_t to = is_smaller ? smaller + smaller_before

@@ -7,8 +7,8 @@
 // orders the tile in shared memory and writes runs. One launch before counts all digits.
 //
 // Floor: one read and one write for each digit, and the indices likewise.
+#include "block_sums.cuh"
 #include "indexing.cuh"
-#include "shuffles.cuh"
 #include "sort_keys.cuh"
 
 template <bool Indexed, class Bits>
@@ -103,29 +103,11 @@ __global__ void __launch_bounds__(radix_threads)
   }
 }
 
-// Exclusive sums over a block of 256 threads.
-template <class T>
-__device__ __forceinline__ T exclusive_sum(T value) {
-  __shared__ T totals[radix_warps];
-  T sum = value;
-#pragma unroll
-  for (int by = 1; by < 32; by *= 2) {
-    const T below = shuffle_up(sum, by);
-    if (lane_index() >= by) sum += below;
-  }
-  __syncthreads();
-  if (lane_index() == 31) totals[threadIdx.x / 32] = sum;
-  __syncthreads();
-  T before = 0;
-  for (int w = 0; w < threadIdx.x / 32; ++w) before += totals[w];
-  return before + sum - value;
-}
-
 // Counts become places of the first of each digit. Grid: rows * passes.
 __global__ void __launch_bounds__(radix_threads) place_digits(uint64_t* counts) {
   start_after_earlier();
   counts += static_cast<int64_t>(blockIdx.x) * digits;
-  counts[threadIdx.x] = exclusive_sum(counts[threadIdx.x]);
+  counts[threadIdx.x] = exclusive_sum<radix_warps>(counts[threadIdx.x]);
 }
 
 // What a tile knows of one digit: a count in the lower bits; above, 2 * pass + 1 if it is of the
@@ -220,7 +202,7 @@ __global__ void __launch_bounds__(radix_threads)
     shared.warp_counts[w][threadIdx.x] = own;
     own += count;
   }
-  const uint32_t first = exclusive_sum(own);
+  const uint32_t first = exclusive_sum<radix_warps>(own);
   for (int w = 0; w < radix_warps; ++w) shared.warp_counts[w][threadIdx.x] += first;
   const uint64_t before =
       count_before(status + row * row_tiles * digits + threadIdx.x, row_tiles, tile, own, pass);
