@@ -258,8 +258,8 @@ TEST(Products, LevelsOfFourBitsInManyTiles) {
   }
 }
 
-// Matrices of one tile to three, which blocks share or not, for every number of columns that kernels
-// are made for, with some to spare or none.
+// Matrices of one tile to three, which blocks share or not, for every number of columns that
+// kernels are made for, with some to spare or none.
 TEST(Products, LevelsOfFourBitsByTensOfRows) {
   struct Case {
     int64_t rows, k;

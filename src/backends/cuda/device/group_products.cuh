@@ -1,6 +1,6 @@
-// Products of four warps, a warpgroup: 64 rows of weights in their registers by some tens of columns
-// of x in shared memory, 16 of k at a time. Where the chip has them (sm_90a) they run in the
-// background (PTX ISA, wgmma.mma_async); elsewhere each warp multiplies its 16 rows.
+// Products of four warps, a warpgroup: 64 rows of weights in their registers by some tens of
+// columns of x in shared memory, 16 of k at a time. Where the chip has them (sm_90a) they run in
+// the background (PTX ISA, wgmma.mma_async); elsewhere each warp multiplies its 16 rows.
 //
 // x lies in units of 8 of k: [unit][column][8] halves. A warp's weights and sums, [tile of 8
 // columns], are the a and c of tiles.cuh.

@@ -63,8 +63,8 @@ struct AffineNibbles {
   static constexpr bool half = is_same<S, half_t>::value;
   static constexpr float sum_unit = half ? 1.0f : 0x1p60f;
   using GroupScaling = Scaling;
-  // Those of a lane's two rows, eight apart, and of two spans of a chunk from `span` on. Each row has
-  // 16 bytes of scales and of biases.
+  // Those of a lane's two rows, eight apart, and of two spans of a chunk from `span` on. Each row
+  // has 16 bytes of scales and of biases.
   struct GroupScalings {
     const uint8_t *scales, *biases;
     int span;
@@ -87,9 +87,9 @@ struct AffineNibbles {
     return piece * 4 + product * 2;
   }
   __device__ __forceinline__ static uint32_t group_selector(int t) { return 0x4040 + t * 0x101; }
-  // Rounded once. The lower level is in bits 0 to 3, the upper one in bits 4 to 7 of its half. In the
-  // mantissa of 1024 there is room for both; bfloats have it below their smallest normal numbers,
-  // where bits stand for 2^-133 and up.
+  // Rounded once. The lower level is in bits 0 to 3, the upper one in bits 4 to 7 of its half. In
+  // the mantissa of 1024 there is room for both; bfloats have it below their smallest normal
+  // numbers, where bits stand for 2^-133 and up.
   template <class T>
   __device__ __forceinline__ static uint32_t group_weights(const uint32_t (&levels)[4], int product,
                                                            int i, uint32_t selector,

@@ -3,10 +3,10 @@
 // x as in level_rows.cuh, but that tiles are of 128 rows.
 //
 // Blocks share out all chunks of all tiles evenly, or whole tiles. Four warps bring chunks of
-// levels, scales and x into a ring in shared memory. Each four of the others take 64 rows and a part
-// of each chunk: levels become weights of the half type in registers once for all columns, rounded
-// once, while the products of those before are under way (group_products.cuh). What several blocks
-// have of a tile the last of them adds up.
+// levels, scales and x into a ring in shared memory. Each four of the others take 64 rows and a
+// part of each chunk: levels become weights of the half type in registers once for all columns,
+// rounded once, while the products of those before are under way (group_products.cuh). What several
+// blocks have of a tile the last of them adds up.
 //
 // Floor: the bytes of w; of x, N / 128 times from the second cache.
 #pragma once
@@ -123,8 +123,8 @@ struct GroupSums {
     for (int i = 0; i < Tiles * 4; ++i) sum[i / 4][i % 4] = 0;
   }
 
-  // The part of a chunk, whose scales begin `phase` bytes into their pieces: 16 bytes of two rows at
-  // a time, two products. The last of them are left under way; those of the chunk before, if one
+  // The part of a chunk, whose scales begin `phase` bytes into their pieces: 16 bytes of two rows
+  // at a time, two products. The last of them are left under way; those of the chunk before, if one
   // was `used`, are over after the first, and its stage is `left` then.
   __device__ __forceinline__ void add(const uint8_t* stage, int phase, CopyBarrier& left,
                                       bool used) {
@@ -277,8 +277,8 @@ __global__ void __launch_bounds__(GroupShape::threads, 1)
   TileRing ring{full, empty, plan.stages};
   // Each lane brings its copies of levels and of x.
   make_barriers<copy_warps * 64, Shape::workers / 32>(full, empty, plan);
-  // The first warps copy: they come first where several might go on. One lane says which warp it is,
-  // so that the compiler knows it for all.
+  // The first warps copy: they come first where several might go on. One lane says which warp it
+  // is, so that the compiler knows it for all.
   int warp = __shfl_sync(all_lanes, static_cast<int>(threadIdx.x) / 32, 0) - copy_warps;
   if (warp < 0) {
     GroupCopies<F, T, Tiles>(p, stages, warp + copy_warps).run(plan, ring);

@@ -179,8 +179,8 @@ __device__ __forceinline__ bool arrive_at(uint32_t* counter, int count) {
   return last;
 }
 
-// The blocks that have sums of a tile, and which of the parts [blocks][2] is whose: a block shares at
-// most two tiles with others.
+// The blocks that have sums of a tile, and which of the parts [blocks][2] is whose: a block shares
+// at most two tiles with others.
 struct TileSharers {
   int tile, chunks, share, first, count;
   __device__ __forceinline__ TileSharers(const TilePlan& plan, const TilePieces& piece, int of)

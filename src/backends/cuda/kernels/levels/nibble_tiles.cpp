@@ -36,8 +36,9 @@ struct NibbleTiles {
     return i;
   }
   bool many() const { return counts[which()] > 4; }
-  // Whether matrices go by nibble_groups.cuh: on chips of sm_90a more than 16 columns do, unless they
-  // are many, levels affine and tiles enough for most multiprocessors: then the other is faster.
+  // Whether matrices go by nibble_groups.cuh: on chips of sm_90a more than 16 columns do, unless
+  // they are many, levels affine and tiles enough for most multiprocessors: then the other is
+  // faster.
   bool want_groups(const LevelPart* parts, size_t count) const {
     if (gpu().capability != 90 || which() == 0) return false;
     return format.packed || !many() ||
