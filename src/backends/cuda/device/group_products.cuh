@@ -69,7 +69,6 @@ __device__ __forceinline__ void wait_for_group_products() {
   asm volatile("{\n.reg .pred p;\nsetp.eq.u32 p, 0, 0;\nwgmma.mma_async.sync.aligned.m64n" columns \
                "k16.f32." type "." type " " operands ", p, 1, 1, 0;\n}"                            \
                : __VA_ARGS__)
-#define LAZULI_OF_16 "{%0, %1, %2, %3, %4, %5, %6, %7}, {%8, %9, %10, %11}, %12"
 #define LAZULI_OF_32                                                                               \
   "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15}, {%16, %17, %18, %19}, " \
   "%20"
@@ -77,17 +76,6 @@ __device__ __forceinline__ void wait_for_group_products() {
   "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, " \
   "%20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, {%32, %33, %34, %35}, %36"
 
-template <class T>
-__device__ __forceinline__ void multiply_group(float (&sum)[2][4], const uint32_t (&a)[4],
-                                               uint64_t x) {
-  if constexpr (is_same<T, half_t>::value) {
-    LAZULI_GROUP_PRODUCT("16", "f16", LAZULI_OF_16, LAZULI_SUMS(0),
-                         LAZULI_SUMS(1) : LAZULI_FACTORS);
-  } else {
-    LAZULI_GROUP_PRODUCT("16", "bf16", LAZULI_OF_16, LAZULI_SUMS(0),
-                         LAZULI_SUMS(1) : LAZULI_FACTORS);
-  }
-}
 template <class T>
 __device__ __forceinline__ void multiply_group(float (&sum)[4][4], const uint32_t (&a)[4],
                                                uint64_t x) {
