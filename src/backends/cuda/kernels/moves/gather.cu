@@ -3,7 +3,7 @@
 // gather_axis: out[o, p, i] = x[o, index[o, p, i], i].
 //
 // A unit is what can be moved at once: up to 16 bytes where slices lie densely. A thread moves four
-// units, a block's width apart: it reads their indices, then them, then writes.
+// units (of rows two), a block's width apart: it reads their indices, then them, then writes.
 //
 // Floor: each byte taken read and written once, and the indices.
 #include "index_places.cuh"
@@ -39,21 +39,6 @@ __global__ void __launch_bounds__(256)
 
 constexpr int row_units = 2;
 
-// Leaves the second cache to rows that may be taken again.
-template <class Unit>
-__device__ __forceinline__ void store_for_later(Unit* to, const Unit& unit) {
-#ifndef LAZULI_EMULATED_GPU
-  if constexpr (sizeof(Unit) == 16) {
-    uint4 words = *reinterpret_cast<const uint4*>(&unit);
-    asm volatile("st.global.cs.v4.u32 [%0], {%1, %2, %3, %4};" ::"l"(to), "r"(words.x),
-                 "r"(words.y), "r"(words.z), "r"(words.w)
-                 : "memory");
-    return;
-  }
-#endif
-  *to = unit;
-}
-
 template <class Unit>
 __global__ void __launch_bounds__(256)
     gather_rows(const Unit* x, Unit* out, const __grid_constant__ RowsShape shape,
@@ -79,7 +64,7 @@ __global__ void __launch_bounds__(256)
   }
 #pragma unroll
   for (int i = 0; i < row_units; ++i) {
-    if (valid[i]) store_for_later(out + first + i * 256, units[i]);
+    if (valid[i]) out[first + i * 256] = units[i];
   }
 }
 
