@@ -1,6 +1,7 @@
 #include "backends/cuda/fused/choose.h"
 
 #include <algorithm>
+#include <array>
 
 namespace lazuli::cuda {
 namespace {
@@ -200,7 +201,9 @@ bool choose_registers(const FusedStep& step, const Walk& walk, Choice& choice) {
       return set(vectors, 32, true);
     }
   }
-  for (int vectors : {4, 2, 1, 8}) {
+  // Of few rows what counts is how long one takes: many threads have little to do each.
+  bool few = walk.rows < gpu().multiprocessors;
+  for (int vectors : few ? std::array{1, 2, 4, 8} : std::array{4, 2, 1, 8}) {
     int64_t threads = ceil_div(ceil_div(columns, vectors), 32) * 32;
     int allowed = threads > 512 ? register_words_max / 3 : register_words_max;
     if (threads < 96 || threads > threads_max || words * vectors > allowed) continue;
