@@ -43,8 +43,8 @@ FunctionTable<2> half_rows(
     "matmul_rows.cu",
     [](size_t slot) { return instance_name("few_rows_halves", {slot ? "bfloat_t" : "half_t"}); },
     44);
-// By dtype and rows; more than two rows of halves go to the others. What loads are on their way
-// for takes all that there is of the first cache.
+// By dtype and rows; more than two rows of halves go to the others. The first cache gets all of a
+// multiprocessor's memory: loads under way fill it.
 FunctionTable<float_count * 4> rows(
     "matmul_rows.cu",
     [](size_t slot) {
