@@ -17,6 +17,7 @@
 
 #include "backends/cpu/fused/float_math-inl.h"
 #include "backends/cpu/fused/program.h"
+#include "backends/cpu/half_vectors-inl.h"
 #include "hwy/cache_control.h"
 #include "hwy/highway.h"
 
@@ -100,7 +101,7 @@ struct F32 {
 struct F16 {
   using T = hwy::float16_t;
   using Half = hn::Rebind<hwy::float16_t, D>;
-  static HWY_INLINE V load(const T* p) { return hn::PromoteTo(D(), hn::LoadU(Half(), p)); }
+  static HWY_INLINE V load(const T* p) { return promote(D(), hn::LoadU(Half(), p)); }
   static HWY_INLINE Block load_block(const T* p) {
     return block_of([=](size_t k) HWY_ATTR { return load(p + k * Lanes(D())); });
   }
@@ -114,7 +115,7 @@ struct F16 {
       else hn::StoreU(bits, d16, to + k * Lanes(D()));
     });
   }
-  static HWY_INLINE V rounded(V v) { return hn::PromoteTo(D(), hn::DemoteTo(Half(), v)); }
+  static HWY_INLINE V rounded(V v) { return promote(D(), hn::DemoteTo(Half(), v)); }
 };
 struct BF16 {
   using T = uint16_t;

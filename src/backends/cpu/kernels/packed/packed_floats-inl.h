@@ -7,6 +7,7 @@
 #define LAZULI_PACKED_FLOATS_INL_H_
 #endif
 
+#include "backends/cpu/half_vectors-inl.h"
 #include "hwy/highway.h"
 #include "lazuli/dtype.h"
 
@@ -34,7 +35,7 @@ HWY_INLINE hn::Vec<D> load_floats(D d, const T* from) {
   } else {
     using Half = typename StoredAs<T>::Type;
     const hn::Rebind<Half, D> half;
-    return hn::PromoteTo(d, hn::LoadU(half, reinterpret_cast<const Half*>(from)));
+    return cpu::HWY_NAMESPACE::promote(d, hn::LoadU(half, reinterpret_cast<const Half*>(from)));
   }
 }
 
@@ -46,7 +47,8 @@ HWY_INLINE hn::Vec<D> load_floats(D d, const T* from, size_t count) {
   } else {
     using Half = typename StoredAs<T>::Type;
     const hn::Rebind<Half, D> half;
-    return hn::PromoteTo(d, hn::LoadN(half, reinterpret_cast<const Half*>(from), count));
+    return cpu::HWY_NAMESPACE::promote(d,
+                                       hn::LoadN(half, reinterpret_cast<const Half*>(from), count));
   }
 }
 

@@ -20,6 +20,7 @@
 
 #include <string.h>
 
+#include "backends/cpu/half_vectors-inl.h"
 #include "hwy/highway.h"
 #include "lazuli/packed_format.h"
 
@@ -39,7 +40,7 @@ HWY_INLINE float half_at(const uint8_t* p) {
   uint16_t bits;
   memcpy(&bits, p, sizeof bits);
   const auto half = hn::BitCast(d16, hn::Set(hn::RebindToUnsigned<decltype(d16)>(), bits));
-  return hn::GetLane(hn::PromoteTo(d32, half));
+  return hn::GetLane(cpu::HWY_NAMESPACE::promote(d32, half));
 }
 
 template <class D>
