@@ -322,6 +322,34 @@ TEST(Products, PackedRowsOfEveryLength) {
   }
 }
 
+// An element of x that is no finite number leaves none in the products of its row, whose elements
+// may be whole numbers of a common unit on the way; other rows do not see it.
+TEST(Products, LevelsByWhatIsNotFinite) {
+  constexpr int64_t rows = 40, k = 512;
+  Quantised affine = quantised(filled({rows, k}, bfloat16, -1, 1, 1), 64, 4);
+  auto products_of = [&](const array& x) {
+    std::vector<array> products{
+        quantized_matmul(x, affine.w, affine.scales, affine.biases, true, 64, 4)};
+    for (PackedFormat format : {PackedFormat::q4_k, PackedFormat::q8_0, PackedFormat::q6_k,
+                                PackedFormat::q5_0, PackedFormat::q4_0}) {
+      products.push_back(packed_matmul(x, packed_matrix(format, rows, k, 2).w, format));
+    }
+    return products;
+  };
+  for (float bad : {std::nanf(""), HUGE_VALF, -HUGE_VALF}) {
+    for (int64_t m : {1, 2, 4, 8, 20}) {
+      array there = equal(arange(static_cast<double>(m * k)), array(263.0f));
+      array x = where(reshape(there, {m, k}), array(bad), filled({m, k}, float32, -1, 1, 3));
+      for (const array& product : products_of(astype(x, bfloat16))) {
+        std::vector<float> values = floats_of(astype(product, float32));
+        for (int64_t i = 0; i < m * rows; ++i) {
+          EXPECT_EQ(std::isfinite(values[static_cast<size_t>(i)]), i >= rows) << bad << " " << m;
+        }
+      }
+    }
+  }
+}
+
 TEST(Products, PackedViewsOfRows) {
   for (PackedFormat format : {PackedFormat::q8_0, PackedFormat::q5_0, PackedFormat::q6_k}) {
     const PackedFormatInfo& info = packed_format_info(format);

@@ -50,23 +50,26 @@ struct PlanesOfRow {
       int i = min(first + thread, count - 1), t = i % 4, span = i / 4;
       float x[16];
       load_elements<F>(from + span * 64, t, x);
-      float peak = 1e-31f, sum[2] = {0, 0};
+      // `nothing` is zero, or NaN where an element is no finite number: then so is the unit.
+      float peak = 1e-31f, nothing = 0, sum[2] = {0, 0};
 #pragma unroll
       for (int j = 0; j < 16; ++j) {
         peak = fmaxf(peak, fabsf(x[j]));
+        nothing = fmaf(x[j], 0.0f, nothing);
         sum[j / 8] += x[j];
       }
       if (F::runs == 1) sum[0] += sum[1];
 #pragma unroll
       for (int step = 1; step < 4; step *= 2) {
         peak = fmaxf(peak, shuffle_xor(peak, step));
+        nothing += shuffle_xor(nothing, step);
         for (int run = 0; run < sums_each; ++run) sum[run] += shuffle_xor(sum[run], step);
       }
       if (first + thread >= count) continue;
       uint4* to = planes + span * 12 + t;
       write(x, greatest / peak, to);
       if (t != 0) continue;
-      units[span] = peak / greatest;
+      units[span] = peak / greatest + nothing;
       for (int run = 0; run < sums_each; ++run) sums[span * sums_each + run] = sum[run];
     }
   }
