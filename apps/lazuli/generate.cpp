@@ -46,15 +46,19 @@ void print_figures(const models::GenerateResult& r, size_t weight_bytes) {
   std::cerr << line << "\n";
 }
 
-// On a device with memory of its own weights move there first; `shown`: with progress.
-void prefetch_weights(const models::Gemma3& model, const std::string& path, bool shown) {
+// On a device with memory of its own weights move there first; `shown`: with progress. False if the
+// user has interrupted it.
+bool prefetch_weights(const models::Gemma3& model, const std::string& path, bool shown) try {
   prefetch(model.weights(), default_device(), [&](size_t done, size_t all) {
-    if (interrupted()) request_interrupt();
+    if (interrupted() && done < all) request_interrupt();
     if (!shown) return;
     std::fprintf(stderr, "Loading %s: %3.0f %% of %.0f MB\r", path.c_str(),
                  100.0 * static_cast<double>(done) / static_cast<double>(all),
                  static_cast<double>(all) / 1e6);
   });
+  return true;
+} catch (const InterruptedError&) {
+  return false;
 }
 
 }  // namespace
@@ -83,7 +87,8 @@ int run_generate(const GenerateCommand& command) {
   gguf::File file = gguf::open(path);
   models::Tokenizer tokenizer = models::Tokenizer::from_gguf(file);
   models::Gemma3 model(file);
-  if (default_device() != Device(Device::cpu)) prefetch_weights(model, path, terminal);
+  bool on_host = default_device() == Device(Device::cpu);
+  if (!on_host && !prefetch_weights(model, path, terminal)) return 130;
   if (terminal) std::cerr << "\033[K" << std::flush;
   if (!command.json) std::cout << command.prompt << std::flush;
   models::GenerateResult result = models::generate(model, tokenizer, command.prompt,

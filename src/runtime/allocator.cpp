@@ -179,14 +179,7 @@ Allocator& host_allocator() {
   return allocator;
 }
 
-Allocator& memory_of(const Device& device) {
-  Backend* backend = find_backend(device);
-  if (!backend) {
-    throw DeviceError("[memory] There is no " + to_string(device) + " here. " +
-                      why_unavailable(device));
-  }
-  return allocator_of(*backend);
-}
+Allocator& memory_of(const Device& device) { return allocator_of(backend_at(device, "memory")); }
 
 }  // namespace
 

@@ -9,17 +9,8 @@
 namespace lazuli {
 namespace {
 
-Backend& backend_at(const Device& device) {
-  Backend* backend = find_backend(device);
-  if (!backend) {
-    throw DeviceError("[dlpack] There is no " + to_string(device) + " here. " +
-                      why_unavailable(device));
-  }
-  return *backend;
-}
-
 Backend& backend_with_memory(const Device& device) {
-  Backend& backend = backend_at(device);
+  Backend& backend = backend_at(device, "dlpack");
   if (backend.shares_host_memory) {
     throw DeviceError("[dlpack] " + to_string(device) +
                       " has no memory of its own: share the host's.");
@@ -41,7 +32,7 @@ array pinned_on_device(const array& shared, const Device& device) {
 
 }  // namespace
 
-int dlpack_type(const Device& device) { return backend_at(device).dlpack_type(); }
+int dlpack_type(const Device& device) { return backend_at(device, "dlpack").dlpack_type(); }
 
 Device device_of(const array& a) {
   const Buffer* buffer = submitted_layout(a).buffer;

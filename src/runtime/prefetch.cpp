@@ -1,4 +1,3 @@
-#include "lazuli/error.h"
 #include "lazuli/interrupt.h"
 #include "lazuli/memory.h"
 #include "runtime/registry.h"
@@ -9,11 +8,7 @@ namespace lazuli {
 
 void prefetch(const std::vector<array>& arrays, const Device& device,
               const std::function<void(size_t done, size_t all)>& progress) {
-  Backend* backend = find_backend(device);
-  if (!backend) {
-    throw DeviceError("[prefetch] There is no " + to_string(device) + " here. " +
-                      why_unavailable(device));
-  }
+  Backend& backend = backend_at(device, "prefetch");
   int stream = default_stream(device).index;
   size_t done = 0, all = 0;
   async_eval(arrays);
@@ -21,9 +16,8 @@ void prefetch(const std::vector<array>& arrays, const Device& device,
   for (const array& a : arrays) {
     check_interrupt();
     Buffer* buffer = submitted_layout(a).buffer;
-    wait_until_written(buffer);
-    make_current(buffer, *backend, stream);
-    end_use(buffer, *backend);
+    make_current(buffer, backend, stream);
+    end_use(buffer, backend);
     done += a.nbytes();
     if (progress && done < all) progress(done, all);
   }

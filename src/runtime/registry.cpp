@@ -9,6 +9,7 @@
 #include "backends/reference/check.h"
 #include "base/flags.h"
 #include "base/log.h"
+#include "lazuli/error.h"
 
 namespace lazuli {
 namespace {
@@ -52,6 +53,12 @@ Backend* find_backend(const Device& device) {
     if (backend->device == device) return backend;
   }
   return nullptr;
+}
+
+Backend& backend_at(const Device& device, const char* what) {
+  if (Backend* backend = find_backend(device)) return *backend;
+  throw DeviceError("[" + std::string(what) + "] There is no " + to_string(device) + " here. " +
+                    why_unavailable(device));
 }
 
 std::unique_ptr<StepCheck> check_step(const Graph& graph, const Step& step,

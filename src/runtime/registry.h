@@ -17,6 +17,8 @@ std::unique_ptr<StepCheck> check_step(const Graph& graph, const Step& step,
 
 // The backend of a device, or nullptr if there is no such device.
 Backend* find_backend(const Device& device);
+// The same; DeviceError, which begins with [what], if there is none.
+Backend& backend_at(const Device& device, const char* what);
 // Why there is no GPU; empty if there is one.
 const std::string& missing_gpu();
 

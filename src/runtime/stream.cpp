@@ -129,17 +129,8 @@ std::atomic<const Device*>& default_device_value() {
 // Of the calling thread, by type of device: the stream that was made first, unless another was set.
 thread_local int default_streams[2] = {-1, -1};
 
-Backend& existing(const Device& device) {
-  Backend* backend = find_backend(device);
-  if (!backend) {
-    throw DeviceError("[device] There is no " + to_string(device) + " here. " +
-                      why_unavailable(device));
-  }
-  return *backend;
-}
-
 int first_stream(const Device& device) {
-  Backend* wanted = &existing(device);
+  Backend* wanted = &backend_at(device, "device");
   int index = 0;
   while (&Streams::all().backend(index) != wanted) ++index;
   return index;
@@ -163,7 +154,7 @@ Stream stream_at(int index) { return Stream(index, backend_of(index).device); }
 
 const Device& default_device() { return *default_device_value().load(std::memory_order_relaxed); }
 void set_default_device(const Device& device) {
-  existing(device);
+  backend_at(device, "device");
   default_device_value().store(device.type == Device::cpu ? &cpu_device : &gpu_device);
 }
 bool is_available(const Device& device) { return find_backend(device) != nullptr; }
@@ -179,19 +170,21 @@ int device_count(Device::DeviceType type) {
 }
 
 DeviceInfo device_info(const Device& device) {
-  const Backend& backend = existing(device);
+  const Backend& backend = backend_at(device, "device");
   return {{"device_name", backend.name()},
           {"architecture", backend.architecture()},
           {"memory_size", backend.memory_bytes()}};
 }
 
-Stream default_stream(Device device) { return current_stream(existing(device).device); }
+Stream default_stream(Device device) { return current_stream(backend_at(device, "device").device); }
 void set_default_stream(Stream stream) {
-  existing(stream.device);
+  backend_at(stream.device, "device");
   default_streams[static_cast<int>(stream.device.type)] = stream.index;
 }
 
-Stream new_stream(Device device) { return Stream(Streams::all().add(&existing(device)), device); }
+Stream new_stream(Device device) {
+  return Stream(Streams::all().add(&backend_at(device, "device")), device);
+}
 
 Stream to_stream(StreamOrDevice s) {
   if (std::holds_alternative<Stream>(s)) return std::get<Stream>(s);
