@@ -228,17 +228,37 @@ class Pipeline {
     }
   }
 
+  // What a step of rows reads lives until the products of its rows that follow have been started: a
+  // backend may make one launch of them. The last of these products, or the step itself.
+  size_t last_product_of(size_t s) const {
+    const Step& step = plan_->steps[s];
+    size_t last = s;
+    if (step.kind != Step::Kind::fused || !step.fused->row_axes) return s;
+    for (size_t k = s + 1; k < plan_->steps.size(); ++k) {
+      const Step& next = plan_->steps[k];
+      if (next.stream != step.stream) break;
+      if (next.kind == Step::Kind::view) continue;
+      bool product = next.kind == Step::Kind::kernel && graph_.nodes[next.node]->op == Op::matmul &&
+                     std::find(step.writes.begin(), step.writes.end(), next.inputs[0]) !=
+                         step.writes.end();
+      if (!product) break;
+      last = k;
+    }
+    return last;
+  }
+
   // A value dies with the last step that reads it; one used on several streams, with the run.
   void lifetimes() {
     std::vector<int32_t> last(graph_.nodes.size(), -1);
     std::vector<uint8_t> shared(graph_.nodes.size(), 0);
     for (size_t s = 0; s < plan_->steps.size(); ++s) {
-      auto note = [&](uint32_t n) {
+      auto note = [&](uint32_t n, size_t use) {
         if (last[n] >= 0 && plan_->steps[last[n]].stream != plan_->steps[s].stream) shared[n] = 1;
-        last[n] = static_cast<int32_t>(s);
+        last[n] = std::max(last[n], static_cast<int32_t>(use));
       };
-      for (uint32_t n : plan_->steps[s].reads) note(n);
-      for (uint32_t n : plan_->steps[s].writes) note(n);
+      size_t end = last_product_of(s);
+      for (uint32_t n : plan_->steps[s].reads) note(n, end);
+      for (uint32_t n : plan_->steps[s].writes) note(n, s);
     }
     for (uint32_t n = 0; n < graph_.nodes.size(); ++n) {
       if (last[n] >= 0 && !shared[n] && (graph_.is_leaf(n) || !graph_.is_held(n))) {

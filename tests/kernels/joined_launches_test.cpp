@@ -49,6 +49,60 @@ TEST_F(Joined, ProductsOfOneOperand) {
   }
 }
 
+// A sum, its norm and products of that: a layer's start. `at_once` or one after the other.
+std::vector<array> row_and_products(Dtype dtype, int64_t k, bool held, bool at_once) {
+  array x = copy(filled({1, 1, k}, dtype, -1, 1, 1)), y = copy(filled({1, 1, k}, dtype, -1, 1, 2));
+  array weight = copy(filled({k}, dtype, 0.5, 1.5, 3));
+  std::vector<array> ws, results;
+  for (int64_t n : {96, 40, 17}) {
+    ws.push_back(copy(filled({n, k}, dtype, -1, 1, static_cast<uint64_t>(n))));
+  }
+  std::vector<array> leaves{x, y, weight};
+  leaves.insert(leaves.end(), ws.begin(), ws.end());
+  eval(leaves);
+  array sum = std::move(x) + std::move(y);
+  array norm = fast::rms_norm(sum, weight, 1e-5f);
+  if (!at_once) norm.eval();
+  for (const array& w : ws) results.push_back(matmul(norm, transpose(w)));
+  results.push_back(sum);
+  if (held) results.push_back(norm);
+  return results;
+}
+
+TEST_F(Joined, ARowAndItsProducts) {
+  for (Dtype dtype : {float32, float16, bfloat16}) {
+    for (int64_t k : {2048, 2560, 264, 4096, 64}) {
+      for (bool held : {false, true}) {
+        std::vector<array> joined = row_and_products(dtype, k, held, true);
+        uint64_t count = launches_of(joined);
+        EXPECT_EQ(count, k * int64_t{dtype.size()} <= 8 << 10 ? 1u : 2u) << dtype_name(dtype) << " " << k;
+        std::vector<array> apart = row_and_products(dtype, k, held, false);
+        // Sums of squares in another order turn a rounding here and there.
+        double limit = std::sqrt(static_cast<double>(k)) * (dtype == float32   ? 1e-6
+                                                            : dtype == float16 ? 1e-4
+                                                                               : 1e-3);
+        for (size_t i = 0; i < joined.size(); ++i) {
+          array difference = max(abs(astype(joined[i] - apart[i], float32)));
+          EXPECT_LE(difference.item<float>(), limit) << dtype_name(dtype) << " " << k << " " << i;
+        }
+      }
+    }
+  }
+}
+
+TEST_F(Joined, ARowThatIsAMatrixToo) {
+  for (int64_t k : {2048, 4096}) {
+    array x = there(filled({1, k}, bfloat16, -1, 1, 1));
+    array w = there(filled({40, k}, bfloat16, -1, 1, 2));
+    auto of = [&] {
+      array row = softmax(x, -1);
+      return std::vector<array>{matmul(row, transpose(row)), matmul(row, transpose(w))};
+    };
+    eval(of());
+    EXPECT_TRUE(agrees(of(), 8)) << k;
+  }
+}
+
 TEST_F(Joined, ProductsWithLevelsOfOneOperand) {
   for (Dtype dtype : {float32, bfloat16}) {
     array x = there(filled({1, 512}, dtype, -1, 1, 1));
@@ -120,8 +174,37 @@ TEST_F(Joined, RotationsAndTheirUpdates) {
     a.k = a.v = a.q;
     EXPECT_EQ(launches_of(results), 1u) << dtype_name(dtype);
     EXPECT_TRUE(agrees(Attention::of(dtype, false).results(), 2)) << dtype_name(dtype);
-    // Norms come first, both of them.
+    // Norms come first, both of them in another launch.
+    Attention normed = Attention::of(dtype, true);
+    results = normed.results();
+    normed.k = normed.v = normed.q;
+    EXPECT_EQ(launches_of(results), 2u) << dtype_name(dtype);
     EXPECT_TRUE(agrees(Attention::of(dtype, true).results(), 4)) << dtype_name(dtype);
+  }
+}
+
+TEST_F(Joined, StepsOfOneForm) {
+  for (Dtype dtype : {float32, bfloat16}) {
+    auto of = [&](int64_t columns) {
+      std::vector<array> results;
+      for (int64_t rows : {3, 2}) {
+        array x = filled({rows, columns}, dtype, -1, 1, static_cast<uint64_t>(rows));
+        results.push_back(softmax(there(x), -1));
+      }
+      return results;
+    };
+    for (int64_t columns : {64, 1000, 4096}) {
+      EXPECT_EQ(launches_of(of(columns)), 1u) << dtype_name(dtype) << " " << columns;
+      EXPECT_TRUE(agrees(of(columns), 16)) << dtype_name(dtype) << " " << columns;
+    }
+    // One that reads what the other writes.
+    array x = there(filled({3, 64}, dtype, -1, 1, 1));
+    auto twice = [&] {
+      array y = softmax(x, -1);
+      return std::vector<array>{y, softmax(slice(y, {1, 0}, {3, 64}), -1)};
+    };
+    EXPECT_EQ(launches_of(twice()), 2u);
+    EXPECT_TRUE(agrees(twice(), 16));
   }
 }
 

@@ -23,11 +23,16 @@ class Queue {
   void submit_quietly() noexcept;
   void launch(CUfunction function, const LaunchShape& shape, void* const* arguments,
               std::span<const uint32_t> sizes);
-  // As Launches::extend_last.
+  // As those of Launches.
   template <class Change>
   bool extend_last(CUfunction function, Change change) {
     std::lock_guard lock(launch_mutex_);
     return launches_.extend_last(function, change);
+  }
+  bool replace_last(CUfunction function, CUfunction by, const LaunchShape& shape,
+                    void* const* arguments, std::span<const uint32_t> sizes) {
+    std::lock_guard lock(launch_mutex_);
+    return launches_.replace_last(function, by, shape, arguments, sizes);
   }
   // How many launches it has been given so far, joined ones once.
   uint64_t launched() {

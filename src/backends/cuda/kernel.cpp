@@ -88,6 +88,13 @@ void launch_raw(int stream, const Function& function, const LaunchShape& shape,
   queue_of(stream).launch(function.handle(), shape, arguments, sizes);
 }
 
+bool replace_last(int stream, const Function& last, const Function& function,
+                      const LaunchShape& shape, void* const* arguments,
+                      std::span<const uint32_t> sizes) {
+  function.allow_shared_bytes(shape.shared_bytes);
+  return queue_of(stream).replace_last(last.handle(), function.handle(), shape, arguments, sizes);
+}
+
 bool is_settled(const Operand& operand) {
   Work work = operand.layout->buffer->written.load(std::memory_order_acquire);
   if (work.is_none()) return true;

@@ -30,6 +30,18 @@ void Launches::add(CUfunction function, const LaunchShape& shape, void* const* a
   }
 }
 
+bool Launches::replace_last(CUfunction function, CUfunction by, const LaunchShape& shape,
+                            void* const* arguments, std::span<const uint32_t> sizes) {
+  if (launches_.empty() || launches_.back().function != function) return false;
+  const Launch& last = launches_.back();
+  if (last.argument_count > 0) bytes_.resize(arguments_[last.argument].start);
+  arguments_.resize(last.argument);
+  launches_.pop_back();
+  --added_;
+  add(by, shape, arguments, sizes);
+  return true;
+}
+
 void Launches::submit(CUstream stream) {
   if (launches_.empty()) {
     part_ = 0;

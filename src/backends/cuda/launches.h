@@ -45,6 +45,9 @@ class Launches {
       return bytes_.data() + arguments_[last.argument + k].start;
     });
   }
+  // Puts another launch in the place of the last one, if that is of `function`.
+  bool replace_last(CUfunction function, CUfunction by, const LaunchShape& shape,
+                    void* const* arguments, std::span<const uint32_t> sizes);
   size_t count() const { return launches_.size(); }
   uint64_t added() const { return added_; }
   void submit(CUstream stream);

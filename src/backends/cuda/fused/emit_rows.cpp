@@ -10,16 +10,21 @@ namespace {
 
 class RowsEmitter : public Emitter {
  public:
-  RowsEmitter(const FusedStep& step, const Variant& variant) : Emitter(step, variant) {}
+  // `x`: the value that products follow, or `none`.
+  static constexpr uint16_t none = 0xffff;
+  RowsEmitter(const FusedStep& step, const Variant& variant, uint16_t x, RowProducts products)
+      : Emitter(step, variant), x_(x), products_(products) {}
 
  private:
   bool in_registers() const { return variant_.form == Form::row_in_registers; }
+  bool before_products() const { return x_ != none; }
   bool in_parts() const { return variant_.form == Form::row_in_parts; }
 
   std::string join(uint16_t v) const { return reduction_name(value(v).op); }
 
   void functions() override {
-    open_kernel(variant_.threads);
+    if (before_products()) open_row_of_products();
+    else open_kernel(variant_.threads);
     constants();
     line("const index_t length = " + slot(Slots::length) + ";");
     row_position();
@@ -43,18 +48,41 @@ class RowsEmitter : public Emitter {
       }
     }
     if (in_parts() && last == step_.phases) finish_rows();
+    if (before_products()) close_row_of_products();
+    else close();
+  }
+
+  void open_row_of_products() {
+    line("#include \"few_rows.cuh\"");
+    line("typedef " + stored_type(x_) + " x_t;");
+    open("__device__ __forceinline__ const x_t* make_row(const Parameters& p)");
+    line("extern __shared__ uint4 row_memory[];");
+    line("x_t* const made = reinterpret_cast<x_t*>(row_memory);");
+  }
+  void close_row_of_products() {
+    line("__syncthreads();");
+    line("return made;");
+    close();
+    open("extern \"C\" __global__ void __launch_bounds__(512, 2) fused_step("
+         "const __grid_constant__ Parameters p, const __grid_constant__ FewRows products)");
+    line("multiply_few_rows<x_t, 1, " + number(products_.columns) +
+         ">(products, [&] { return make_row(p); });");
     close();
   }
 
   void row_position() {
     if (variant_.warp_rows) {
       line("const int thread = threadIdx.x & 31, threads = 32;");
-      line("const index_t row = (index_t)blockIdx.x * " + number(warp_rows_per_block) +
+      line("const index_t row = (index_t)block * " + number(warp_rows_per_block) +
            " + threadIdx.x / 32;");
       line("if (row >= (index_t)" + slot(Slots::rows) + ") return;");
+    } else if (before_products()) {
+      line("const int thread = threadIdx.x, threads = blockDim.x;");
+      line("const index_t row = 0;");
+      line("const bool writes = blockIdx.x == 0;");
     } else {
       line("const int thread = threadIdx.x, threads = blockDim.x;");
-      line("const index_t row = " + std::string(in_parts() ? "blockIdx.y" : "blockIdx.x") + ";");
+      line("const index_t row = " + std::string(in_parts() ? "blockIdx.y" : "block") + ";");
     }
     if (variant_.outer_rank > 0) coordinates("row", slots_.outer, variant_.outer_rank, "r");
   }
@@ -114,7 +142,7 @@ class RowsEmitter : public Emitter {
     }
   }
   void store_row_value(uint16_t v) {
-    line("if (thread == 0) *b" + number(v) + " = static_cast<" + stored_type(v) + ">(v" +
+    line("if (thread == 0" + std::string(before_products() ? " && writes" : "") + ") *b" + number(v) + " = static_cast<" + stored_type(v) + ">(v" +
          number(v) + ");");
   }
   std::vector<uint16_t> reductions(uint8_t phase) const {
@@ -157,7 +185,8 @@ class RowsEmitter : public Emitter {
     }
     fill_stores(phase);
     close();
-    stores(phase, "j", true);
+    if (before_products()) store_before_products(phase);
+    else stores(phase, "j", true);
     close();
     if (!in_registers()) {
       for (uint16_t v : reductions(phase)) {
@@ -168,6 +197,13 @@ class RowsEmitter : public Emitter {
       close();
     }
     for (uint16_t v : reductions(phase)) reduced(v);
+  }
+
+  void store_before_products(uint8_t phase) {
+    if (stored_in(x_, phase)) line("store_vector(made + j, o" + number(x_) + ");");
+    open("if (writes)");
+    stores(phase, "j", true);
+    close();
   }
 
   // Column `c` of the n-th vector of this thread; skips what is not there.
@@ -232,13 +268,20 @@ class RowsEmitter : public Emitter {
     }
   }
 
+  const uint16_t x_;
+  const RowProducts products_;
   std::vector<bool> loaded_;
 };
 
 }  // namespace
 
 std::string emit_rows(const FusedStep& step, const Variant& variant) {
-  return RowsEmitter(step, variant).run();
+  return RowsEmitter(step, variant, RowsEmitter::none, {}).run();
+}
+
+std::string emit_row_and_products(const FusedStep& step, const Variant& variant, uint16_t x,
+                                  const RowProducts& products) {
+  return RowsEmitter(step, variant, x, products).run();
 }
 
 }  // namespace lazuli::cuda

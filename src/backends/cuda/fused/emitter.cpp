@@ -19,9 +19,15 @@ std::string Emitter::run() {
 std::string Emitter::stored_type(uint16_t v) const { return device_type(value(v).dtype); }
 
 void Emitter::open_kernel(int threads) {
+  std::string takes = variant_.joined ? "Joined both" : "Parameters p";
+  if (variant_.joined) line("struct Joined { Parameters step[2]; uint64_t first; };");
   open("extern \"C\" __global__ void __launch_bounds__(" + number(threads) +
-       ") fused_step(const __grid_constant__ Parameters p)");
+       ") fused_step(const __grid_constant__ " + takes + ")");
   line("start_after_earlier();");
+  if (!variant_.joined) return line("const uint32_t block = blockIdx.x;");
+  line("const bool later = blockIdx.x >= (uint32_t)both.first;");
+  line("const Parameters& p = both.step[later];");
+  line("const uint32_t block = blockIdx.x - (later ? (uint32_t)both.first : 0);");
 }
 
 void Emitter::constants() {

@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "backends/cuda/fused/choose.h"
+#include "backends/cuda/fused/last_step.h"
 #include "base/log.h"
 #include "core/visit.h"
 #include "lazuli/error.h"
@@ -15,6 +16,7 @@ namespace {
 
 using Kind = FusedValue::Kind;
 
+constexpr int blocks_at_once = 8;  // on a multiprocessor, about
 constexpr size_t slots_max = 4000;  // a kernel takes less than 32 KiB of arguments
 
 int itemsize(Dtype::Val dtype) {
@@ -40,21 +42,23 @@ const Function* function_of(const std::string& source) {
 
 class FusedProgram : public CompiledStep {
  public:
-  explicit FusedProgram(const FusedStep& step) : step_(step) {}
+  explicit FusedProgram(const FusedStep& step)
+      : step_(std::make_shared<const FusedStep>(step)) {}
 
   std::string text() const override {
     return "emitted when the sizes are known, once for each way its values lie\n";
   }
-  const FusedStep& step() const { return step_; }
+  const FusedStep& step() const { return *step_; }
+  std::shared_ptr<const FusedStep> shared_step() const { return step_; }
 
   const Emitted& form(const Variant& variant) const {
     std::lock_guard lock(mutex_);
     for (const Emitted& known : forms_) {
       if (known.variant == variant) return known;
     }
-    std::string source = emit(step_, variant);
+    std::string source = emit(*step_, variant);
     if (debugging(4)) debug_line("emitted:\n" + source);
-    Slots slots = make_slots(step_, variant);
+    Slots slots = make_slots(*step_, variant);
     if (slots.count > slots_max) {
       throw RuntimeError("[cuda] A fused step has too many operands of too many dimensions.");
     }
@@ -62,7 +66,7 @@ class FusedProgram : public CompiledStep {
   }
 
  private:
-  FusedStep step_;
+  std::shared_ptr<const FusedStep> step_;
   mutable std::mutex mutex_;
   mutable std::deque<Emitted> forms_;
 };
@@ -103,7 +107,10 @@ class Runner {
     if (choice_.variant.form == Form::row_in_parts) return run_parts(program, binding);
     const Emitted& emitted = program.form(choice_.variant);
     fill(step, emitted.slots, binding);
+    if (choice_.variant.form != Form::row_in_registers) return start(emitted, binding.stream);
+    if (join_last(program, emitted, binding.stream)) return;
     start(emitted, binding.stream);
+    remember(program, emitted, binding.stream);
   }
 
  private:
@@ -192,6 +199,76 @@ class Runner {
     void* arguments[] = {arguments_.data()};
     const uint32_t sizes[] = {static_cast<uint32_t>(arguments_.size() * sizeof(uint64_t))};
     launch_raw(stream, *emitted.function, choice_.shape, arguments, sizes);
+  }
+
+  ByteRange bytes_of(size_t k) const {
+    const Walk::Place& lies = walk_.places[k];
+    int64_t item = places_[k].itemsize;
+    ByteRange bytes = ByteRange::of(device_data(*places_[k].layout), item);
+    for (size_t d = 0; d < walk_.outer.size(); ++d) {
+      bytes = bytes.along(walk_.outer[d], lies.outer[d] * item);
+    }
+    for (size_t d = 0; d < walk_.inner.size(); ++d) {
+      bytes = bytes.along(walk_.inner[d], lies.inner[d] * item);
+    }
+    return bytes;
+  }
+
+  // Makes one launch of this step and the one of the same form that the stream was given last, where
+  // neither fills the GPU and neither writes what the other reads or writes.
+  bool join_last(const FusedProgram& program, const Emitted& emitted, int stream) {
+    LastStep* last = last_step(stream);
+    const LaunchShape& now = choice_.shape;
+    auto few = static_cast<unsigned>(blocks_at_once * gpu().multiprocessors);
+    bool alike = last && !last->has_followers && last->function == emitted.function &&
+                 last->shape.block == now.block && last->shape.grid.x <= few &&
+                 now.grid.x <= few && 2 * arguments_.size() < slots_max;
+    if (!alike) return false;
+    ByteRange nothing = ByteRange::of(nullptr, 0);
+    for (size_t k = 0; k < places_.size(); ++k) {
+      ByteRange bytes = bytes_of(k);
+      if (!last->allows(bytes, places_[k].output ? bytes : nothing)) return false;
+    }
+    Variant both = choice_.variant;
+    both.joined = true;
+    const Function& function = *program.form(both).function;
+    SmallVector<uint64_t, 64>& words = last->arguments;
+    for (uint64_t word : arguments_) words.push_back(word);
+    words.push_back(last->shape.grid.x);
+    LaunchShape shape = now;
+    shape.grid.x += last->shape.grid.x;
+    last->has_followers = true;
+    void* arguments[] = {words.data()};
+    const uint32_t sizes[] = {static_cast<uint32_t>(words.size() * sizeof(uint64_t))};
+    return replace_last(stream, *last->function, function, shape, arguments, sizes);
+  }
+
+  void remember(const FusedProgram& program, const Emitted& emitted, int stream) const {
+    LastStep& last = new_last_step(stream);
+    last.function = emitted.function;
+    last.shape = choice_.shape;
+    last.arguments = arguments_;
+    for (size_t k = 0; k < places_.size(); ++k) {
+      last.places.push_back({bytes_of(k), places_[k].value, places_[k].output});
+    }
+    last.step = program.shared_step();
+    last.variant = emitted.variant;
+    last.length = walk_.length;
+    last.makes_one_row = walk_.rows == 1 && !has_coordinates(emitted.variant) && is_apart(last);
+  }
+  static bool has_coordinates(const Variant& variant) {
+    return std::any_of(variant.access.begin(), variant.access.end(),
+                       [](Access access) { return access >= Access::strided; });
+  }
+  static bool is_apart(const LastStep& last) {
+    for (const LastStep::Place& read : last.places) {
+      for (const LastStep::Place& written : last.places) {
+        if (written.output && &read != &written && !read.bytes.apart_from(written.bytes)) {
+          return false;
+        }
+      }
+    }
+    return true;
   }
 
   SmallVector<WalkInput, 8> inputs_;

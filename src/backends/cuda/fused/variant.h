@@ -36,6 +36,7 @@ struct Variant {
   uint8_t vectors = 1;   // accesses in flight: of a thread for each operand
   bool wide_index = false;   // 64-bit positions
   bool warp_rows = false;    // a warp to a row, several rows to a block
+  bool joined = false;       // two steps: the arguments of both, and how many blocks are the first's
   bool exact = false;        // the length is a multiple of what a block computes at a time
   uint16_t threads = 256;    // of a block, at most
   uint8_t part = 0;          // of row_in_parts: the phase; `phases` to finish
@@ -64,6 +65,16 @@ constexpr int warp_rows_per_block = 8;
 
 // The source of a kernel named "fused_step".
 std::string emit(const FusedStep& step, const Variant& variant);
+
+// Products of one row with `columns` rows of a matrix to a warp (kernels/products/few_rows.cuh).
+struct RowProducts {
+  int columns;
+};
+// The source of a kernel named "fused_step" that makes the step's one row in each block, a vector a
+// thread, and goes on with products of its value `x`. It takes the step's arguments and FewRows.
+// The first block writes what the step writes.
+std::string emit_row_and_products(const FusedStep& step, const Variant& variant, uint16_t x,
+                                  const RowProducts& products);
 
 // Whether a Full value is read in a later phase than its own. Casts of operands are made again
 // there.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "backends/cuda/fused/last_step.h"
 #include "backends/cuda/kernels/byte_range.h"
 #include "backends/cuda/kernels/function_table.h"
 
@@ -43,14 +44,18 @@ FunctionTable<2> half_rows(
     "matmul_rows.cu",
     [](size_t slot) { return instance_name("few_rows_halves", {slot ? "bfloat_t" : "half_t"}); },
     44);
-// By dtype and rows; more than two rows of halves go to the others. The first cache gets all of a
-// multiprocessor's memory: loads under way fill it.
-FunctionTable<float_count * 4> rows(
+// By dtype and rows, and for one row once more with four rows of w to a warp; more than two rows of
+// halves go to the others. The first cache gets all of a multiprocessor's memory: loads under way
+// fill it.
+constexpr size_t forms = 5;
+FunctionTable<float_count * forms> rows(
     "matmul_rows.cu",
     [](size_t slot) {
-      Dtype::Val dtype = float_types[slot / 4];
-      if (dtype != Dtype::Val::float32 && slot % 4 > 1) return std::string();
-      return instance_name("few_rows", {device_type(dtype), std::to_string(1 << slot % 4)});
+      Dtype::Val dtype = float_types[slot / forms];
+      size_t form = slot % forms;
+      if (dtype != Dtype::Val::float32 && (form == 2 || form == 3)) return std::string();
+      return instance_name("few_rows", {device_type(dtype), std::to_string(form == 4 ? 1 : 1 << form),
+                                        form == 4 ? "4" : "2"});
     },
     0);
 FunctionTable<float_count * 4> column_rows("matmul_rows.cu", [](size_t slot) {
@@ -80,14 +85,29 @@ LaunchShape place_halves(FewRows& p, int64_t batches) {
   return {{count_of(blocks), count_of(batches)}, {32, count_of(warps)}, count_of(shared_bytes)};
 }
 
-// As many warps to a row as it has pieces that are asked for at once (four times 512 bytes): blocks
-// that are done soon keep memory busy to the end.
-LaunchShape place_rows(FewRows& p, int64_t item, int64_t batches) {
-  int64_t pieces = ceil_div(p.k * item, 2048);
-  p.shares = static_cast<int>(std::min<int64_t>(16, pieces));
-  int groups = std::max(1, 8 / p.shares);
-  return {{count_of(place_blocks(p, 2 * groups)), count_of(batches)},
-          {32, count_of(p.shares * groups)}};
+// A warp asks at once for four times 512 bytes of two rows of w, or for two times of four rows, where
+// no more than 16 warps share a row.
+constexpr int64_t shares_max = 16;
+int columns_of(const FewRows& p, int64_t item) {
+  return p.m == 1 && ceil_div(p.k * item, 1024) <= shares_max ? 4 : 2;
+}
+
+// As many warps to a row as it has pieces that are asked for at once, in blocks of 8 warps or more:
+// blocks that are done soon keep memory busy to the end.
+LaunchShape place_rows(FewRows& p, int64_t item, int64_t batches, int64_t threads_min) {
+  int columns = columns_of(p, item);
+  int64_t shares = std::min(shares_max, ceil_div(p.k * item, 4096 / columns));
+  int64_t groups = std::max({int64_t{1}, 8 / shares, ceil_div(threads_min, 32 * shares)});
+  p.shares = static_cast<int>(shares);
+  return {{count_of(place_blocks(p, columns * groups)), count_of(batches)},
+          {count_of(32 * shares * groups)}};
+}
+
+ByteRange bytes_of_w(const FewRows& p, int i, int64_t item) {
+  return ByteRange::of(p.w[i], p.k * item).along(p.n[i], p.w_row * item);
+}
+ByteRange bytes_of_out(const FewRows& p, int i, int64_t item) {
+  return ByteRange::of(p.out[i], int64_t{p.m} * p.n[i] * item);
 }
 
 // Adds the one matrix of `one` to `all`, where they are products of the same x and neither writes
@@ -96,12 +116,8 @@ bool join(FewRows& all, const FewRows& one, int64_t item) {
   bool same = all.x == one.x && all.x_row == one.x_row && all.m == one.m && all.k == one.k &&
               all.w_row == one.w_row && all.out_column == one.out_column;
   if (!same || all.count == matrices_max) return false;
-  auto read = [&](const FewRows& p, int i) {
-    return ByteRange::of(p.w[i], p.k * item).along(p.n[i], p.w_row * item);
-  };
-  auto written = [&](const FewRows& p, int i) {
-    return ByteRange::of(p.out[i], int64_t{p.m} * p.n[i] * item);
-  };
+  auto read = [&](const FewRows& p, int i) { return bytes_of_w(p, i, item); };
+  auto written = [&](const FewRows& p, int i) { return bytes_of_out(p, i, item); };
   ByteRange x = ByteRange::of(all.x, all.k * item).along(all.m, all.x_row * item);
   if (!written(one, 0).apart_from(x)) return false;
   for (int i = 0; i < all.count; ++i) {
@@ -132,6 +148,38 @@ void launch_joined(int stream, const Function& function, FewRows p, int64_t item
   if (joined) return;
   LaunchShape shape = place(p);
   launch(stream, function, shape, p);
+}
+
+// Makes one launch of the step that has made the row of x just now, its products so far and this
+// one.
+constexpr int64_t made_row_bytes_max = 8 << 10;  // a vector for each of 512 threads
+bool launch_with_row(int stream, Dtype::Val dtype, FewRows p, int64_t item) {
+  LastStep* last = last_step(stream);
+  if (!last || !last->allows(bytes_of_w(p, 0, item), bytes_of_out(p, 0, item))) return false;
+  auto place = [&](FewRows& all) {
+    LaunchShape shape = place_rows(all, item, 1, last->vectors());
+    shape.shared_bytes = count_of(p.k * item);
+    return shape;
+  };
+  if (last->has_followers) {
+    return extend_last<uint64_t, FewRows>(
+        stream, *last->function, [&](LaunchShape& shape, uint64_t&, FewRows& all) {
+          if (!join(all, p, item)) return false;
+          shape = place(all);
+          return true;
+        });
+  }
+  const LastStep::Place* x = last->row_at(p.x, p.k, dtype);
+  if (!x || p.k * item > made_row_bytes_max) return false;
+  LaunchShape shape = place(p);
+  const Function& function = last->with_products(*x, {columns_of(p, item)}, shape.block.x);
+  void* arguments[] = {last->arguments.data(), &p};
+  const uint32_t sizes[] = {static_cast<uint32_t>(last->arguments.size() * sizeof(uint64_t)),
+                            sizeof p};
+  if (!replace_last(stream, *last->function, function, shape, arguments, sizes)) return false;
+  last->function = &function;
+  last->has_followers = true;
+  return true;
 }
 
 void launch_columns(int stream, Dtype::Val dtype, FewRows p, int64_t batches) {
@@ -180,9 +228,10 @@ bool multiply_few_rows(int stream, const MatrixProduct& p) {
     if (half && few.m > 2) {
       launch_joined(stream, half_rows.at(p.dtype == Dtype::Val::bfloat16), few, item, p.batches,
                     [&](FewRows& all) { return place_halves(all, p.batches); });
-    } else {
-      launch_joined(stream, rows.at(float_slot(p.dtype) * 4 + rows_slot(few.m)), few, item,
-                    p.batches, [&](FewRows& all) { return place_rows(all, item, p.batches); });
+    } else if (few.m > 1 || p.batches > 1 || !launch_with_row(stream, p.dtype, few, item)) {
+      launch_joined(stream, rows.at(float_slot(p.dtype) * forms +
+                            (columns_of(few, item) == 4 ? 4 : rows_slot(few.m))), few, item,
+                    p.batches, [&](FewRows& all) { return place_rows(all, item, p.batches, 0); });
     }
     return true;
   }

@@ -1,42 +1,14 @@
 // out[b, i, j] = sum over k of x[b, i, k] * w[b, j, k] for up to 8 rows of x; w is read once. One
 // launch may do this for several matrices w.
 //
-// - few_rows: w [N, K] with K together. A warp takes two rows of w, or a share of their K, lanes
-//   along K, products in registers.
+// - few_rows: w [N, K] with K together (few_rows.cuh).
 // - few_rows_halves: the same for more than two rows of halves. A block takes 32 rows of w, as
 //   they lie in memory the left matrices of tensor core products, x is the right one: 16 bytes of
 //   each row a lane and step. The warps of a block share K; their sums meet in shared memory.
 // - few_rows_columns: w [K, N] with N together: lanes along N, the block's other threads along K.
 //
 // Floor: the bytes of w.
-#include "math.cuh"
-#include "tiles.cuh"
-
-constexpr int matrices_max = 4;
-
-// Up to four matrices w that the same x is multiplied with; blocks of one follow those of another.
-// Strides are in elements.
-struct FewRows {
-  const void* x;
-  const void* w[matrices_max];
-  void* out[matrices_max];
-  int64_t out_row[matrices_max];
-  int n[matrices_max], first_block[matrices_max + 1];
-  int count, shares;
-  int64_t x_row, x_batch, w_row, w_batch, out_column, out_batch;
-  int m, k;
-  bool settled;  // nothing that runs writes w
-};
-
-// The matrix of a block, and which of its blocks that is.
-struct BlockPlace {
-  int matrix, block;
-};
-__device__ __forceinline__ BlockPlace block_place(const FewRows& p, int block) {
-  int matrix = 0;
-  while (matrix + 1 < p.count && block >= p.first_block[matrix + 1]) ++matrix;
-  return {matrix, block - p.first_block[matrix]};
-}
+#include "few_rows.cuh"
 
 constexpr int tile_rows = 32, few_rows_max = 8;
 
@@ -53,11 +25,6 @@ __device__ __forceinline__ void store_sums(const FewRows& p, int matrix, const f
     for (int warp = 0; warp < blockDim.y; ++warp) sum += sums[warp * Columns * few_rows_max + i];
     out[row * p.out_row[matrix] + column * p.out_column] = T(sum);
   }
-}
-
-template <class T>
-__device__ __forceinline__ uint4 load_or_zero(const T* from, bool inside) {
-  return inside ? load_once(from) : make_uint4(0, 0, 0, 0);
 }
 
 // Blocks (32, warps), grid (tiles of N, batches).
@@ -125,106 +92,10 @@ __global__ void __launch_bounds__(512, 2) few_rows_halves(__grid_constant__ cons
   store_sums<T, tile_rows>(p, matrix, sums, first);
 }
 
-// Elements of 16 bytes as floats.
-template <class T>
-struct Eights {
-  static constexpr int count = 8;
-  float value[count];
-  __device__ __forceinline__ explicit Eights(uint4 words) {
-    const uint32_t pairs[] = {words.x, words.y, words.z, words.w};
-#pragma unroll
-    for (int j = 0; j < 4; ++j) {
-      value[2 * j] = first_of_pair<T>(pairs[j]);
-      value[2 * j + 1] = second_of_pair<T>(pairs[j]);
-    }
-  }
-};
-struct Fours {
-  static constexpr int count = 4;
-  float value[count];
-  __device__ __forceinline__ explicit Fours(uint4 words)
-      : value{float_of_bits(words.x), float_of_bits(words.y), float_of_bits(words.z),
-              float_of_bits(words.w)} {}
-};
-template <class T>
-using Items = typename choose<sizeof(T) == 4, Fours, Eights<T>>::type;
-
-// Blocks (32, shares * groups), grid (blocks of N, batches): `shares` warps share the K of two rows
-// of w, an even part each.
-template <class T, int Rows>
+template <class T, int Rows, int columns>
 __global__ void __launch_bounds__(512, Rows > 1 ? 1 : 2)
     few_rows(__grid_constant__ const FewRows p) {
-  constexpr int columns = 2, steps = 4, width = Items<T>::count, depth = 32 * width;
-  __shared__ float sums[16][columns][Rows];
-  let_later_start();
-  auto [matrix, block] = block_place(p, blockIdx.x);
-  int shares = p.shares, groups = blockDim.y / shares;
-  int share = threadIdx.y % shares, group = threadIdx.y / shares;
-  int first = (block * groups + group) * columns, n = p.n[matrix];
-  const T* w = static_cast<const T*>(p.w[matrix]) + blockIdx.y * p.w_batch + first * p.w_row;
-  const T* x = static_cast<const T*>(p.x) + blockIdx.y * p.x_batch;
-  bool present[columns];
-#pragma unroll
-  for (int j = 0; j < columns; ++j) present[j] = first + j < n;
-  int part = (p.k + shares * depth - 1) / (shares * depth) * depth;
-  int limit = min(p.k, (share + 1) * part);
-  uint4 a[steps][columns];
-  auto ask = [&](int k) {
-#pragma unroll
-    for (int s = 0; s < steps; ++s, k += depth) {
-#pragma unroll
-      for (int j = 0; j < columns; ++j) {
-        a[s][j] = load_or_zero(w + j * p.w_row + k, present[j] && k < limit);
-      }
-    }
-    all_asked();
-  };
-  float c[columns][Rows] = {};
-  auto multiply = [&](int k) {
-#pragma unroll
-    for (int s = 0; s < steps; ++s, k += depth) {
-      if (k >= limit) continue;
-      Items<T> weights[columns] = {Items<T>(a[s][0]), Items<T>(a[s][1])};
-#pragma unroll
-      for (int i = 0; i < Rows; ++i) {
-        if (i >= p.m) continue;
-        Items<T> values(*reinterpret_cast<const uint4*>(x + i * p.x_row + k));
-#pragma unroll
-        for (int j = 0; j < columns; ++j) {
-#pragma unroll
-          for (int e = 0; e < width; ++e) c[j][i] += weights[j].value[e] * values.value[e];
-        }
-      }
-    }
-  };
-  if (!p.settled) wait_for_earlier();
-  // All lanes of a warp stay together, also where K ends.
-  int k = share * part + threadIdx.x * width, end = limit + threadIdx.x * width;
-  ask(k);
-  wait_for_earlier();
-  multiply(k);
-  for (k += steps * depth; k < end; k += steps * depth) {
-    ask(k);
-    multiply(k);
-  }
-#pragma unroll
-  for (int j = 0; j < columns; ++j) {
-#pragma unroll
-    for (int i = 0; i < Rows; ++i) {
-      float sum = warp_reduce<op::Sum>(c[j][i]);
-      if (threadIdx.x == 0) sums[threadIdx.y][j][i] = sum;
-    }
-  }
-  __syncthreads();
-  T* out = static_cast<T*>(p.out[matrix]) + blockIdx.y * p.out_batch;
-  for (int i = threadIdx.y * 32 + threadIdx.x; i < groups * columns * Rows; i += blockDim.y * 32) {
-    int row = i % Rows, column = i / Rows % columns, of = i / Rows / columns;
-    int at = (block * groups + of) * columns + column;
-    if (at >= n || row >= p.m) continue;
-    float sum = 0;
-    for (int s = 0; s < shares; ++s) sum += sums[of * shares + s][column][row];
-    out[row * p.out_row[matrix] + at * p.out_column] = T(sum);
-  }
+  multiply_few_rows<T, Rows, columns>(p, [&] { return static_cast<const T*>(p.x) + blockIdx.y * p.x_batch; });
 }
 
 // w_row is the stride between the K rows here. Blocks (32, 16), grid (tiles of N, batches): a tile

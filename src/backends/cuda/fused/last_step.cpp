@@ -1,0 +1,76 @@
+#include "backends/cuda/fused/last_step.h"
+
+#include <array>
+#include <map>
+#include <mutex>
+
+#include "base/log.h"
+
+namespace lazuli::cuda {
+namespace {
+
+using Kind = FusedValue::Kind;
+
+// A stream is given work by one thread at a time.
+std::array<LastStep, streams_max> last_steps;
+
+}  // namespace
+
+bool LastStep::allows(const ByteRange& read, const ByteRange& written) const {
+  for (const Place& place : places) {
+    if (!place.bytes.apart_from(written)) return false;
+    if (place.output && !place.bytes.apart_from(read)) return false;
+  }
+  return true;
+}
+
+const LastStep::Place* LastStep::row_at(const void* x, int64_t count, Dtype::Val dtype) const {
+  if (!makes_one_row || count != length) return nullptr;
+  for (const Place& place : places) {
+    const FusedValue& value = step->values[place.value];
+    bool row = place.output && value.kind == Kind::compute && value.scope == Scope::full;
+    if (row && place.bytes.begin == x && value.dtype == dtype) return &place;
+  }
+  return nullptr;
+}
+
+const Function& LastStep::with_products(const Place& x, const RowProducts& products,
+                                        int64_t threads) const {
+  // Functions are one for each source, so the step's stands for what the step is.
+  struct Key {
+    const Function* step;
+    uint16_t x;
+    int columns;
+    bool exact;
+    auto operator<=>(const Key&) const = default;
+  };
+  static std::mutex mutex;
+  static auto* functions = new std::map<Key, const Function*>;
+  bool exact = vectors() == threads;
+  std::lock_guard lock(mutex);
+  const Function*& known = (*functions)[{function, x.value, products.columns, exact}];
+  if (known) return *known;
+  Variant once = variant;
+  once.vectors = 1;
+  once.exact = exact;
+  once.warp_rows = false;
+  std::string source = emit_row_and_products(*step, once, x.value, products);
+  if (debugging(4)) debug_line("emitted:\n" + source);
+  known = load_function(source, "fused_step");
+  return *known;
+}
+
+LastStep* last_step(int stream) {
+  LastStep& last = last_steps[static_cast<size_t>(stream)];
+  return last.function && last.launched == queue_of(stream).launched() ? &last : nullptr;
+}
+
+LastStep& new_last_step(int stream) {
+  LastStep& last = last_steps[static_cast<size_t>(stream)];
+  last.launched = queue_of(stream).launched();
+  last.has_followers = false;
+  last.places.clear();
+  return last;
+}
+
+}  // namespace lazuli::cuda

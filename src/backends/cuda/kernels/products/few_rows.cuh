@@ -1,0 +1,142 @@
+// One or two rows of x (up to four of float32) by up to four matrices w [N, K] with K together: a warp
+// takes two or four rows of w, or a share of their K, lanes along K, products in registers.
+#pragma once
+
+#include "math.cuh"
+#include "tiles.cuh"
+
+constexpr int matrices_max = 4;
+
+// Up to four matrices w that the same x is multiplied with; blocks of one follow those of another.
+// Strides are in elements.
+struct FewRows {
+  const void* x;
+  const void* w[matrices_max];
+  void* out[matrices_max];
+  int64_t out_row[matrices_max];
+  int n[matrices_max], first_block[matrices_max + 1];
+  int count, shares;
+  int64_t x_row, x_batch, w_row, w_batch, out_column, out_batch;
+  int m, k;
+  bool settled;  // nothing that runs writes w
+};
+
+// The matrix of a block, and which of its blocks that is.
+struct BlockPlace {
+  int matrix, block;
+};
+__device__ __forceinline__ BlockPlace block_place(const FewRows& p, int block) {
+  int matrix = 0;
+  while (matrix + 1 < p.count && block >= p.first_block[matrix + 1]) ++matrix;
+  return {matrix, block - p.first_block[matrix]};
+}
+
+template <class T>
+__device__ __forceinline__ uint4 load_or_zero(const T* from, bool inside) {
+  return inside ? load_once(from) : make_uint4(0, 0, 0, 0);
+}
+
+// Elements of 16 bytes as floats.
+template <class T>
+struct Eights {
+  static constexpr int count = 8;
+  float value[count];
+  __device__ __forceinline__ explicit Eights(uint4 words) {
+    const uint32_t pairs[] = {words.x, words.y, words.z, words.w};
+#pragma unroll
+    for (int j = 0; j < 4; ++j) {
+      value[2 * j] = first_of_pair<T>(pairs[j]);
+      value[2 * j + 1] = second_of_pair<T>(pairs[j]);
+    }
+  }
+};
+struct Fours {
+  static constexpr int count = 4;
+  float value[count];
+  __device__ __forceinline__ explicit Fours(uint4 words)
+      : value{float_of_bits(words.x), float_of_bits(words.y), float_of_bits(words.z),
+              float_of_bits(words.w)} {}
+};
+template <class T>
+using Items = typename choose<sizeof(T) == 4, Fours, Eights<T>>::type;
+
+// Blocks of 32 * shares * groups threads, grid (blocks of N, batches): `shares` warps share the K of
+// `columns` rows of w, an even part each, 16 bytes a lane of each row in a step. `x_of()` gives x of the batch once earlier kernels have ended;
+// every thread calls it.
+template <class T, int Rows, int columns, class XOf>
+__device__ __forceinline__ void multiply_few_rows(const FewRows& p, XOf x_of) {
+  constexpr int steps = 8 / columns, width = Items<T>::count, depth = 32 * width;
+  __shared__ float sums[16][columns][Rows];
+  let_later_start();
+  auto [matrix, block] = block_place(p, blockIdx.x);
+  int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+  int shares = p.shares, groups = blockDim.x / 32 / shares;
+  int share = warp % shares, group = warp / shares;
+  int first = (block * groups + group) * columns, n = p.n[matrix];
+  const T* w = static_cast<const T*>(p.w[matrix]) + blockIdx.y * p.w_batch + first * p.w_row;
+  bool present[columns];
+#pragma unroll
+  for (int j = 0; j < columns; ++j) present[j] = first + j < n;
+  int part = (p.k + shares * depth - 1) / (shares * depth) * depth;
+  int limit = min(p.k, (share + 1) * part);
+  uint4 a[steps][columns];
+  auto ask = [&](int k) {
+#pragma unroll
+    for (int s = 0; s < steps; ++s, k += depth) {
+#pragma unroll
+      for (int j = 0; j < columns; ++j) {
+        a[s][j] = load_or_zero(w + j * p.w_row + k, present[j] && k < limit);
+      }
+    }
+    all_asked();
+  };
+  float c[columns][Rows] = {};
+  const T* x = nullptr;
+  auto multiply = [&](int k) {
+#pragma unroll
+    for (int s = 0; s < steps; ++s, k += depth) {
+      if (k >= limit) continue;
+#pragma unroll
+      for (int i = 0; i < Rows; ++i) {
+        if (i >= p.m) continue;
+        Items<T> values(*reinterpret_cast<const uint4*>(x + i * p.x_row + k));
+#pragma unroll
+        for (int j = 0; j < columns; ++j) {
+          Items<T> weights(a[s][j]);
+#pragma unroll
+          for (int e = 0; e < width; ++e) c[j][i] += weights.value[e] * values.value[e];
+        }
+      }
+    }
+  };
+  if (!p.settled) wait_for_earlier();
+  // All lanes of a warp stay together, also where K ends.
+  int k = share * part + lane * width, end = limit + lane * width;
+  ask(k);
+  wait_for_earlier();
+  x = x_of();
+  multiply(k);
+  for (k += steps * depth; k < end; k += steps * depth) {
+    ask(k);
+    multiply(k);
+  }
+#pragma unroll
+  for (int j = 0; j < columns; ++j) {
+#pragma unroll
+    for (int i = 0; i < Rows; ++i) {
+      float sum = warp_reduce<op::Sum>(c[j][i]);
+      if (lane == 0) sums[warp][j][i] = sum;
+    }
+  }
+  __syncthreads();
+  T* out = static_cast<T*>(p.out[matrix]) + blockIdx.y * p.out_batch;
+  for (int i = threadIdx.x; i < groups * columns * Rows; i += blockDim.x) {
+    int row = i % Rows, column = i / Rows % columns, of = i / Rows / columns;
+    int at = (block * groups + of) * columns + column;
+    if (at >= n || row >= p.m) continue;
+    float sum = 0;
+    for (int s = 0; s < shares; ++s) sum += sums[of * shares + s][column][row];
+    out[row * p.out_row[matrix] + at * p.out_column] = T(sum);
+  }
+}
+
