@@ -49,6 +49,16 @@ TEST_F(Joined, ProductsOfOneOperand) {
   }
 }
 
+array there_of(Shape shape, Dtype dtype, uint64_t seed) {
+  array a = copy(filled(std::move(shape), dtype, -1, 1, seed));
+  a.eval();
+  return a;
+}
+
+double difference_of(const array& a, const array& b) {
+  return max(abs(astype(a - b, float32))).item<float>();
+}
+
 // A sum, its norm and products of that: a layer's start. `at_once` or one after the other.
 std::vector<array> row_and_products(Dtype dtype, int64_t k, bool held, bool at_once) {
   array x = copy(filled({1, 1, k}, dtype, -1, 1, 1)), y = copy(filled({1, 1, k}, dtype, -1, 1, 2));
@@ -82,11 +92,75 @@ TEST_F(Joined, ARowAndItsProducts) {
                                                             : dtype == float16 ? 1e-4
                                                                                : 1e-3);
         for (size_t i = 0; i < joined.size(); ++i) {
-          array difference = max(abs(astype(joined[i] - apart[i], float32)));
-          EXPECT_LE(difference.item<float>(), limit) << dtype_name(dtype) << " " << k << " " << i;
+          EXPECT_LE(difference_of(joined[i], apart[i]), limit) << dtype_name(dtype) << " " << k;
         }
       }
     }
+  }
+}
+
+// A gated layer: products of a row, or of its norm, and their combination.
+struct Gated {
+  array x, weight, gate, up;
+  Gated(Dtype dtype, int64_t k)
+      : x(there_of({1, 1, k}, dtype, 1)),
+        weight(there_of({k}, dtype, 3)),
+        gate(there_of({45, k}, dtype, 4)),
+        up(there_of({45, k}, dtype, 5)) {}
+  std::vector<array> results(bool norm, bool held, bool at_once) const;
+};
+std::vector<array> Gated::results(bool norm, bool held, bool at_once) const {
+  array y = norm ? fast::rms_norm(x, weight, 1e-5f) : x;
+  array gate = matmul(y, transpose(this->gate)), up = matmul(y, transpose(this->up));
+  if (!at_once) eval({gate, up});
+  array both = gate * sigmoid(gate) * up;
+  if (held) return {both, gate, up};
+  return {both};
+}
+
+TEST_F(Joined, ProductsAndWhatTakesThem) {
+  for (Dtype dtype : {float32, float16, bfloat16}) {
+    for (int64_t k : {64, 1024, 9728}) {
+      Gated layer(dtype, k);
+      for (bool norm : {false, true}) {
+        for (bool held : {false, true}) {
+          std::vector<array> joined = layer.results(norm, held, true);
+          uint64_t count = launches_of(joined);
+          if (!norm || k == 1024) {
+            EXPECT_EQ(count, 1u) << dtype_name(dtype) << " " << k << norm << held;
+          }
+          std::vector<array> apart = layer.results(norm, held, false);
+          double limit = std::sqrt(static_cast<double>(k)) * std::sqrt(static_cast<double>(k)) *
+                         (dtype == float32 ? 1e-6 : dtype == float16 ? 1e-3 : 1e-2);
+          for (size_t i = 0; i < joined.size(); ++i) {
+            EXPECT_LE(difference_of(joined[i], apart[i]), limit) << dtype_name(dtype) << " " << k;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_F(Joined, AProductAndItsBias) {
+  for (Dtype dtype : {float32, bfloat16}) {
+    array x = there_of({1, 512}, dtype, 1), w = there_of({70, 512}, dtype, 2);
+    array bias = there_of({70}, dtype, 3);
+    auto of = [&] {
+      array y = matmul(x, transpose(w)) + bias;
+      return std::vector<array>{maximum(y, array(0.0f, dtype))};
+    };
+    EXPECT_EQ(launches_of(of()), 1u) << dtype_name(dtype);
+    EXPECT_TRUE(agrees(of(), dtype == float32 ? 64 : 8)) << dtype_name(dtype);
+    // The norm that is multiplied is an operand of what follows: others may not have it yet.
+    array square = there_of({512, 512}, dtype, 4), weight = there_of({512}, dtype, 5);
+    auto gate = [&](bool at_once) {
+      array norm = fast::rms_norm(x, weight, 1e-5f);
+      array y = matmul(norm, transpose(square));
+      if (!at_once) y.eval();
+      return std::vector<array>{y * norm};
+    };
+    EXPECT_EQ(launches_of(gate(true)), 2u) << dtype_name(dtype);
+    EXPECT_LE(difference_of(gate(true)[0], gate(false)[0]), dtype == float32 ? 1e-3 : 0.5);
   }
 }
 

@@ -24,12 +24,11 @@ Access access_of(const FusedStep& step, const Shape& space, const BoundPlace& pl
   if (place.output) return Access::direct;
   if (all_zero(lies.inner)) return Access::splat;
   bool plain = place.layout->dense && *place.shape == space;
-  bool along_row = step.row_axes && lies.inner.size() == 1 && lies.inner[0] == 1;
+  bool together = lies.inner.size() == 1 && lies.inner[0] == 1;
   // Where there are few rows, how long each takes counts, not how much it leaves room for.
-  if (along_row && all_zero(lies.outer) && walk.rows >= gpu().multiprocessors) {
-    return Access::common;
-  }
-  if (plain || along_row) return Access::direct;
+  bool shared = step.row_axes && together && all_zero(lies.outer);
+  if (shared && walk.rows >= gpu().multiprocessors) return Access::common;
+  if (plain || together) return Access::direct;
   int64_t innermost = lies.inner.back();
   return innermost == 1 ? Access::vectors : innermost == 0 ? Access::repeated : Access::strided;
 }

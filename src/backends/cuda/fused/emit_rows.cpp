@@ -12,8 +12,8 @@ class RowsEmitter : public Emitter {
  public:
   // `x`: the value that products follow, or `none`.
   static constexpr uint16_t none = 0xffff;
-  RowsEmitter(const FusedStep& step, const Variant& variant, uint16_t x, RowProducts products)
-      : Emitter(step, variant), x_(x), products_(products) {}
+  RowsEmitter(const FusedStep& step, const Variant& variant, uint16_t x)
+      : Emitter(step, variant), x_(x) {}
 
  private:
   bool in_registers() const { return variant_.form == Form::row_in_registers; }
@@ -53,20 +53,14 @@ class RowsEmitter : public Emitter {
   }
 
   void open_row_of_products() {
-    line("#include \"few_rows.cuh\"");
-    line("typedef " + stored_type(x_) + " x_t;");
-    open("__device__ __forceinline__ const x_t* make_row(const Parameters& p)");
+    std::string type = stored_type(x_);
+    open("__device__ __forceinline__ const " + type + "* make_row(const Parameters& p)");
     line("extern __shared__ uint4 row_memory[];");
-    line("x_t* const made = reinterpret_cast<x_t*>(row_memory);");
+    line(type + "* const made = reinterpret_cast<" + type + "*>(row_memory);");
   }
   void close_row_of_products() {
     line("__syncthreads();");
     line("return made;");
-    close();
-    open("extern \"C\" __global__ void __launch_bounds__(512, 2) fused_step("
-         "const __grid_constant__ Parameters p, const __grid_constant__ FewRows products)");
-    line("multiply_few_rows<x_t, 1, " + number(products_.columns) +
-         ">(products, [&] { return make_row(p); });");
     close();
   }
 
@@ -269,19 +263,17 @@ class RowsEmitter : public Emitter {
   }
 
   const uint16_t x_;
-  const RowProducts products_;
   std::vector<bool> loaded_;
 };
 
 }  // namespace
 
 std::string emit_rows(const FusedStep& step, const Variant& variant) {
-  return RowsEmitter(step, variant, RowsEmitter::none, {}).run();
+  return RowsEmitter(step, variant, RowsEmitter::none).run();
 }
 
-std::string emit_row_and_products(const FusedStep& step, const Variant& variant, uint16_t x,
-                                  const RowProducts& products) {
-  return RowsEmitter(step, variant, x, products).run();
+std::string emit_make_row(const FusedStep& step, const Variant& variant, uint16_t x) {
+  return RowsEmitter(step, variant, x).body();
 }
 
 }  // namespace lazuli::cuda

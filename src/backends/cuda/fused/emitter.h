@@ -12,7 +12,9 @@ namespace lazuli::cuda {
 class Emitter {
  public:
   virtual ~Emitter() = default;
+  // The whole source; or without what all sources start with.
   std::string run();
+  std::string body();
 
  protected:
   using Kind = FusedValue::Kind;
@@ -93,6 +95,10 @@ class Emitter {
   std::string text_;
   int depth_ = 0;
 };
+
+// Parameters, and make_row(parameters), by which a block makes the one row of a step and leaves value
+// `x` in its shared memory.
+std::string emit_make_row(const FusedStep& step, const Variant& variant, uint16_t x);
 
 std::string emit_elements(const FusedStep& step, const Variant& variant);
 std::string emit_tiles(const FusedStep& step, const Variant& variant);

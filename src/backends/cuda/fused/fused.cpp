@@ -7,6 +7,8 @@
 
 #include "backends/cuda/fused/choose.h"
 #include "backends/cuda/fused/last_step.h"
+#include "backends/cuda/fused/products.h"
+#include "backends/cuda/kernels/products/few_rows.h"
 #include "base/log.h"
 #include "core/visit.h"
 #include "lazuli/error.h"
@@ -107,6 +109,7 @@ class Runner {
     if (choice_.variant.form == Form::row_in_parts) return run_parts(program, binding);
     const Emitted& emitted = program.form(choice_.variant);
     fill(step, emitted.slots, binding);
+    if (choice_.variant.form == Form::elements && finish_last(step, emitted, binding.stream)) return;
     if (choice_.variant.form != Form::row_in_registers) return start(emitted, binding.stream);
     if (join_last(program, emitted, binding.stream)) return;
     start(emitted, binding.stream);
@@ -212,6 +215,20 @@ class Runner {
       bytes = bytes.along(walk_.inner[d], lies.inner[d] * item);
     }
     return bytes;
+  }
+
+  bool finish_last(const FusedStep& step, const Emitted& emitted, int stream) {
+    if (!last_products(stream) || has_coordinates(emitted.variant)) return false;
+    SmallVector<LastStep::Place, 8> places;
+    for (size_t k = 0; k < places_.size(); ++k) {
+      places.push_back({bytes_of(k), places_[k].value, places_[k].output});
+    }
+    return finish_last_products(stream, {step,
+                                         emitted.variant,
+                                         emitted.function,
+                                         {arguments_.data(), arguments_.size()},
+                                         {places.data(), places.size()},
+                                         walk_.length});
   }
 
   // Makes one launch of this step and the one of the same form that the stream was given last, where

@@ -1,10 +1,6 @@
 #include "backends/cuda/fused/last_step.h"
 
 #include <array>
-#include <map>
-#include <mutex>
-
-#include "base/log.h"
 
 namespace lazuli::cuda {
 namespace {
@@ -32,32 +28,6 @@ const LastStep::Place* LastStep::row_at(const void* x, int64_t count, Dtype::Val
     if (row && place.bytes.begin == x && value.dtype == dtype) return &place;
   }
   return nullptr;
-}
-
-const Function& LastStep::with_products(const Place& x, const RowProducts& products,
-                                        int64_t threads) const {
-  // Functions are one for each source, so the step's stands for what the step is.
-  struct Key {
-    const Function* step;
-    uint16_t x;
-    int columns;
-    bool exact;
-    auto operator<=>(const Key&) const = default;
-  };
-  static std::mutex mutex;
-  static auto* functions = new std::map<Key, const Function*>;
-  bool exact = vectors() == threads;
-  std::lock_guard lock(mutex);
-  const Function*& known = (*functions)[{function, x.value, products.columns, exact}];
-  if (known) return *known;
-  Variant once = variant;
-  once.vectors = 1;
-  once.exact = exact;
-  once.warp_rows = false;
-  std::string source = emit_row_and_products(*step, once, x.value, products);
-  if (debugging(4)) debug_line("emitted:\n" + source);
-  known = load_function(source, "fused_step");
-  return *known;
 }
 
 LastStep* last_step(int stream) {

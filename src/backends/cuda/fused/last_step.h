@@ -35,9 +35,6 @@ struct LastStep {
   bool allows(const ByteRange& read, const ByteRange& written) const;
   // The output that lies at `x`, so many elements of this dtype; null if there is none.
   const Place* row_at(const void* x, int64_t count, Dtype::Val dtype) const;
-  // The function that goes on with products of the row at `x`, in blocks of at least a thread for
-  // each of the row's vectors.
-  const Function& with_products(const Place& x, const RowProducts& products, int64_t threads) const;
   int64_t vectors() const { return length / variant.vector; }
 };
 

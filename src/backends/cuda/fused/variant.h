@@ -66,15 +66,23 @@ constexpr int warp_rows_per_block = 8;
 // The source of a kernel named "fused_step".
 std::string emit(const FusedStep& step, const Variant& variant);
 
-// Products of one row with `columns` rows of a matrix to a warp (kernels/products/few_rows.cuh).
-struct RowProducts {
-  int columns;
+// Products of one row (kernels/products/few_rows.cuh) with steps before and after them.
+struct ProductsForm {
+  Dtype::Val dtype;
+  int columns;  // rows of matrices to a warp
+  // Makes the row, as its value `x`, in each block, a vector a thread; the first block writes what
+  // the step writes. Null if the row is in memory.
+  const FusedStep* before = nullptr;
+  const Variant* before_variant = nullptr;
+  uint16_t x = 0;
+  // Takes products with one matrix, or two, as its operands `given`. Null: no step follows.
+  const FusedStep* after = nullptr;
+  const Variant* after_variant = nullptr;
+  SmallVector<uint16_t, 2> given;
 };
-// The source of a kernel named "fused_step" that makes the step's one row in each block, a vector a
-// thread, and goes on with products of its value `x`. It takes the step's arguments and FewRows.
-// The first block writes what the step writes.
-std::string emit_row_and_products(const FusedStep& step, const Variant& variant, uint16_t x,
-                                  const RowProducts& products);
+// The source of a kernel named "fused_step". It takes the arguments of the step before, FewRows, and
+// the arguments of the step after.
+std::string emit_products(const ProductsForm& form);
 
 // Whether a Full value is read in a later phase than its own. Casts of operands are made again
 // there.

@@ -60,23 +60,35 @@ struct Fours {
 template <class T>
 using Items = typename choose<sizeof(T) == 4, Fours, Eights<T>>::type;
 
+// Does nothing to sums that are stored.
+struct NoFinish {
+  static constexpr int matrices = 0;
+};
+
 // Blocks of 32 * shares * groups threads, grid (blocks of N, batches): `shares` warps share the K of
-// `columns` rows of w, an even part each, 16 bytes a lane of each row in a step. `x_of()` gives x of the batch once earlier kernels have ended;
-// every thread calls it.
-template <class T, int Rows, int columns, class XOf>
-__device__ __forceinline__ void multiply_few_rows(const FewRows& p, XOf x_of) {
+// `columns` rows of w, an even part each, 16 bytes a lane of each row in a step. `x_of()` gives x of
+// the batch once earlier kernels have ended; every thread calls it. `finish(j, sums)` gets column j
+// of one row's products with one matrix, or with two, which warps take half of their rows from each.
+template <class T, int Rows, int columns, class Finish, class XOf>
+__device__ __forceinline__ void multiply_few_rows(const FewRows& p, XOf x_of, Finish finish) {
   constexpr int steps = 8 / columns, width = Items<T>::count, depth = 32 * width;
+  constexpr int matrices = Finish::matrices == 2 ? 2 : 1, own = columns / matrices;
   __shared__ float sums[16][columns][Rows];
   let_later_start();
-  auto [matrix, block] = block_place(p, blockIdx.x);
+  auto [matrix, block] = matrices == 2 ? BlockPlace{0, static_cast<int>(blockIdx.x)}
+                                       : block_place(p, blockIdx.x);
   int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   int shares = p.shares, groups = blockDim.x / 32 / shares;
   int share = warp % shares, group = warp / shares;
-  int first = (block * groups + group) * columns, n = p.n[matrix];
-  const T* w = static_cast<const T*>(p.w[matrix]) + blockIdx.y * p.w_batch + first * p.w_row;
-  bool present[columns];
+  int first = (block * groups + group) * own, n = p.n[matrix];
+  const T* w[matrices];
 #pragma unroll
-  for (int j = 0; j < columns; ++j) present[j] = first + j < n;
+  for (int m = 0; m < matrices; ++m) {
+    w[m] = static_cast<const T*>(p.w[matrix + m]) + blockIdx.y * p.w_batch + first * p.w_row;
+  }
+  bool present[own];
+#pragma unroll
+  for (int j = 0; j < own; ++j) present[j] = first + j < n;
   int part = (p.k + shares * depth - 1) / (shares * depth) * depth;
   int limit = min(p.k, (share + 1) * part);
   uint4 a[steps][columns];
@@ -85,7 +97,7 @@ __device__ __forceinline__ void multiply_few_rows(const FewRows& p, XOf x_of) {
     for (int s = 0; s < steps; ++s, k += depth) {
 #pragma unroll
       for (int j = 0; j < columns; ++j) {
-        a[s][j] = load_or_zero(w + j * p.w_row + k, present[j] && k < limit);
+        a[s][j] = load_or_zero(w[j / own] + j % own * p.w_row + k, present[j % own] && k < limit);
       }
     }
     all_asked();
@@ -129,14 +141,19 @@ __device__ __forceinline__ void multiply_few_rows(const FewRows& p, XOf x_of) {
     }
   }
   __syncthreads();
-  T* out = static_cast<T*>(p.out[matrix]) + blockIdx.y * p.out_batch;
-  for (int i = threadIdx.x; i < groups * columns * Rows; i += blockDim.x) {
-    int row = i % Rows, column = i / Rows % columns, of = i / Rows / columns;
-    int at = (block * groups + of) * columns + column;
+  for (int i = threadIdx.x; i < groups * own * Rows; i += blockDim.x) {
+    int row = i % Rows, column = i / Rows % own, of = i / Rows / own;
+    int at = (block * groups + of) * own + column;
     if (at >= n || row >= p.m) continue;
-    float sum = 0;
-    for (int s = 0; s < shares; ++s) sum += sums[of * shares + s][column][row];
-    out[row * p.out_row[matrix] + at * p.out_column] = T(sum);
+    T values[matrices];
+#pragma unroll
+    for (int m = 0; m < matrices; ++m) {
+      float sum = 0;
+      for (int s = 0; s < shares; ++s) sum += sums[of * shares + s][m * own + column][row];
+      values[m] = T(sum);
+      T* out = static_cast<T*>(p.out[matrix + m]) + blockIdx.y * p.out_batch;
+      out[row * p.out_row[matrix + m] + at * p.out_column] = values[m];
+    }
+    if constexpr (Finish::matrices > 0) finish(at, values);
   }
 }
-

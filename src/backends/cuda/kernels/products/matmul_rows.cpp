@@ -1,30 +1,17 @@
 #include "backends/cuda/kernels/products/matmul_rows.h"
 
 #include <algorithm>
+#include <array>
 
-#include "backends/cuda/fused/last_step.h"
-#include "backends/cuda/kernels/byte_range.h"
+#include "backends/cuda/fused/products.h"
 #include "backends/cuda/kernels/function_table.h"
+#include "backends/cuda/kernels/products/few_rows.h"
 
 namespace lazuli::cuda {
 namespace {
 
 constexpr int64_t few_rows_max = 8, batches_max = 65535, extent_max = int64_t{1} << 30;
-constexpr int matrices_max = 4;
 constexpr int64_t halves_sums_bytes = 16 << 10;  // in shared memory, of few_rows_halves
-
-// As in matmul_rows.cu.
-struct FewRows {
-  const void* x;
-  const void* w[matrices_max];
-  void* out[matrices_max];
-  int64_t out_row[matrices_max];
-  int n[matrices_max], first_block[matrices_max + 1];
-  int count, shares;
-  int64_t x_row, x_batch, w_row, w_batch, out_column, out_batch;
-  int m, k;
-  bool settled;
-};
 
 // Whether 16 bytes are read at once from every multiple of `stride` on.
 bool aligned(const void* data, int64_t stride, int64_t batch, int64_t item) {
@@ -47,15 +34,15 @@ FunctionTable<2> half_rows(
 // By dtype and rows, and for one row once more with four rows of w to a warp; more than two rows of
 // halves go to the others. The first cache gets all of a multiprocessor's memory: loads under way
 // fill it.
-constexpr size_t forms = 5;
+constexpr size_t forms = 5, one_row_of_four = 4;
 FunctionTable<float_count * forms> rows(
     "matmul_rows.cu",
     [](size_t slot) {
       Dtype::Val dtype = float_types[slot / forms];
       size_t form = slot % forms;
       if (dtype != Dtype::Val::float32 && (form == 2 || form == 3)) return std::string();
-      return instance_name("few_rows", {device_type(dtype), std::to_string(form == 4 ? 1 : 1 << form),
-                                        form == 4 ? "4" : "2"});
+      return instance_name("few_rows", {device_type(dtype), std::to_string(form == one_row_of_four ? 1 : 1 << form),
+                                        form == one_row_of_four ? "4" : "2"});
     },
     0);
 FunctionTable<float_count * 4> column_rows("matmul_rows.cu", [](size_t slot) {
@@ -103,27 +90,18 @@ LaunchShape place_rows(FewRows& p, int64_t item, int64_t batches, int64_t thread
           {count_of(32 * shares * groups)}};
 }
 
-ByteRange bytes_of_w(const FewRows& p, int i, int64_t item) {
-  return ByteRange::of(p.w[i], p.k * item).along(p.n[i], p.w_row * item);
-}
-ByteRange bytes_of_out(const FewRows& p, int i, int64_t item) {
-  return ByteRange::of(p.out[i], int64_t{p.m} * p.n[i] * item);
-}
-
 // Adds the one matrix of `one` to `all`, where they are products of the same x and neither writes
 // what the other reads or writes.
 bool join(FewRows& all, const FewRows& one, int64_t item) {
   bool same = all.x == one.x && all.x_row == one.x_row && all.m == one.m && all.k == one.k &&
               all.w_row == one.w_row && all.out_column == one.out_column;
   if (!same || all.count == matrices_max) return false;
-  auto read = [&](const FewRows& p, int i) { return bytes_of_w(p, i, item); };
-  auto written = [&](const FewRows& p, int i) { return bytes_of_out(p, i, item); };
-  ByteRange x = ByteRange::of(all.x, all.k * item).along(all.m, all.x_row * item);
-  if (!written(one, 0).apart_from(x)) return false;
+  ByteRange read = one.bytes_of_w(0, item), written = one.bytes_of_out(0, item);
+  if (!written.apart_from(all.bytes_of_x(item))) return false;
   for (int i = 0; i < all.count; ++i) {
-    bool apart = written(one, 0).apart_from(read(all, i)) &&
-                 written(one, 0).apart_from(written(all, i)) &&
-                 read(one, 0).apart_from(written(all, i));
+    bool apart = written.apart_from(all.bytes_of_w(i, item)) &&
+                 written.apart_from(all.bytes_of_out(i, item)) &&
+                 read.apart_from(all.bytes_of_out(i, item));
     if (!apart) return false;
   }
   int i = all.count++;
@@ -135,51 +113,78 @@ bool join(FewRows& all, const FewRows& one, int64_t item) {
   return true;
 }
 
-// Makes one launch of this product and the one before it, or queues one of its own.
+// Makes one launch of this product and the one before it, or queues one of its own; `p` becomes all
+// of it. Its shape.
 template <class Place>
-void launch_joined(int stream, const Function& function, FewRows p, int64_t item, int64_t batches,
-                   Place place) {
+LaunchShape launch_joined(int stream, const Function& function, FewRows& p, int64_t item,
+                          int64_t batches, Place place) {
+  LaunchShape now;
   bool joined =
       batches == 1 && extend_last<FewRows>(stream, function, [&](LaunchShape& shape, FewRows& all) {
         if (shape.grid.y != 1 || !join(all, p, item)) return false;
-        shape = place(all);
+        now = shape = place(all);
+        p = all;
         return true;
       });
-  if (joined) return;
-  LaunchShape shape = place(p);
-  launch(stream, function, shape, p);
+  if (joined) return now;
+  now = place(p);
+  launch(stream, function, now, p);
+  return now;
+}
+
+// A stream is given work by one thread at a time.
+std::array<LastProducts, streams_max> all_last_products;
+
+void set_last_products(int stream, const Function& function, const LaunchShape& shape,
+                       const FewRows& products, Dtype::Val dtype, const uint16_t* x) {
+  all_last_products[static_cast<size_t>(stream)] = {
+      queue_of(stream).launched(), &function, shape, products, dtype,
+      columns_of(products, dtype_of(dtype).size()), x != nullptr, x ? *x : uint16_t{0}};
 }
 
 // Makes one launch of the step that has made the row of x just now, its products so far and this
 // one.
 constexpr int64_t made_row_bytes_max = 8 << 10;  // a vector for each of 512 threads
 bool launch_with_row(int stream, Dtype::Val dtype, FewRows p, int64_t item) {
-  LastStep* last = last_step(stream);
-  if (!last || !last->allows(bytes_of_w(p, 0, item), bytes_of_out(p, 0, item))) return false;
+  LastStep* row = last_step(stream);
+  if (!row || !row->allows(p.bytes_of_w(0, item), p.bytes_of_out(0, item))) return false;
   auto place = [&](FewRows& all) {
-    LaunchShape shape = place_rows(all, item, 1, last->vectors());
+    LaunchShape shape = place_rows(all, item, 1, row->vectors());
     shape.shared_bytes = count_of(p.k * item);
     return shape;
   };
-  if (last->has_followers) {
-    return extend_last<uint64_t, FewRows>(
-        stream, *last->function, [&](LaunchShape& shape, uint64_t&, FewRows& all) {
-          if (!join(all, p, item)) return false;
-          shape = place(all);
-          return true;
-        });
+  if (LastProducts* last = last_products(stream); last && last->makes_row) {
+    return extend_last<uint64_t, FewRows>(stream, *last->function,
+                                          [&](LaunchShape& shape, uint64_t&, FewRows& all) {
+                                            if (!join(all, p, item)) return false;
+                                            last->shape = shape = place(all);
+                                            last->products = all;
+                                            return true;
+                                          });
   }
-  const LastStep::Place* x = last->row_at(p.x, p.k, dtype);
+  const LastStep::Place* x = row->row_at(p.x, p.k, dtype);
   if (!x || p.k * item > made_row_bytes_max) return false;
   LaunchShape shape = place(p);
-  const Function& function = last->with_products(*x, {columns_of(p, item)}, shape.block.x);
-  void* arguments[] = {last->arguments.data(), &p};
-  const uint32_t sizes[] = {static_cast<uint32_t>(last->arguments.size() * sizeof(uint64_t)),
+  const Function& function = row_and_products(*row, x->value, columns_of(p, item), shape.block.x);
+  void* arguments[] = {row->arguments.data(), &p};
+  const uint32_t sizes[] = {static_cast<uint32_t>(row->arguments.size() * sizeof(uint64_t)),
                             sizeof p};
-  if (!replace_last(stream, *last->function, function, shape, arguments, sizes)) return false;
-  last->function = &function;
-  last->has_followers = true;
+  if (!replace_last(stream, *row->function, function, shape, arguments, sizes)) return false;
+  row->has_followers = true;
+  set_last_products(stream, function, shape, p, dtype, &x->value);
   return true;
+}
+
+// One row of x, or two, or up to four of float32.
+void launch_rows(int stream, Dtype::Val dtype, FewRows p, int64_t item, int64_t batches) {
+  bool one = p.m == 1 && batches == 1;
+  if (one && launch_with_row(stream, dtype, p, item)) return;
+  size_t form = columns_of(p, item) == 4 ? one_row_of_four : rows_slot(p.m);
+  const Function& function = rows.at(float_slot(dtype) * forms + form);
+  LaunchShape shape =
+      launch_joined(stream, function, p, item, batches,
+                    [&](FewRows& all) { return place_rows(all, item, batches, 0); });
+  if (one) set_last_products(stream, function, shape, p, dtype, nullptr);
 }
 
 void launch_columns(int stream, Dtype::Val dtype, FewRows p, int64_t batches) {
@@ -212,6 +217,11 @@ FewRows few_rows_of(const MatrixProduct& p, bool transposed) {
 
 }  // namespace
 
+LastProducts* last_products(int stream) {
+  LastProducts& last = all_last_products[static_cast<size_t>(stream)];
+  return last.function && last.launched == queue_of(stream).launched() ? &last : nullptr;
+}
+
 bool multiply_few_rows(int stream, const MatrixProduct& p) {
   bool half = p.dtype == Dtype::Val::float16 || p.dtype == Dtype::Val::bfloat16;
   bool transposed = p.m > few_rows_max;
@@ -228,10 +238,8 @@ bool multiply_few_rows(int stream, const MatrixProduct& p) {
     if (half && few.m > 2) {
       launch_joined(stream, half_rows.at(p.dtype == Dtype::Val::bfloat16), few, item, p.batches,
                     [&](FewRows& all) { return place_halves(all, p.batches); });
-    } else if (few.m > 1 || p.batches > 1 || !launch_with_row(stream, p.dtype, few, item)) {
-      launch_joined(stream, rows.at(float_slot(p.dtype) * forms +
-                            (columns_of(few, item) == 4 ? 4 : rows_slot(few.m))), few, item,
-                    p.batches, [&](FewRows& all) { return place_rows(all, item, p.batches, 0); });
+    } else {
+      launch_rows(stream, p.dtype, few, item, p.batches);
     }
     return true;
   }

@@ -95,7 +95,8 @@ __global__ void __launch_bounds__(512, 2) few_rows_halves(__grid_constant__ cons
 template <class T, int Rows, int columns>
 __global__ void __launch_bounds__(512, Rows > 1 ? 1 : 2)
     few_rows(__grid_constant__ const FewRows p) {
-  multiply_few_rows<T, Rows, columns>(p, [&] { return static_cast<const T*>(p.x) + blockIdx.y * p.x_batch; });
+  auto x_of = [&] { return static_cast<const T*>(p.x) + blockIdx.y * p.x_batch; };
+  multiply_few_rows<T, Rows, columns>(p, x_of, NoFinish());
 }
 
 // w_row is the stride between the K rows here. Blocks (32, 16), grid (tiles of N, batches): a tile
