@@ -18,8 +18,7 @@ class Emit : public ::testing::Test {
   }
 };
 
-void compiles(const FusedStep& step, const cuda::Variant& variant, const char* architecture) {
-  std::string source = emit(step, variant);
+void compiles(const std::string& source, const char* architecture) {
   try {
     auto program =
         cuda::compile_instances(source, {"fused_step"}, architecture, cuda::Effort::least);
@@ -27,6 +26,10 @@ void compiles(const FusedStep& step, const cuda::Variant& variant, const char* a
   } catch (const std::exception& error) {
     ADD_FAILURE() << error.what() << "\n" << source;
   }
+}
+
+void compiles(const FusedStep& step, const cuda::Variant& variant, const char* architecture) {
+  compiles(emit(step, variant), architecture);
 }
 
 void compiles_in_all_forms(const std::vector<array>& outputs, const char* architecture) {
@@ -41,7 +44,10 @@ void compiles_in_all_forms(const std::vector<array>& outputs, const char* archit
     cuda::Variant warps = variant_of(*step, Form::row_in_registers, 4, 2);
     warps.warp_rows = true;
     compiles(*step, warps, architecture);
-    compiles(*step, variant_of(*step, Form::row_in_registers, 2, 4), architecture);
+    cuda::Variant block = variant_of(*step, Form::row_in_registers, 2, 4);
+    compiles(*step, block, architecture);
+    block.joined = true;
+    compiles(*step, block, architecture);
     compiles(*step, variant_of(*step, Form::row_in_loop, 1, 4, Access::strided), architecture);
     for (int part = 0; part <= step->phases; ++part) {
       cuda::Variant parts = variant_of(*step, Form::row_in_parts, 4, 4);
@@ -58,6 +64,23 @@ TEST_F(Emit, ChainsAndRowProgramsCompileForEveryArchitecture) {
     compiles_in_all_forms({softmax(x, -1)}, architecture);
     compiles_in_all_forms({fast::layer_norm(x, std::nullopt, std::nullopt, 1e-5f), sum(y, -1)},
                           architecture);
+  }
+}
+
+TEST_F(Emit, ProductsWithStepsAroundThemCompileForEveryArchitecture) {
+  for (const char* architecture : architectures) {
+    for (Dtype dtype : {float32, float16, bfloat16}) {
+      for (int columns : {2, 4}) {
+        GatedProducts products(dtype, columns);
+        cuda::ProductsForm form = products.form();
+        compiles(emit_products(form), architecture);
+        form.before = nullptr;
+        compiles(emit_products(form), architecture);
+        form.after = nullptr;
+        form.before = products.form().before;
+        compiles(emit_products(form), architecture);
+      }
+    }
   }
 }
 

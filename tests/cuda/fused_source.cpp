@@ -51,4 +51,26 @@ cuda::Variant variant_of(const FusedStep& step, cuda::Form form, int vector, int
   return variant;
 }
 
+GatedProducts::GatedProducts(Dtype dtype, int columns) {
+  array x = leaf({1, 2560}, dtype), weight = leaf({2560}, dtype);
+  norm_ = std::move(fused_steps({fast::rms_norm(x, weight, 1e-5f)}).front());
+  array gate = leaf({1, 9728}, dtype), up = leaf({1, 9728}, dtype);
+  gate_ = std::move(fused_steps({gate * sigmoid(gate) * up}).front());
+  const int vector = 16 / dtype.size();
+  norm_variant_ = variant_of(*norm_, cuda::Form::row_in_registers, vector, 1);
+  gate_variant_ = variant_of(*gate_, cuda::Form::elements, vector, 1);
+  form_.dtype = dtype.val();
+  form_.columns = columns;
+  form_.before = norm_.get();
+  form_.before_variant = &norm_variant_;
+  form_.after = gate_.get();
+  form_.after_variant = &gate_variant_;
+  for (uint16_t v = 0; v < norm_->values.size(); ++v) {
+    if (norm_->values[v].output) form_.x = v;
+  }
+  for (uint16_t v = 0; v < gate_->values.size(); ++v) {
+    if (gate_->values[v].kind == FusedValue::Kind::operand) form_.given.push_back(v);
+  }
+}
+
 }  // namespace lazuli::testing

@@ -23,4 +23,16 @@ std::vector<std::unique_ptr<FusedStep>> fused_steps(const std::vector<array>& ou
 cuda::Variant variant_of(const FusedStep& step, cuda::Form form, int vector, int vectors,
                          cuda::Access access = cuda::Access::direct);
 
+// Products of the norm of a row with two matrices, and a gate of them.
+class GatedProducts {
+ public:
+  GatedProducts(Dtype dtype, int columns);
+  const cuda::ProductsForm& form() const { return form_; }
+
+ private:
+  std::unique_ptr<FusedStep> norm_, gate_;
+  cuda::Variant norm_variant_, gate_variant_;
+  cuda::ProductsForm form_;
+};
+
 }  // namespace lazuli::testing

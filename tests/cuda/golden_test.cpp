@@ -44,7 +44,10 @@ TEST(Golden, ATransposedSum) {
 
 TEST(Golden, ASoftmaxInRegisters) {
   auto step = only_step(softmax(leaf({64, 1024}, bfloat16), -1));
-  agrees_with("softmax", emit(*step, variant_of(*step, Form::row_in_registers, 8, 1)));
+  cuda::Variant variant = variant_of(*step, Form::row_in_registers, 8, 1);
+  agrees_with("softmax", emit(*step, variant));
+  variant.joined = true;
+  agrees_with("softmax_joined", emit(*step, variant));
 }
 
 TEST(Golden, ANormOfLongRows) {
@@ -60,6 +63,10 @@ TEST(Golden, ASumInParts) {
     variant.part = part;
     agrees_with("sum_part_" + std::to_string(part), emit(*step, variant));
   }
+}
+
+TEST(Golden, ANormItsProductsAndTheirGate) {
+  agrees_with("products", emit_products(GatedProducts(bfloat16, 4).form()));
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ Launches::Graph::~Graph() {
 
 void Launches::add(CUfunction function, const LaunchShape& shape, void* const* arguments,
                    std::span<const uint32_t> sizes) {
-  ++added_;
+  added_.fetch_add(1, std::memory_order_relaxed);
   launches_.push_back({function, shape, static_cast<uint32_t>(arguments_.size()),
                        static_cast<uint32_t>(sizes.size())});
   for (size_t k = 0; k < sizes.size(); ++k) {
@@ -37,7 +37,7 @@ bool Launches::replace_last(CUfunction function, CUfunction by, const LaunchShap
   if (last.argument_count > 0) bytes_.resize(arguments_[last.argument].start);
   arguments_.resize(last.argument);
   launches_.pop_back();
-  --added_;
+  added_.fetch_sub(1, std::memory_order_relaxed);
   add(by, shape, arguments, sizes);
   return true;
 }

@@ -4,6 +4,7 @@
 // fraction of a launch.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -49,7 +50,8 @@ class Launches {
   bool replace_last(CUfunction function, CUfunction by, const LaunchShape& shape,
                     void* const* arguments, std::span<const uint32_t> sizes);
   size_t count() const { return launches_.size(); }
-  uint64_t added() const { return added_; }
+  // Known without the lock under which launches are added.
+  uint64_t added() const { return added_.load(std::memory_order_relaxed); }
   void submit(CUstream stream);
 
  private:
@@ -91,7 +93,7 @@ class Launches {
   void drop_oldest();
 
   bool overlap_;
-  uint64_t added_ = 0;
+  std::atomic<uint64_t> added_{0};
   uint64_t part_ = 0;  // how many full graphs' worth of launches were submitted just before
   std::vector<Launch> launches_;
   std::vector<Argument> arguments_;

@@ -167,12 +167,11 @@ void choose_elements(const Walk& walk, Choice& choice) {
 
 // Words of registers that elements of a row take, as many as a vector has: operands as they lie in
 // memory, and values kept between phases.
-int words_of_vector(const FusedStep& step, const Variant& variant) {
-  int bytes = 0;
+int words_of_vector(const FusedStep& step, int kept, const Variant& variant) {
+  int bytes = kept;
   for (uint16_t v = 0; v < step.values.size(); ++v) {
     const FusedValue& x = step.values[v];
     int size = dtype_of(x.dtype).size();
-    if (is_kept(step, v)) bytes += std::max(size, 4);
     Access access = variant.access[v];
     bool own = access != Access::splat && access != Access::common;
     if (x.kind == FusedValue::Kind::operand && own) bytes += size;
@@ -180,10 +179,10 @@ int words_of_vector(const FusedStep& step, const Variant& variant) {
   return std::max(bytes * variant.vector / 4, 1);
 }
 
-bool choose_registers(const FusedStep& step, const Walk& walk, Choice& choice) {
+bool choose_registers(const FusedStep& step, int kept, const Walk& walk, Choice& choice) {
   Variant& variant = choice.variant;
   int64_t columns = walk.length / variant.vector;
-  int words = words_of_vector(step, variant);
+  int words = words_of_vector(step, kept, variant);
   auto set = [&](int64_t vectors, int64_t threads, bool warps) {
     variant.form = Form::row_in_registers;
     variant.vectors = static_cast<uint8_t>(vectors);
@@ -211,7 +210,7 @@ bool choose_registers(const FusedStep& step, const Walk& walk, Choice& choice) {
   return false;
 }
 
-void choose_rows(const FusedStep& step, const Walk& walk, Choice& choice) {
+void choose_rows(const FusedStep& step, int kept, const Walk& walk, Choice& choice) {
   Variant& variant = choice.variant;
   variant.wide_index = walk.length >= index_limit || walk.rows >= index_limit;
   int64_t columns = walk.length / variant.vector;
@@ -230,9 +229,9 @@ void choose_rows(const FusedStep& step, const Walk& walk, Choice& choice) {
     choice.shape.grid.y = static_cast<unsigned>(walk.rows);
     return;
   }
-  if (choose_registers(step, walk, choice)) return;
+  if (choose_registers(step, kept, walk, choice)) return;
   variant.form = Form::row_in_loop;
-  variant.vectors = words_of_vector(step, variant) <= 16 ? 4 : 1;
+  variant.vectors = words_of_vector(step, kept, variant) <= 16 ? 4 : 1;
   variant.threads = 512;
   choice.shape.block.x = 512;
   choice.shape.grid.x = static_cast<unsigned>(walk.rows);
@@ -240,7 +239,7 @@ void choose_rows(const FusedStep& step, const Walk& walk, Choice& choice) {
 
 }  // namespace
 
-void choose(const FusedStep& step, const Shape& space, std::span<const BoundPlace> places,
+void choose(const FusedStep& step, int kept, const Shape& space, std::span<const BoundPlace> places,
             const Walk& walk, Choice& choice) {
   Variant& variant = choice.variant;
   variant.access.clear();
@@ -256,7 +255,7 @@ void choose(const FusedStep& step, const Shape& space, std::span<const BoundPlac
   bool rows = step.row_axes > 0;
   if (!rows && coordinates && choose_tiles(places, walk, choice)) return;
   variant.vector = static_cast<uint8_t>(widest_vector(choice, places, walk, rows));
-  if (rows) choose_rows(step, walk, choice);
+  if (rows) choose_rows(step, kept, walk, choice);
   else choose_elements(walk, choice);
 }
 

@@ -22,7 +22,8 @@ struct Choice {
   int64_t parts = 1, part_length = 0;  // of row_in_parts: vectors of a part
 };
 
-void choose(const FusedStep& step, const Shape& space, std::span<const BoundPlace> places,
+// `kept`: kept_bytes(step).
+void choose(const FusedStep& step, int kept, const Shape& space, std::span<const BoundPlace> places,
             const Walk& walk, Choice& choice);
 
 }  // namespace lazuli::cuda

@@ -1,5 +1,8 @@
 // From a form to its source, and what a form needs.
+#include <algorithm>
+
 #include "backends/cuda/fused/emitter.h"
+#include "compiler/backend.h"
 
 namespace lazuli::cuda {
 
@@ -65,6 +68,14 @@ bool is_kept(const FusedStep& step, uint16_t v) {
     }
   }
   return false;
+}
+
+int kept_bytes(const FusedStep& step) {
+  int bytes = 0;
+  for (uint16_t v = 0; v < step.values.size(); ++v) {
+    if (is_kept(step, v)) bytes += std::max<int>(dtype_of(step.values[v].dtype).size(), 4);
+  }
+  return bytes;
 }
 
 std::vector<bool> swept(const FusedStep& step, uint8_t phase, bool keeps_earlier) {

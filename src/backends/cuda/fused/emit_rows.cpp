@@ -20,15 +20,29 @@ class RowsEmitter : public Emitter {
   bool before_products() const { return x_ != none; }
   bool in_parts() const { return variant_.form == Form::row_in_parts; }
 
+  std::string block() const { return variant_.joined ? "block" : "blockIdx.x"; }
   std::string join(uint16_t v) const { return reduction_name(value(v).op); }
 
   void functions() override {
-    if (before_products()) open_row_of_products();
-    else open_kernel(variant_.threads);
+    if (before_products()) {
+      open("__device__ __forceinline__ void touch_row(const Parameters& p)");
+      line("const index_t length = " + slot(Slots::length) + ";");
+      row_position();
+      bases();
+      touch_row();
+      close();
+      open_row_of_products();
+    } else {
+      open_kernel(variant_.threads);
+    }
     constants();
     line("const index_t length = " + slot(Slots::length) + ";");
     row_position();
     bases();
+    if (variant_.joined) {
+      touch_row();
+      line("wait_for_earlier();");
+    }
     single_operands("b");
     if (in_registers()) {
       line("const index_t columns = length / V;");
@@ -52,6 +66,20 @@ class RowsEmitter : public Emitter {
     else close();
   }
 
+  // What lies together of the row's operands, weights of a norm above all, comes from memory while
+  // earlier kernels run. One block sees to it: all of them would ask the second cache for as much as
+  // the row itself takes.
+  void touch_row() {
+    open("if (" + block() + " == 0)");
+    for (uint16_t v = 0; v < count(); ++v) {
+      if (!is_full_operand(v) || (access(v) != Access::direct && access(v) != Access::common)) {
+        continue;
+      }
+      line("if (thread * V < length) touch(b" + number(v) + " + thread * V);");
+    }
+    close();
+  }
+
   void open_row_of_products() {
     std::string type = stored_type(x_);
     open("__device__ __forceinline__ const " + type + "* make_row(const Parameters& p)");
@@ -67,16 +95,17 @@ class RowsEmitter : public Emitter {
   void row_position() {
     if (variant_.warp_rows) {
       line("const int thread = threadIdx.x & 31, threads = 32;");
-      line("const index_t row = (index_t)block * " + number(warp_rows_per_block) +
+      line("const index_t row = (index_t)" + block() + " * " + number(warp_rows_per_block) +
            " + threadIdx.x / 32;");
-      line("if (row >= (index_t)" + slot(Slots::rows) + ") return;");
+      std::string leave = variant_.joined ? "{ wait_for_earlier(); return; }" : "return;";
+      line("if (row >= (index_t)" + slot(Slots::rows) + ") " + leave);
     } else if (before_products()) {
       line("const int thread = threadIdx.x, threads = blockDim.x;");
       line("const index_t row = 0;");
       line("const bool writes = blockIdx.x == 0;");
     } else {
       line("const int thread = threadIdx.x, threads = blockDim.x;");
-      line("const index_t row = " + std::string(in_parts() ? "blockIdx.y" : "block") + ";");
+      line("const index_t row = " + std::string(in_parts() ? "blockIdx.y" : block()) + ";");
     }
     if (variant_.outer_rank > 0) coordinates("row", slots_.outer, variant_.outer_rank, "r");
   }
@@ -195,6 +224,9 @@ class RowsEmitter : public Emitter {
 
   void store_before_products(uint8_t phase) {
     if (stored_in(x_, phase)) line("store_vector(made + j, o" + number(x_) + ");");
+    bool any = false;
+    for (uint16_t v = 0; v < count(); ++v) any |= stored_in(v, phase);
+    if (!any) return;
     open("if (writes)");
     stores(phase, "j", true);
     close();

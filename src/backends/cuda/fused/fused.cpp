@@ -45,12 +45,13 @@ const Function* function_of(const std::string& source) {
 class FusedProgram : public CompiledStep {
  public:
   explicit FusedProgram(const FusedStep& step)
-      : step_(std::make_shared<const FusedStep>(step)) {}
+      : step_(std::make_shared<const FusedStep>(step)), kept_(kept_bytes(step)) {}
 
   std::string text() const override {
     return "emitted when the sizes are known, once for each way its values lie\n";
   }
   const FusedStep& step() const { return *step_; }
+  int kept() const { return kept_; }
   std::shared_ptr<const FusedStep> shared_step() const { return step_; }
 
   const Emitted& form(const Variant& variant) const {
@@ -69,6 +70,7 @@ class FusedProgram : public CompiledStep {
 
  private:
   std::shared_ptr<const FusedStep> step_;
+  int kept_;
   mutable std::mutex mutex_;
   mutable std::deque<Emitted> forms_;
 };
@@ -105,7 +107,7 @@ class Runner {
     make_walk(space, step.row_axes, {inputs_.data(), inputs_.size()}, walk_);
     if (walk_.rows == 0 || (walk_.length == 0 && !step.row_axes)) return;
     choice_ = Choice{};
-    choose(step, space, {places_.data(), places_.size()}, walk_, choice_);
+    choose(step, program.kept(), space, {places_.data(), places_.size()}, walk_, choice_);
     if (choice_.variant.form == Form::row_in_parts) return run_parts(program, binding);
     const Emitted& emitted = program.form(choice_.variant);
     fill(step, emitted.slots, binding);

@@ -87,6 +87,8 @@ std::string emit_products(const ProductsForm& form);
 // Whether a Full value is read in a later phase than its own. Casts of operands are made again
 // there.
 bool is_kept(const FusedStep& step, uint16_t v);
+// Bytes of registers that an element's kept values take.
+int kept_bytes(const FusedStep& step);
 
 // Values that are Full and needed in the sweep of a phase: its reductions and outputs and what they
 // are made of; where values of earlier phases are kept in registers, those are not made again.
