@@ -238,9 +238,9 @@ class Pipeline {
       const Step& next = plan_->steps[k];
       if (next.stream != step.stream) break;
       if (next.kind == Step::Kind::view) continue;
-      bool product = next.kind == Step::Kind::kernel && graph_.nodes[next.node]->op == Op::matmul &&
-                     std::find(step.writes.begin(), step.writes.end(), next.inputs[0]) !=
-                         step.writes.end();
+      bool product =
+          next.kind == Step::Kind::kernel && graph_.nodes[next.node]->op == Op::matmul &&
+          std::find(step.writes.begin(), step.writes.end(), next.inputs[0]) != step.writes.end();
       if (!product) break;
       last = k;
     }

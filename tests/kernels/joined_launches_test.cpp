@@ -85,7 +85,8 @@ TEST_F(Joined, ARowAndItsProducts) {
       for (bool held : {false, true}) {
         std::vector<array> joined = row_and_products(dtype, k, held, true);
         uint64_t count = launches_of(joined);
-        EXPECT_EQ(count, k * int64_t{dtype.size()} <= 8 << 10 ? 1u : 2u) << dtype_name(dtype) << " " << k;
+        EXPECT_EQ(count, k * int64_t{dtype.size()} <= 8 << 10 ? 1u : 2u)
+            << dtype_name(dtype) << " " << k;
         std::vector<array> apart = row_and_products(dtype, k, held, false);
         // Sums of squares in another order turn a rounding here and there.
         double limit = std::sqrt(static_cast<double>(k)) * (dtype == float32   ? 1e-6
@@ -131,7 +132,9 @@ TEST_F(Joined, ProductsAndWhatTakesThem) {
           }
           std::vector<array> apart = layer.results(norm, held, false);
           double limit = std::sqrt(static_cast<double>(k)) * std::sqrt(static_cast<double>(k)) *
-                         (dtype == float32 ? 1e-6 : dtype == float16 ? 1e-3 : 1e-2);
+                         (dtype == float32   ? 1e-6
+                          : dtype == float16 ? 1e-3
+                                             : 1e-2);
           for (size_t i = 0; i < joined.size(); ++i) {
             EXPECT_LE(difference_of(joined[i], apart[i]), limit) << dtype_name(dtype) << " " << k;
           }

@@ -89,8 +89,8 @@ void launch_raw(int stream, const Function& function, const LaunchShape& shape,
 }
 
 bool replace_last(int stream, const Function& last, const Function& function,
-                      const LaunchShape& shape, void* const* arguments,
-                      std::span<const uint32_t> sizes) {
+                  const LaunchShape& shape, void* const* arguments,
+                  std::span<const uint32_t> sizes) {
   function.allow_shared_bytes(shape.shared_bytes);
   return queue_of(stream).replace_last(last.handle(), function.handle(), shape, arguments, sizes);
 }

@@ -65,8 +65,8 @@ bool extend_last(int stream, const Function& function, Change change) {
 // Puts another launch in the place of the stream's last one, if that is of `last` and still kept
 // back.
 bool replace_last(int stream, const Function& last, const Function& function,
-                      const LaunchShape& shape, void* const* arguments,
-                      std::span<const uint32_t> sizes);
+                  const LaunchShape& shape, void* const* arguments,
+                  std::span<const uint32_t> sizes);
 
 // Where an operand's first element lies on the GPU.
 template <class T = void>

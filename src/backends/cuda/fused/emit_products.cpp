@@ -1,5 +1,5 @@
-// Products of one row with a step that makes the row before them and one that takes them as operands
-// after them.
+// Products of one row, with a step before them that makes the row and one after them that takes
+// them as operands.
 #include <algorithm>
 #include <set>
 

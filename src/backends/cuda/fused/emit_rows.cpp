@@ -67,8 +67,8 @@ class RowsEmitter : public Emitter {
   }
 
   // What lies together of the row's operands, weights of a norm above all, comes from memory while
-  // earlier kernels run. One block sees to it: all of them would ask the second cache for as much as
-  // the row itself takes.
+  // earlier kernels run. One block sees to it: all of them would ask the second cache for as much
+  // as the row itself takes.
   void touch_row() {
     open("if (" + block() + " == 0)");
     for (uint16_t v = 0; v < count(); ++v) {
@@ -165,8 +165,8 @@ class RowsEmitter : public Emitter {
     }
   }
   void store_row_value(uint16_t v) {
-    line("if (thread == 0" + std::string(before_products() ? " && writes" : "") + ") *b" + number(v) + " = static_cast<" + stored_type(v) + ">(v" +
-         number(v) + ");");
+    line("if (thread == 0" + std::string(before_products() ? " && writes" : "") + ") *b" +
+         number(v) + " = static_cast<" + stored_type(v) + ">(v" + number(v) + ");");
   }
   std::vector<uint16_t> reductions(uint8_t phase) const {
     std::vector<uint16_t> found;

@@ -6,14 +6,13 @@
 
 namespace lazuli::cuda {
 
-std::string Emitter::run() {
-  return "#include \"fused.cuh\"\n" + definitions(step_) + body();
-}
+std::string Emitter::run() { return "#include \"fused.cuh\"\n" + definitions(step_) + body(); }
 
 std::string Emitter::body() {
   line("struct Parameters { uint64_t slot[" + number(slots_.count) + "]; };");
   line(std::string("typedef ") + (variant_.wide_index ? "int64_t" : "uint32_t") + " index_t;");
-  line("static constexpr int V = " + number(variant_.vector) + ", N = " + number(variant_.vectors) + ";");
+  line("static constexpr int V = " + number(variant_.vector) + ", N = " + number(variant_.vectors) +
+       ";");
   functions();
   return std::move(text_);
 }

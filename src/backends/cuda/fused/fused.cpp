@@ -111,7 +111,8 @@ class Runner {
     if (choice_.variant.form == Form::row_in_parts) return run_parts(program, binding);
     const Emitted& emitted = program.form(choice_.variant);
     fill(step, emitted.slots, binding);
-    if (choice_.variant.form == Form::elements && finish_last(step, emitted, binding.stream)) return;
+    if (choice_.variant.form == Form::elements && finish_last(step, emitted, binding.stream))
+      return;
     if (choice_.variant.form != Form::row_in_registers) return start(emitted, binding.stream);
     if (join_last(program, emitted, binding.stream)) return;
     start(emitted, binding.stream);
@@ -233,15 +234,15 @@ class Runner {
                                          walk_.length});
   }
 
-  // Makes one launch of this step and the one of the same form that the stream was given last, where
-  // neither fills the GPU and neither writes what the other reads or writes.
+  // Makes one launch of this step and the one of the same form that the stream was given last,
+  // where neither fills the GPU and neither writes what the other reads or writes.
   bool join_last(const FusedProgram& program, const Emitted& emitted, int stream) {
     LastStep* last = last_step(stream);
     const LaunchShape& now = choice_.shape;
     auto few = static_cast<unsigned>(blocks_at_once * gpu().multiprocessors);
     bool alike = last && !last->has_followers && last->function == emitted.function &&
-                 last->shape.block == now.block && last->shape.grid.x <= few &&
-                 now.grid.x <= few && 2 * arguments_.size() < slots_max;
+                 last->shape.block == now.block && last->shape.grid.x <= few && now.grid.x <= few &&
+                 2 * arguments_.size() < slots_max;
     if (!alike) return false;
     ByteRange nothing = ByteRange::of(nullptr, 0);
     for (size_t k = 0; k < places_.size(); ++k) {

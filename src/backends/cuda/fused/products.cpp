@@ -74,12 +74,12 @@ bool is_apart(const FinishStep& finish, const LastProducts& last, const LastStep
     const ByteRange& bytes = place.bytes;
     if (row && !row->allows(bytes, place.output ? bytes : nothing)) return false;
     for (int i = 0; i < p.count; ++i) {
-      ByteRange out = p.bytes_of_out(i, item);
+      ByteRange out = bytes_of_out(p, i, item);
       bool apart = bytes.apart_from(out) || (place.output && in_place(bytes, out));
-      if (!apart || (place.output && !bytes.apart_from(p.bytes_of_w(i, item)))) return false;
+      if (!apart || (place.output && !bytes.apart_from(bytes_of_w(p, i, item)))) return false;
     }
     if (!place.output) continue;
-    if (!row && !bytes.apart_from(p.bytes_of_x(item))) return false;
+    if (!row && !bytes.apart_from(bytes_of_x(p, item))) return false;
     for (const LastStep::Place& other : finish.places) {
       if (!bytes.apart_from(other.bytes) && !in_place(bytes, other.bytes)) return false;
     }
@@ -91,8 +91,8 @@ bool is_apart(const FinishStep& finish, const LastProducts& last, const LastStep
 
 const Function& row_and_products(const LastStep& row, uint16_t x, int columns, int64_t threads) {
   Variant variant = variant_of_row(row, threads);
-  ProductsForm form{row.step->values[x].dtype, columns, row.step.get(), &variant, x,
-                    nullptr,                   nullptr, {}};
+  ProductsForm form{
+      row.step->values[x].dtype, columns, row.step.get(), &variant, x, nullptr, nullptr, {}};
   return function_of({row.function, nullptr, x, columns, variant.exact, {}}, form);
 }
 
@@ -111,8 +111,8 @@ bool finish_last_products(int stream, const FinishStep& finish) {
     shape.grid.x = static_cast<unsigned>(ceil_div(products.n[0], own * groups));
   }
   Variant before;
-  ProductsForm form{last->dtype, last->columns, nullptr, nullptr, last->x,
-                    &finish.step, &finish.variant, given};
+  ProductsForm form{last->dtype, last->columns, nullptr,         nullptr,
+                    last->x,     &finish.step,  &finish.variant, given};
   if (row) {
     before = variant_of_row(*row, threads);
     form.before = row->step.get();

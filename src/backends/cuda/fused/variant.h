@@ -36,11 +36,11 @@ struct Variant {
   uint8_t vectors = 1;   // accesses in flight: of a thread for each operand
   bool wide_index = false;   // 64-bit positions
   bool warp_rows = false;    // a warp to a row, several rows to a block
-  bool joined = false;       // two steps: the arguments of both, and how many blocks are the first's
-  bool exact = false;        // the length is a multiple of what a block computes at a time
-  uint16_t threads = 256;    // of a block, at most
-  uint8_t part = 0;          // of row_in_parts: the phase; `phases` to finish
-  uint8_t tile_axis = 0;     // of tiles: the dimension along which operands are contiguous
+  bool joined = false;  // two steps: the arguments of both, and how many blocks are the first's
+  bool exact = false;  // the length is a multiple of what a block computes at a time
+  uint16_t threads = 256;  // of a block, at most
+  uint8_t part = 0;  // of row_in_parts: the phase; `phases` to finish
+  uint8_t tile_axis = 0;  // of tiles: the dimension along which operands are contiguous
   uint8_t outer_rank = 0, inner_rank = 0;
   SmallVector<Access, 16> access;  // by value of the step
 
@@ -52,9 +52,9 @@ struct Slots {
   static constexpr uint16_t none = 0xffff;
   static constexpr uint16_t rows = 0, length = 1, parts = 2, part_length = 3;
   uint16_t outer = none, inner = none;  // extents, each followed by its two words for division
-  std::vector<uint16_t> pointer;        // by value: address, or the constant's value
+  std::vector<uint16_t> pointer;  // by value: address, or the constant's value
   std::vector<uint16_t> outer_strides, inner_strides;  // by value
-  std::vector<uint16_t> partials;       // by value: of reductions, in row_in_parts
+  std::vector<uint16_t> partials;  // by value: of reductions, in row_in_parts
   uint16_t count = 0;
 };
 Slots make_slots(const FusedStep& step, const Variant& variant);
@@ -80,8 +80,8 @@ struct ProductsForm {
   const Variant* after_variant = nullptr;
   SmallVector<uint16_t, 2> given;
 };
-// The source of a kernel named "fused_step". It takes the arguments of the step before, FewRows, and
-// the arguments of the step after.
+// The source of a kernel named "fused_step". It takes the arguments of the step before, FewRows,
+// and the arguments of the step after.
 std::string emit_products(const ProductsForm& form);
 
 // Whether a Full value is read in a later phase than its own. Casts of operands are made again

@@ -1,25 +1,11 @@
-// One or two rows of x (up to four of float32) by up to four matrices w [N, K] with K together: a warp
-// takes two or four rows of w, or a share of their K, lanes along K, products in registers.
+// One or two rows of x (up to four of float32) by up to four matrices w [N, K] with K together: a
+// warp takes two or four rows of w, or a share of their K, lanes along K, products in registers.
 #pragma once
 
 #include "math.cuh"
+// (math first)
+#include "few_rows_shape.cuh"
 #include "tiles.cuh"
-
-constexpr int matrices_max = 4;
-
-// Up to four matrices w that the same x is multiplied with; blocks of one follow those of another.
-// Strides are in elements.
-struct FewRows {
-  const void* x;
-  const void* w[matrices_max];
-  void* out[matrices_max];
-  int64_t out_row[matrices_max];
-  int n[matrices_max], first_block[matrices_max + 1];
-  int count, shares;
-  int64_t x_row, x_batch, w_row, w_batch, out_column, out_batch;
-  int m, k;
-  bool settled;  // nothing that runs writes w
-};
 
 // The matrix of a block, and which of its blocks that is.
 struct BlockPlace {
@@ -65,10 +51,10 @@ struct NoFinish {
   static constexpr int matrices = 0;
 };
 
-// Blocks of 32 * shares * groups threads, grid (blocks of N, batches): `shares` warps share the K of
-// `columns` rows of w, an even part each, 16 bytes a lane of each row in a step. `x_of()` gives x of
-// the batch once earlier kernels have ended; every thread calls it. `finish(j, sums)` gets column j
-// of one row's products with one matrix, or with two, which warps take half of their rows from each.
+// Blocks of 32 * shares * groups threads, grid (blocks of N, batches): `shares` warps share the K
+// of `columns` rows of w, an even part each, 16 bytes a lane of each row in a step. `x_of()` gives x
+// of the batch once earlier kernels have ended; every thread calls it. `finish(j, sums)` gets column
+// j of one row's products with one matrix, or with two: then half of a warp's rows are of each.
 template <class T, int Rows, int columns, class Finish, class XOf>
 __device__ __forceinline__ void multiply_few_rows(const FewRows& p, XOf x_of, Finish finish) {
   constexpr int steps = 8 / columns, width = Items<T>::count, depth = 32 * width;

@@ -1,4 +1,4 @@
-// Products of few rows as few_rows.cuh and matmul_rows.cu take them.
+// What is known of products of few rows that a stream was given.
 #pragma once
 
 #include "backends/cuda/kernel.h"
@@ -6,31 +6,18 @@
 
 namespace lazuli::cuda {
 
-constexpr int matrices_max = 4;
+#include "backends/cuda/device/few_rows_shape.cuh"
 
-// As in few_rows.cuh.
-struct FewRows {
-  const void* x;
-  const void* w[matrices_max];
-  void* out[matrices_max];
-  int64_t out_row[matrices_max];
-  int n[matrices_max], first_block[matrices_max + 1];
-  int count, shares;
-  int64_t x_row, x_batch, w_row, w_batch, out_column, out_batch;
-  int m, k;
-  bool settled;
-
-  // Of w [n, k] with K together; items are of so many bytes.
-  ByteRange bytes_of_x(int64_t item) const {
-    return ByteRange::of(x, k * item).along(m, x_row * item);
-  }
-  ByteRange bytes_of_w(int i, int64_t item) const {
-    return ByteRange::of(w[i], k * item).along(n[i], w_row * item);
-  }
-  ByteRange bytes_of_out(int i, int64_t item) const {
-    return ByteRange::of(out[i], int64_t{m} * n[i] * item);
-  }
-};
+// Where products with w [n, k], K together, read and write; items are of so many bytes.
+inline ByteRange bytes_of_x(const FewRows& p, int64_t item) {
+  return ByteRange::of(p.x, p.k * item).along(p.m, p.x_row * item);
+}
+inline ByteRange bytes_of_w(const FewRows& p, int i, int64_t item) {
+  return ByteRange::of(p.w[i], p.k * item).along(p.n[i], p.w_row * item);
+}
+inline ByteRange bytes_of_out(const FewRows& p, int i, int64_t item) {
+  return ByteRange::of(p.out[i], int64_t{p.m} * p.n[i] * item);
+}
 
 // What a stream was given last, if that was products of one row by matrices with K together: a step
 // that takes them as operands makes one launch with them.

@@ -41,8 +41,9 @@ FunctionTable<float_count * forms> rows(
       Dtype::Val dtype = float_types[slot / forms];
       size_t form = slot % forms;
       if (dtype != Dtype::Val::float32 && (form == 2 || form == 3)) return std::string();
-      return instance_name("few_rows", {device_type(dtype), std::to_string(form == one_row_of_four ? 1 : 1 << form),
-                                        form == one_row_of_four ? "4" : "2"});
+      return instance_name(
+          "few_rows", {device_type(dtype), std::to_string(form == one_row_of_four ? 1 : 1 << form),
+                       form == one_row_of_four ? "4" : "2"});
     },
     0);
 FunctionTable<float_count * 4> column_rows("matmul_rows.cu", [](size_t slot) {
@@ -72,8 +73,8 @@ LaunchShape place_halves(FewRows& p, int64_t batches) {
   return {{count_of(blocks), count_of(batches)}, {32, count_of(warps)}, count_of(shared_bytes)};
 }
 
-// A warp asks at once for four times 512 bytes of two rows of w, or for two times of four rows, where
-// no more than 16 warps share a row.
+// A warp asks at once for four times 512 bytes of two rows of w, or for two times of four rows,
+// where no more than 16 warps share a row.
 constexpr int64_t shares_max = 16;
 int columns_of(const FewRows& p, int64_t item) {
   return p.m == 1 && ceil_div(p.k * item, 1024) <= shares_max ? 4 : 2;
@@ -96,12 +97,12 @@ bool join(FewRows& all, const FewRows& one, int64_t item) {
   bool same = all.x == one.x && all.x_row == one.x_row && all.m == one.m && all.k == one.k &&
               all.w_row == one.w_row && all.out_column == one.out_column;
   if (!same || all.count == matrices_max) return false;
-  ByteRange read = one.bytes_of_w(0, item), written = one.bytes_of_out(0, item);
-  if (!written.apart_from(all.bytes_of_x(item))) return false;
+  ByteRange read = bytes_of_w(one, 0, item), written = bytes_of_out(one, 0, item);
+  if (!written.apart_from(bytes_of_x(all, item))) return false;
   for (int i = 0; i < all.count; ++i) {
-    bool apart = written.apart_from(all.bytes_of_w(i, item)) &&
-                 written.apart_from(all.bytes_of_out(i, item)) &&
-                 read.apart_from(all.bytes_of_out(i, item));
+    bool apart = written.apart_from(bytes_of_w(all, i, item)) &&
+                 written.apart_from(bytes_of_out(all, i, item)) &&
+                 read.apart_from(bytes_of_out(all, i, item));
     if (!apart) return false;
   }
   int i = all.count++;
@@ -135,11 +136,17 @@ LaunchShape launch_joined(int stream, const Function& function, FewRows& p, int6
 // A stream is given work by one thread at a time.
 std::array<LastProducts, streams_max> all_last_products;
 
+// `x`: the value of the step before that is the row; null if the row was in memory.
 void set_last_products(int stream, const Function& function, const LaunchShape& shape,
                        const FewRows& products, Dtype::Val dtype, const uint16_t* x) {
-  all_last_products[static_cast<size_t>(stream)] = {
-      queue_of(stream).launched(), &function, shape, products, dtype,
-      columns_of(products, dtype_of(dtype).size()), x != nullptr, x ? *x : uint16_t{0}};
+  all_last_products[static_cast<size_t>(stream)] = {queue_of(stream).launched(),
+                                                    &function,
+                                                    shape,
+                                                    products,
+                                                    dtype,
+                                                    columns_of(products, dtype_of(dtype).size()),
+                                                    x != nullptr,
+                                                    x ? *x : uint16_t{0}};
 }
 
 // Makes one launch of the step that has made the row of x just now, its products so far and this
@@ -147,7 +154,7 @@ void set_last_products(int stream, const Function& function, const LaunchShape& 
 constexpr int64_t made_row_bytes_max = 8 << 10;  // a vector for each of 512 threads
 bool launch_with_row(int stream, Dtype::Val dtype, FewRows p, int64_t item) {
   LastStep* row = last_step(stream);
-  if (!row || !row->allows(p.bytes_of_w(0, item), p.bytes_of_out(0, item))) return false;
+  if (!row || !row->allows(bytes_of_w(p, 0, item), bytes_of_out(p, 0, item))) return false;
   auto place = [&](FewRows& all) {
     LaunchShape shape = place_rows(all, item, 1, row->vectors());
     shape.shared_bytes = count_of(p.k * item);
@@ -181,9 +188,9 @@ void launch_rows(int stream, Dtype::Val dtype, FewRows p, int64_t item, int64_t 
   if (one && launch_with_row(stream, dtype, p, item)) return;
   size_t form = columns_of(p, item) == 4 ? one_row_of_four : rows_slot(p.m);
   const Function& function = rows.at(float_slot(dtype) * forms + form);
-  LaunchShape shape =
-      launch_joined(stream, function, p, item, batches,
-                    [&](FewRows& all) { return place_rows(all, item, batches, 0); });
+  LaunchShape shape = launch_joined(stream, function, p, item, batches, [&](FewRows& all) {
+    return place_rows(all, item, batches, 0);
+  });
   if (one) set_last_products(stream, function, shape, p, dtype, nullptr);
 }
 
