@@ -24,13 +24,6 @@ __device__ __forceinline__ void wait_for_earlier() {
 #endif
 }
 
-// Has a line in the second cache soon; also while earlier kernels may write it.
-__device__ __forceinline__ void touch(const void* at) {
-#ifdef LAZULI_KERNELS_OVERLAP
-  asm volatile("prefetch.global.L2 [%0];" ::"l"(at));
-#endif
-}
-
 __device__ __forceinline__ void start_after_earlier() {
   let_later_start();
   wait_for_earlier();

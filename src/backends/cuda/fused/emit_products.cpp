@@ -62,12 +62,11 @@ std::string all_definitions(const ProductsForm& form) {
 }  // namespace
 
 std::string emit_products(const ProductsForm& form) {
-  std::string type = device_type(form.dtype), takes, first, x_of, finish = "NoFinish()";
+  std::string type = device_type(form.dtype), takes, x_of, finish = "NoFinish()";
   std::string text = "#include \"fused.cuh\"\n#include \"few_rows.cuh\"\n" + all_definitions(form);
   if (form.before) {
     text += emit_make_row(*form.before, *form.before_variant, form.x);
     takes = "const __grid_constant__ Parameters p, ";
-    first = "  touch_row(p);\n";
     x_of = "make_row(p)";
   } else {
     x_of = "static_cast<const " + type + "*>(products.x)";
@@ -81,7 +80,7 @@ std::string emit_products(const ProductsForm& form) {
     finish = "Finish{after}";
   }
   return text + "extern \"C\" __global__ void __launch_bounds__(512, 2) fused_step(" + takes +
-         ") {\n" + first + "  multiply_few_rows<" + type + ", 1, " + std::to_string(form.columns) +
+         ") {\n  multiply_few_rows<" + type + ", 1, " + std::to_string(form.columns) +
          ">(products, [&] { return " + x_of + "; }, " + finish + ");\n}\n";
 }
 

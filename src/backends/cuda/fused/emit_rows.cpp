@@ -24,25 +24,12 @@ class RowsEmitter : public Emitter {
   std::string join(uint16_t v) const { return reduction_name(value(v).op); }
 
   void functions() override {
-    if (before_products()) {
-      open("__device__ __forceinline__ void touch_row(const Parameters& p)");
-      line("const index_t length = " + slot(Slots::length) + ";");
-      row_position();
-      bases();
-      touch_row();
-      close();
-      open_row_of_products();
-    } else {
-      open_kernel(variant_.threads);
-    }
+    if (before_products()) open_row_of_products();
+    else open_kernel(variant_.threads);
     constants();
     line("const index_t length = " + slot(Slots::length) + ";");
     row_position();
     bases();
-    if (variant_.joined) {
-      touch_row();
-      line("wait_for_earlier();");
-    }
     single_operands("b");
     if (in_registers()) {
       line("const index_t columns = length / V;");
@@ -66,20 +53,6 @@ class RowsEmitter : public Emitter {
     else close();
   }
 
-  // What lies together of the row's operands, weights of a norm above all, comes from memory while
-  // earlier kernels run. One block sees to it: all of them would ask the second cache for as much
-  // as the row itself takes.
-  void touch_row() {
-    open("if (" + block() + " == 0)");
-    for (uint16_t v = 0; v < count(); ++v) {
-      if (!is_full_operand(v) || (access(v) != Access::direct && access(v) != Access::common)) {
-        continue;
-      }
-      line("if (thread * V < length) touch(b" + number(v) + " + thread * V);");
-    }
-    close();
-  }
-
   void open_row_of_products() {
     std::string type = stored_type(x_);
     open("__device__ __forceinline__ const " + type + "* make_row(const Parameters& p)");
@@ -97,8 +70,7 @@ class RowsEmitter : public Emitter {
       line("const int thread = threadIdx.x & 31, threads = 32;");
       line("const index_t row = (index_t)" + block() + " * " + number(warp_rows_per_block) +
            " + threadIdx.x / 32;");
-      std::string leave = variant_.joined ? "{ wait_for_earlier(); return; }" : "return;";
-      line("if (row >= (index_t)" + slot(Slots::rows) + ") " + leave);
+      line("if (row >= (index_t)" + slot(Slots::rows) + ") return;");
     } else if (before_products()) {
       line("const int thread = threadIdx.x, threads = blockDim.x;");
       line("const index_t row = 0;");

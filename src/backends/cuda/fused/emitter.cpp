@@ -24,8 +24,8 @@ void Emitter::open_kernel(int threads) {
   if (variant_.joined) line("struct Joined { Parameters step[2]; uint64_t first; };");
   open("extern \"C\" __global__ void __launch_bounds__(" + number(threads) +
        ") fused_step(const __grid_constant__ " + takes + ")");
-  if (!variant_.joined) return line("start_after_earlier();");
-  line("let_later_start();");
+  line("start_after_earlier();");
+  if (!variant_.joined) return;
   line("const bool later = blockIdx.x >= (uint32_t)both.first;");
   line("const Parameters& p = both.step[later];");
   line("const uint32_t block = blockIdx.x - (later ? (uint32_t)both.first : 0);");

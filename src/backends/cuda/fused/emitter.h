@@ -96,8 +96,8 @@ class Emitter {
   int depth_ = 0;
 };
 
-// Parameters, touch_row(parameters), and make_row(parameters), by which a block makes the one row
-// of a step and leaves value `x` in its shared memory.
+// Parameters, and make_row(parameters), by which a block makes the one row of a step and leaves
+// value `x` in its shared memory.
 std::string emit_make_row(const FusedStep& step, const Variant& variant, uint16_t x);
 
 std::string emit_elements(const FusedStep& step, const Variant& variant);
