@@ -194,7 +194,11 @@ bool choose_registers(const FusedStep& step, int kept, const Walk& walk, Choice&
     choice.shape.grid.x = blocks(walk.rows, per_block);
     return true;
   };
+  // One row is summed as products that make it for themselves do (fused/products.h): each thread
+  // has one vector.
+  bool one = walk.rows == 1;
   for (int vectors : {1, 2, 4}) {
+    if (one && vectors > 1) break;
     if (columns <= 32 * vectors && words * vectors <= register_words_max) {
       return set(vectors, 32, true);
     }
@@ -204,7 +208,7 @@ bool choose_registers(const FusedStep& step, int kept, const Walk& walk, Choice&
   for (int vectors : few ? std::array{1, 2, 4, 8} : std::array{4, 2, 1, 8}) {
     int64_t threads = ceil_div(ceil_div(columns, vectors), 32) * 32;
     int allowed = threads > 512 ? register_words_max / 3 : register_words_max;
-    if (threads < 96 || threads > threads_max || words * vectors > allowed) continue;
+    if (threads < (one ? 32 : 96) || threads > threads_max || words * vectors > allowed) continue;
     return set(vectors, threads, false);
   }
   return false;
