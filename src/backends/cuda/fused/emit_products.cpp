@@ -80,8 +80,9 @@ std::string emit_products(const ProductsForm& form) {
     finish = "Finish{after}";
   }
   return text + "extern \"C\" __global__ void __launch_bounds__(512, 2) fused_step(" + takes +
-         ") {\n  multiply_few_rows<" + type + ", 1, " + std::to_string(form.columns) +
-         ">(products, [&] { return " + x_of + "; }, " + finish + ");\n}\n";
+         ") {\n  let_later_start();\n  multiply_few_rows<" + type + ", 1, " +
+         std::to_string(form.columns) + ">(products, [&] { wait_for_earlier(); return " + x_of +
+         "; }, " + finish + ");\n}\n";
 }
 
 }  // namespace lazuli::cuda

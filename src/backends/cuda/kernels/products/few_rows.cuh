@@ -52,15 +52,14 @@ struct NoFinish {
 };
 
 // Blocks of 32 * shares * groups threads, grid (blocks of N, batches): `shares` warps share the K
-// of `columns` rows of w, an even part each, 16 bytes a lane of each row in a step. `x_of()` gives x
-// of the batch once earlier kernels have ended; every thread calls it. `finish(j, sums)` gets column
+// of `columns` rows of w, an even part each, 16 bytes a lane of each row in a step. `x_of()` waits
+// for earlier kernels and gives x of the batch; every thread calls it. `finish(j, sums)` gets column
 // j of one row's products with one matrix, or with two: then half of a warp's rows are of each.
 template <class T, int Rows, int columns, class Finish, class XOf>
 __device__ __forceinline__ void multiply_few_rows(const FewRows& p, XOf x_of, Finish finish) {
   constexpr int steps = 8 / columns, width = Items<T>::count, depth = 32 * width;
   constexpr int matrices = Finish::matrices == 2 ? 2 : 1, own = columns / matrices;
   __shared__ float sums[16][columns][Rows];
-  let_later_start();
   auto [matrix, block] = matrices == 2 ? BlockPlace{0, static_cast<int>(blockIdx.x)}
                                        : block_place(p, blockIdx.x);
   int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
@@ -111,7 +110,6 @@ __device__ __forceinline__ void multiply_few_rows(const FewRows& p, XOf x_of, Fi
   // All lanes of a warp stay together, also where K ends.
   int k = share * part + lane * width, end = limit + lane * width;
   ask(k);
-  wait_for_earlier();
   x = x_of();
   multiply(k);
   for (k += steps * depth; k < end; k += steps * depth) {

@@ -95,7 +95,11 @@ __global__ void __launch_bounds__(512, 2) few_rows_halves(__grid_constant__ cons
 template <class T, int Rows, int columns>
 __global__ void __launch_bounds__(512, Rows > 1 ? 1 : 2)
     few_rows(__grid_constant__ const FewRows p) {
-  auto x_of = [&] { return static_cast<const T*>(p.x) + blockIdx.y * p.x_batch; };
+  let_later_start();
+  auto x_of = [&] {
+    wait_for_earlier();
+    return static_cast<const T*>(p.x) + blockIdx.y * p.x_batch;
+  };
   multiply_few_rows<T, Rows, columns>(p, x_of, NoFinish());
 }
 
