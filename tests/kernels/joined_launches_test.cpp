@@ -1,6 +1,9 @@
 // What the GPU does in one launch though it was asked for several things.
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "backends/cuda/gpu.h"
 #include "base/flags.h"
 #include "kernels/packed_random.h"
@@ -141,6 +144,28 @@ TEST_F(Joined, ProductsAndWhatTakesThem) {
       }
     }
   }
+}
+
+// A stream is given work by several threads.
+TEST_F(Joined, WhatThreadsAskForAtOnce) {
+  Gated layer(bfloat16, 1024);
+  std::vector<array> apart = layer.results(true, true, false);
+  eval(apart);
+  std::vector<std::thread> threads;
+  std::atomic<int> differ{0};
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int k = 0; k < 25; ++k) {
+        std::vector<array> joined = layer.results(true, true, true);
+        eval(joined);
+        for (size_t i = 0; i < joined.size(); ++i) {
+          if (difference_of(joined[i], apart[i]) != 0) ++differ;
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(differ, 0);
 }
 
 TEST_F(Joined, AProductAndItsBias) {
