@@ -1,7 +1,6 @@
 // Products of one row, with a step before them that makes the row and one after them that takes
 // them as operands.
 #include <algorithm>
-#include <set>
 
 #include "backends/cuda/fused/emitter.h"
 #include "backends/cuda/kernel.h"
@@ -43,27 +42,12 @@ class FinishEmitter : public Emitter {
   const ProductsForm& form_;
 };
 
-// Functions of both steps, each once.
-std::string all_definitions(const ProductsForm& form) {
-  std::set<std::string> written;
-  std::string text, all;
-  if (form.before) all += definitions(*form.before);
-  if (form.after) all += definitions(*form.after);
-  for (size_t at = 0; at < all.size();) {
-    size_t end = all.find('\n', at) + 1;
-    std::string line = all.substr(at, end - at);
-    bool is_function = line.starts_with("__device__");
-    if (!is_function || written.insert(line).second) text += line;
-    at = end;
-  }
-  return text;
-}
-
 }  // namespace
 
 std::string emit_products(const ProductsForm& form) {
   std::string type = device_type(form.dtype), takes, x_of, finish = "NoFinish()";
-  std::string text = "#include \"fused.cuh\"\n#include \"few_rows.cuh\"\n" + all_definitions(form);
+  std::string text = "#include \"fused.cuh\"\n#include \"few_rows.cuh\"\n" +
+                     definitions({form.before, form.after});
   if (form.before) {
     text += emit_make_row(*form.before, *form.before_variant, form.x);
     takes = "const __grid_constant__ Parameters p, ";

@@ -6,7 +6,7 @@
 
 namespace lazuli::cuda {
 
-std::string Emitter::run() { return "#include \"fused.cuh\"\n" + definitions(step_) + body(); }
+std::string Emitter::run() { return "#include \"fused.cuh\"\n" + definitions({&step_}) + body(); }
 
 std::string Emitter::body() {
   line("struct Parameters { uint64_t slot[" + number(slots_.count) + "]; };");

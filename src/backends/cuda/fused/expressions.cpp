@@ -65,21 +65,24 @@ std::string computed_type(Dtype::Val dtype) {
   return is_half_type(dtype) ? "float" : device_type(dtype);
 }
 
-std::string definitions(const FusedStep& step) {
+std::string definitions(std::initializer_list<const FusedStep*> steps) {
   std::set<std::string> written;
   std::string text;
-  for (const FusedValue& x : step.values) {
-    if (x.kind != Kind::compute) continue;
-    Formula formula = formula_of(x.op);
-    if (!formula.text) continue;
-    if (!half_function(x).empty()) continue;
-    std::string from = computed_type(step.values[x.inputs[0]].dtype);
-    std::string head = "__device__ __forceinline__ " + computed_type(x.dtype) + " " +
-                       function_name(x.op) + "(" + from + " x" +
-                       (formula.two ? ", " + from + " y)" : ")");
-    if (!written.insert(head).second) continue;
-    text +=
-        head + " { return static_cast<" + computed_type(x.dtype) + ">(" + formula.text + "); }\n";
+  for (const FusedStep* step : steps) {
+    if (!step) continue;
+    for (const FusedValue& x : step->values) {
+      if (x.kind != Kind::compute) continue;
+      Formula formula = formula_of(x.op);
+      if (!formula.text) continue;
+      if (!half_function(x).empty()) continue;
+      std::string from = computed_type(step->values[x.inputs[0]].dtype);
+      std::string head = "__device__ __forceinline__ " + computed_type(x.dtype) + " " +
+                         function_name(x.op) + "(" + from + " x" +
+                         (formula.two ? ", " + from + " y)" : ")");
+      if (!written.insert(head).second) continue;
+      text +=
+          head + " { return static_cast<" + computed_type(x.dtype) + ">(" + formula.text + "); }\n";
+    }
   }
   return "namespace op {\n" + text + "}  // namespace op\n";
 }

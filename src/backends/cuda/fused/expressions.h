@@ -1,6 +1,7 @@
 // Device functions for the ops of a fused step, from the `forward` columns of the op tables.
 #pragma once
 
+#include <initializer_list>
 #include <set>
 #include <string>
 
@@ -11,8 +12,8 @@ namespace lazuli::cuda {
 // The type a value is computed with: float for half types.
 std::string computed_type(Dtype::Val dtype);
 
-// Definitions of what `apply` uses, for all values of the step.
-std::string definitions(const FusedStep& step);
+// Definitions of what `apply` uses, for all values of the steps, each once; a step may be null.
+std::string definitions(std::initializer_list<const FusedStep*> steps);
 
 // The expression for value `v` of its inputs, given by name: up to three, and the inverse of the
 // second one where that is known.

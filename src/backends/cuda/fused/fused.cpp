@@ -111,12 +111,13 @@ class Runner {
     if (choice_.variant.form == Form::row_in_parts) return run_parts(program, binding);
     const Emitted& emitted = program.form(choice_.variant);
     fill(step, emitted.slots, binding);
-    if (choice_.variant.form == Form::elements && finish_last(step, emitted, binding.stream))
-      return;
-    if (choice_.variant.form != Form::row_in_registers) return start(emitted, binding.stream);
-    if (join_last(program, emitted, binding.stream)) return;
-    start(emitted, binding.stream);
-    remember(program, emitted, binding.stream);
+    int stream = binding.stream;
+    if (choice_.variant.form == Form::elements && finish_last(step, emitted, stream)) return;
+    if (choice_.variant.form != Form::row_in_registers) return start(emitted, stream);
+    find_bytes();
+    if (join_last(program, emitted, stream)) return;
+    start(emitted, stream);
+    remember(program, emitted, stream);
   }
 
  private:
@@ -220,17 +221,21 @@ class Runner {
     return bytes;
   }
 
+  void find_bytes() {
+    touched_.clear();
+    for (size_t k = 0; k < places_.size(); ++k) {
+      touched_.push_back({bytes_of(k), places_[k].value, places_[k].output});
+    }
+  }
+
   bool finish_last(const FusedStep& step, const Emitted& emitted, int stream) {
     if (!last_products(stream) || has_coordinates(emitted.variant)) return false;
-    SmallVector<LastStep::Place, 8> places;
-    for (size_t k = 0; k < places_.size(); ++k) {
-      places.push_back({bytes_of(k), places_[k].value, places_[k].output});
-    }
+    find_bytes();
     return finish_last_products(stream, {step,
                                          emitted.variant,
                                          emitted.function,
                                          {arguments_.data(), arguments_.size()},
-                                         {places.data(), places.size()},
+                                         {touched_.data(), touched_.size()},
                                          walk_.length});
   }
 
@@ -245,9 +250,8 @@ class Runner {
                  2 * arguments_.size() < slots_max;
     if (!alike) return false;
     ByteRange nothing = ByteRange::of(nullptr, 0);
-    for (size_t k = 0; k < places_.size(); ++k) {
-      ByteRange bytes = bytes_of(k);
-      if (!last->allows(bytes, places_[k].output ? bytes : nothing)) return false;
+    for (const LastStep::Place& place : touched_) {
+      if (!last->allows(place.bytes, place.output ? place.bytes : nothing)) return false;
     }
     Variant both = choice_.variant;
     both.joined = true;
@@ -268,9 +272,7 @@ class Runner {
     last.function = emitted.function;
     last.shape = choice_.shape;
     last.arguments = arguments_;
-    for (size_t k = 0; k < places_.size(); ++k) {
-      last.places.push_back({bytes_of(k), places_[k].value, places_[k].output});
-    }
+    last.places = touched_;
     last.step = program.shared_step();
     last.variant = emitted.variant;
     last.length = walk_.length;
@@ -293,6 +295,7 @@ class Runner {
 
   SmallVector<WalkInput, 8> inputs_;
   SmallVector<BoundPlace, 8> places_;
+  SmallVector<LastStep::Place, 8> touched_;  // what the places are in memory
   Walk walk_;
   Choice choice_;
   SmallVector<uint64_t, 64> arguments_;

@@ -21,7 +21,7 @@ bool LastStep::allows(const ByteRange& read, const ByteRange& written) const {
 }
 
 const LastStep::Place* LastStep::row_at(const void* x, int64_t count, Dtype::Val dtype) const {
-  if (!makes_one_row || count != length) return nullptr;
+  if (!makes_one_row || has_followers || count != length) return nullptr;
   for (const Place& place : places) {
     const FusedValue& value = step->values[place.value];
     bool row = place.output && value.kind == Kind::compute && value.scope == Scope::full;
@@ -39,7 +39,6 @@ LastStep& new_last_step(int stream) {
   LastStep& last = last_steps[static_cast<size_t>(stream)];
   last.launched = queue_of(stream).launched();
   last.has_followers = false;
-  last.places.clear();
   return last;
 }
 
