@@ -1,9 +1,25 @@
 # The target lazuli_kernels: GPU kernels compiled ahead, as images in the programs that link it
 # (docs/decisions/006-gpu.md). The others are compiled at first use.
 set(all_architectures 80 89 90a 100a 120a)
-set(LAZULI_CUDA_ARCHITECTURES 90a CACHE STRING
-    "GPU architectures that kernels are compiled ahead for: a list such as 80;90a, all, or none")
+set(LAZULI_CUDA_ARCHITECTURES native CACHE STRING
+    "GPU architectures that kernels are compiled ahead for: a list such as 80;90a, all, none, or \
+native (those of this machine's GPUs)")
 set(architectures ${LAZULI_CUDA_ARCHITECTURES})
+if(architectures STREQUAL "native")
+  execute_process(COMMAND nvidia-smi --query-gpu=compute_cap --format=csv,noheader
+                  OUTPUT_VARIABLE capabilities ERROR_QUIET RESULT_VARIABLE without_gpu)
+  # "9.0" is 90a here.
+  set(architectures)
+  foreach(architecture IN LISTS all_architectures)
+    string(REGEX REPLACE "([0-9])a?$" ".\\1" capability ${architecture})
+    if(NOT without_gpu AND capabilities MATCHES "(^|\n) *${capability} *(\n|$)")
+      list(APPEND architectures ${architecture})
+    endif()
+  endforeach()
+  if(NOT architectures)
+    set(architectures none)
+  endif()
+endif()
 if(architectures STREQUAL "all")
   set(architectures ${all_architectures})
 endif()

@@ -1,22 +1,30 @@
+#include <algorithm>
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "commands.h"
 #include "lazuli/io/gguf.h"
+#include "output.h"
 
 namespace lazuli::app {
 namespace {
 
-// Text from a file may hold anything; what would move the cursor is shown as '?'.
-std::string printable(std::string_view text) {
-  constexpr size_t shown_max = 200;
-  std::string result(text.substr(0, shown_max));
-  for (char& c : result) {
-    if (static_cast<unsigned char>(c) < 32 || c == 127) c = '?';
-  }
-  return text.size() > shown_max ? result + "..." : result;
+constexpr size_t shown_max = 200;
+
+std::string shortened(std::string_view text) {
+  return text.size() > shown_max ? std::string(text.substr(0, shown_max)) + "..."
+                                 : std::string(text);
+}
+
+std::string dump(const nlohmann::json& json, int indent) {
+  return json.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+// A key takes one line.
+std::string without_line_feeds(std::string key) {
+  std::replace(key.begin(), key.end(), '\n', ' ');
+  return key;
 }
 
 nlohmann::json value_json(const gguf::Value& value) {
@@ -27,7 +35,7 @@ nlohmann::json value_json(const gguf::Value& value) {
           return std::string("[") + std::to_string(v.size()) + " x " +
                  gguf::value_type_name(v.element_type()) + "]";
         } else if constexpr (std::is_same_v<T, std::string_view>) {
-          return printable(v);
+          return shortened(v);
         } else {
           return v;
         }
@@ -42,7 +50,7 @@ int run_info(const std::string& path, bool json) {
   nlohmann::json metadata, types;
   std::map<std::string, std::pair<int, uint64_t>> by_type;
   int64_t parameters = 0;
-  for (const gguf::Entry& e : file.metadata()) metadata[printable(e.key)] = value_json(e.value);
+  for (const gguf::Entry& e : file.metadata()) metadata[shortened(e.key)] = value_json(e.value);
   for (const gguf::Tensor& t : file.tensors()) {
     auto& [count, bytes] = by_type[t.type.name];
     ++count;
@@ -57,23 +65,24 @@ int run_info(const std::string& path, bool json) {
                           {"tensors", file.tensors().size()},
                           {"types", types},
                           {"metadata", metadata}};
-    std::cout << all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+    show(dump(all, 2) + "\n");
     return 0;
   }
-  std::cout << path << ": GGUF version " << file.version() << ", " << file.tensors().size()
-            << " tensors, " << parameters << " parameters\n";
+  std::string text = path + ": GGUF version " + std::to_string(file.version()) + ", " +
+                     std::to_string(file.tensors().size()) + " tensors, " +
+                     std::to_string(parameters) + " parameters\n";
   for (auto& [name, row] : by_type) {
-    std::cout << "  " << name << ": " << row.first << " tensors, " << row.second << " bytes\n";
+    text += "  " + name + ": " + std::to_string(row.first) + " tensors, " +
+            std::to_string(row.second) + " bytes\n";
   }
   for (auto& [key, value] : metadata.items()) {
-    std::cout << key << " = "
-              << value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+    text += without_line_feeds(key) + " = " + dump(value, -1) + "\n";
   }
+  show(text);
   return 0;
 }
 
 int run_devices(bool json) {
-  unsigned threads = std::thread::hardware_concurrency();
   std::string missing = why_unavailable(Device::gpu);
   nlohmann::json all = nlohmann::json::array();
   for (auto type : {Device::cpu, Device::gpu}) {
@@ -87,11 +96,11 @@ int run_devices(bool json) {
                             {"name", name},
                             {"architecture", architecture},
                             {"memory_bytes", bytes}};
-      if (type == Device::cpu) row["threads"] = threads;
+      if (type == Device::cpu) row["threads"] = std::get<size_t>(info["threads"]);
       all.push_back(row);
       if (json) continue;
       std::cout << to_string(device) << "  " << name << ", " << bytes / 1000000 << " MB, ";
-      if (type == Device::cpu) std::cout << threads << " threads\n";
+      if (type == Device::cpu) std::cout << row["threads"] << " threads\n";
       else std::cout << architecture << "\n";
     }
   }

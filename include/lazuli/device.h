@@ -45,8 +45,8 @@ int device_count(Device::DeviceType type);
 // Empty for a device that is available; else what is missing and how to get it.
 std::string why_unavailable(const Device& device);
 
-// Facts about a device: device_name, architecture and memory_size, in bytes. DeviceError if it does
-// not exist.
+// Facts about a device: device_name, architecture and memory_size, in bytes; of a CPU also threads,
+// how many compute. DeviceError if it does not exist.
 using DeviceInfo = std::unordered_map<std::string, std::variant<std::string, size_t>>;
 DeviceInfo device_info(const Device& device = default_device());
 

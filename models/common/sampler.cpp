@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <numeric>
 #include <string>
 
 #include "lazuli/error.h"
@@ -9,36 +11,50 @@
 namespace lazuli::models {
 namespace {
 
-void check(bool sound, const char* what) {
+void require(bool sound, const char* what) {
   if (!sound) throw ArgumentError(std::string("[sampler] ") + what);
 }
 
 // The index of the largest value; the first one among equals. Sixteen peaks side by side, which the
-// compiler keeps in vectors, find the value.
+// compiler keeps in vectors, find the value. RuntimeError if there is none to choose.
 int32_t most_likely(std::span<const float> logits) {
   constexpr size_t lanes = 16;
-  float peaks[lanes];
-  std::fill(peaks, peaks + lanes, logits[0]);
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  float peaks[lanes], odd[lanes] = {};  // x - x is NaN where x is not finite
+  std::fill(peaks, peaks + lanes, -infinity);
+  auto take = [&](size_t j, float x) {
+    peaks[j] = x > peaks[j] ? x : peaks[j];
+    odd[j] += x == -infinity ? 0.0f : x - x;
+  };
   size_t i = 0;
   for (; i + lanes <= logits.size(); i += lanes) {
-    for (size_t j = 0; j < lanes; ++j) {
-      peaks[j] = logits[i + j] > peaks[j] ? logits[i + j] : peaks[j];
-    }
+    for (size_t j = 0; j < lanes; ++j) take(j, logits[i + j]);
   }
+  for (; i < logits.size(); ++i) take(0, logits[i]);
   float peak = *std::max_element(peaks, peaks + lanes);
-  for (; i < logits.size(); ++i) peak = std::max(peak, logits[i]);
-  auto found = std::find(logits.begin(), logits.end(), peak);
-  return found == logits.end() ? 0 : static_cast<int32_t>(found - logits.begin());
+  bool finite = std::accumulate(odd, odd + lanes, 0.0f) == 0 && peak > -infinity;
+  if (!finite) {
+    throw RuntimeError(
+        "[sampler] The logits are not finite, so that no token can be chosen: the "
+        "model's weights or metadata are damaged.");
+  }
+  return static_cast<int32_t>(std::find(logits.begin(), logits.end(), peak) - logits.begin());
 }
 
 }  // namespace
 
+void check(const SamplerOptions& options) {
+  require(options.temperature >= 0 && std::isfinite(options.temperature),
+          "temperature is not a finite number of 0 or more.");
+  require(options.top_k >= 0, "top_k is negative.");
+  require(options.top_p > 0 && options.top_p <= 1, "top_p lies outside of (0, 1].");
+  require(options.min_p >= 0 && options.min_p <= 1, "min_p lies outside of [0, 1].");
+  require(options.repetition_penalty > 0 && std::isfinite(options.repetition_penalty),
+          "repetition_penalty is not a finite number above 0.");
+}
+
 Sampler::Sampler(const SamplerOptions& options) : options_(options), random_(options.seed) {
-  check(options.temperature >= 0 && std::isfinite(options.temperature), "temperature is negative.");
-  check(options.top_k >= 0, "top_k is negative.");
-  check(options.top_p > 0 && options.top_p <= 1, "top_p lies outside of (0, 1].");
-  check(options.min_p >= 0 && options.min_p <= 1, "min_p lies outside of [0, 1].");
-  check(options.repetition_penalty > 0, "repetition_penalty is not positive.");
+  check(options);
 }
 
 void Sampler::penalize(std::vector<float>& logits, std::span<const int32_t> history) const {
@@ -55,7 +71,7 @@ void Sampler::penalize(std::vector<float>& logits, std::span<const int32_t> hist
 }
 
 int32_t Sampler::operator()(std::span<const float> logits, std::span<const int32_t> history) {
-  check(!logits.empty(), "there are no logits.");
+  require(!logits.empty(), "there are no logits.");
   std::vector<float> penalized;
   if (options_.repetition_penalty != 1.0f) {
     penalized.assign(logits.begin(), logits.end());

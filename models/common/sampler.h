@@ -18,6 +18,9 @@ struct SamplerOptions {
   uint64_t seed = 0;
 };
 
+// ArgumentError for options out of range.
+void check(const SamplerOptions& options);
+
 // Applies, in order: repetition penalty, temperature, top-k, top-p, min-p. The same options, seed
 // and logits give the same tokens on every machine.
 class Sampler {
@@ -25,7 +28,8 @@ class Sampler {
   // ArgumentError for options out of range.
   explicit Sampler(const SamplerOptions& options);
 
-  // The next token. `history` holds the tokens so far, the newest last.
+  // The next token. `history` holds the tokens so far, the newest last. RuntimeError if a logit is
+  // NaN or infinity, or all are -infinity: a damaged model.
   int32_t operator()(std::span<const float> logits, std::span<const int32_t> history);
 
  private:

@@ -34,8 +34,9 @@ class Tokenizer {
   std::vector<int32_t> encode(std::string_view text, bool add_special = true,
                               bool parse_special = true) const;
 
-  // The text of the tokens: the inverse of `encode` for any text, but for one space that `encode`
-  // may have put first. The result may end within a UTF-8 character. Control tokens have no text
+  // The text of the tokens: what `encode` was given, but for one space that `encode` may have put
+  // first, U+2581, which comes back as a space, and spaces right behind a broken character, which
+  // come back as U+2581. The result may end within a UTF-8 character. Control tokens have no text
   // unless `render_special`. IndexError for an id outside the vocabulary.
   std::string decode(std::span<const int32_t> tokens, bool render_special = false) const;
 

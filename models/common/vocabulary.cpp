@@ -11,6 +11,7 @@
 
 #include "common/tokenizer.h"
 #include "lazuli/error.h"
+#include "lazuli/printable.h"
 
 namespace lazuli::models {
 
@@ -75,7 +76,8 @@ class Loader {
   static std::string key(const char* name) { return std::string("tokenizer.ggml.") + name; }
 
   [[noreturn]] void fail(const char* name, const std::string& problem) const {
-    throw IoError("gguf file '" + file_.path() + "': metadata key '" + key(name) + "' " + problem);
+    throw IoError("gguf file " + printable(file_.path(), 1000) + ": metadata key '" + key(name) +
+                  "' " + problem);
   }
 
   // Runs a query of the file; what it throws about a missing key or another type is, for this
@@ -89,12 +91,19 @@ class Loader {
     }
   }
 
-  const gguf::Array& array(const char* name) const {
-    return *ask([&] { return &file_.array(key(name)); });
+  // What `convert` makes of an array of the metadata; what it throws names neither file nor key.
+  template <class Convert>
+  std::invoke_result_t<Convert, const gguf::Array&> array(const char* name, Convert convert) const {
+    const gguf::Array& found = *ask([&] { return &file_.array(key(name)); });
+    try {
+      return convert(found);
+    } catch (const Error& error) {
+      fail(name, std::string("cannot be read: ") + error.message());
+    }
   }
 
   void read_texts() {
-    std::span<const std::string_view> texts = ask([&] { return array("tokens").strings(); });
+    auto texts = array("tokens", [](const gguf::Array& a) { return a.strings(); });
     if (texts.empty() || texts.size() > std::numeric_limits<int32_t>::max()) {
       fail("tokens", "has " + std::to_string(texts.size()) + " tokens; 1 to 2^31 - 1 are possible");
     }
@@ -126,7 +135,7 @@ class Loader {
   void read_scores() {
     result_->scores.assign(token_count(), 0.0f);
     if (file_.find(key("scores")) == nullptr) return;
-    result_->scores = ask([&] { return array("scores").floats(); });
+    result_->scores = array("scores", [](const gguf::Array& a) { return a.floats(); });
     check_size("scores", result_->scores.size());
     for (float& score : result_->scores) {
       if (std::isnan(score)) score = -std::numeric_limits<float>::infinity();
@@ -136,7 +145,7 @@ class Loader {
   void read_kinds() {
     result_->kinds.assign(token_count(), TokenKind::normal);
     if (file_.find(key("token_type")) == nullptr) return;
-    std::vector<int64_t> kinds = ask([&] { return array("token_type").integers(); });
+    auto kinds = array("token_type", [](const gguf::Array& a) { return a.integers(); });
     check_size("token_type", kinds.size());
     for (size_t i = 0; i < kinds.size(); ++i) {
       if (kinds[i] < 0 || kinds[i] > static_cast<int64_t>(TokenKind::byte)) {

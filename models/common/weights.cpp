@@ -1,11 +1,31 @@
 #include "common/weights.h"
 
+#include <limits>
+
+#include "lazuli/printable.h"
+
 namespace lazuli::models {
 namespace {
 
-[[noreturn]] void refuse(const gguf::File& file, const gguf::Tensor& tensor, const char* wanted) {
-  throw IoError(file.path() + ": tensor '" + std::string(tensor.name) + "' has type " +
-                tensor.type.name + "; " + wanted + ".");
+[[noreturn]] void refuse(const gguf::File& file, const gguf::Tensor& tensor,
+                         const std::string& problem) {
+  throw IoError("gguf file " + printable(file.path(), 1000) + ": tensor " + printable(tensor.name) +
+                " " + problem + ".");
+}
+
+std::string text(const std::vector<int64_t>& shape) {
+  std::string result = "[";
+  for (int64_t extent : shape) {
+    result += (result.size() > 1 ? ", " : "") + std::to_string(extent);
+  }
+  return result + "]";
+}
+
+void check_shape(const gguf::File& file, const gguf::Tensor& tensor,
+                 const std::vector<int64_t>& wanted) {
+  if (tensor.shape == wanted) return;
+  refuse(file, tensor,
+         "has the shape " + text(tensor.shape) + "; by the metadata it is " + text(wanted));
 }
 
 }  // namespace
@@ -39,17 +59,28 @@ array JoinedWeight::operator()(const array& x) const {
   return concatenate(products, -1);
 }
 
-Weight weight(const gguf::File& file, const std::string& name) {
+Weight weight(const gguf::File& file, const std::string& name, int64_t rows, int64_t columns) {
   const gguf::Tensor& tensor = file.tensor(name);
-  if (tensor.shape.size() != 2) refuse(file, tensor, "a matrix is needed");
+  check_shape(file, tensor, {rows, columns});
   return Weight(gguf::tensor_array(file, tensor), tensor.type.packed);
 }
 
-array vector(const gguf::File& file, const std::string& name) {
+array vector(const gguf::File& file, const std::string& name, int64_t size) {
   const gguf::Tensor& tensor = file.tensor(name);
-  if (tensor.shape.size() != 1 || !tensor.type.dtype)
-    refuse(file, tensor, "a plain vector is needed");
+  check_shape(file, tensor, {size});
+  if (!tensor.type.dtype) {
+    refuse(file, tensor,
+           std::string("has the type ") + tensor.type.name + "; plain numbers are needed");
+  }
   return astype(gguf::tensor_array(file, tensor), float32);
+}
+
+int64_t matrix_rows(const gguf::File& file, const std::string& name) {
+  const gguf::Tensor& tensor = file.tensor(name);
+  bool sound = tensor.shape.size() == 2 && tensor.shape[0] > 0 &&
+               tensor.shape[0] <= std::numeric_limits<int32_t>::max();
+  if (!sound) refuse(file, tensor, "has the shape " + text(tensor.shape) + "; a matrix is needed");
+  return tensor.shape[0];
 }
 
 }  // namespace lazuli::models

@@ -43,11 +43,14 @@ class JoinedWeight {
   std::vector<PackedMatrix> packed_;  // all of the parts, or none
 };
 
-// The matrix of that name. NotFoundError if the file has none, IoError if its type is not
-// supported.
-Weight weight(const gguf::File& file, const std::string& name);
+// The matrix of that name. NotFoundError if the file has none; IoError, naming file, tensor and
+// shapes, if its type is not supported or its shape is another one.
+Weight weight(const gguf::File& file, const std::string& name, int64_t rows, int64_t columns);
 
-// The float32 vector of that name.
-array vector(const gguf::File& file, const std::string& name);
+// The float32 vector of that name, likewise.
+array vector(const gguf::File& file, const std::string& name, int64_t size);
+
+// How many rows the matrix of that name has, at most 2^31 - 1. Errors as above.
+int64_t matrix_rows(const gguf::File& file, const std::string& name);
 
 }  // namespace lazuli::models

@@ -1,33 +1,82 @@
 #include "llm/gemma3.h"
 
 #include <cmath>
+#include <limits>
+#include <optional>
+
+#include "lazuli/printable.h"
 
 namespace lazuli::models {
 namespace {
 
-Gemma3Config read_config(const gguf::File& file) {
-  if (file.text("general.architecture") != "gemma3") {
-    throw IoError(file.path() + ": the architecture is '" +
-                  std::string(file.text("general.architecture")) + "', not 'gemma3'.");
+constexpr const char* architecture = "gemma3";
+
+// Reads the metadata of one file; every problem names the file and the key.
+class ConfigReader {
+ public:
+  explicit ConfigReader(const gguf::File& file) : file_(file) {
+    std::string_view found = file.text("general.architecture");
+    if (found != architecture) {
+      fail("general.architecture", "is " + printable(found) + "; a model of the architecture '" +
+                                       architecture + "' is needed");
+    }
   }
-  auto integer = [&](const char* key) {
-    return static_cast<int>(file.integer(std::string("gemma3.") + key));
-  };
+
+  int positive(const char* name) const {
+    int64_t value = file_.integer(key(name));
+    if (value < 1 || value > std::numeric_limits<int32_t>::max()) {
+      fail(key(name), "is " + std::to_string(value) + "; 1 to 2^31 - 1 are possible");
+    }
+    return static_cast<int>(value);
+  }
+
+  float positive_float(const char* name, std::optional<double> fallback = std::nullopt) const {
+    double value = fallback ? file_.number(key(name), *fallback) : file_.number(key(name));
+    float narrow = static_cast<float>(value);
+    if (!(narrow > 0) || !std::isfinite(narrow)) {
+      fail(key(name), "is " + std::to_string(value) + "; a finite number above 0 is needed");
+    }
+    return narrow;
+  }
+
+  bool has(const char* name) const { return file_.find(key(name)) != nullptr; }
+
+  [[noreturn]] void fail(const std::string& key, const std::string& problem) const {
+    throw IoError("gguf file " + printable(file_.path(), 1000) + ": metadata key '" + key + "' " +
+                  problem + ".");
+  }
+  static std::string key(const char* name) { return std::string(architecture) + "." + name; }
+
+ private:
+  const gguf::File& file_;
+};
+
+Gemma3Config read_config(const gguf::File& file) {
+  ConfigReader read(file);
   Gemma3Config c{};
-  c.layers = integer("block_count");
-  c.hidden = integer("embedding_length");
-  c.heads = integer("attention.head_count");
-  c.kv_heads = integer("attention.head_count_kv");
-  c.head_size = integer("attention.key_length");
-  c.window = integer("attention.sliding_window");
-  c.context = integer("context_length");
-  c.epsilon = static_cast<float>(file.number("gemma3.attention.layer_norm_rms_epsilon"));
-  c.rope_base = static_cast<float>(file.number("gemma3.rope.freq_base", 1e6));
-  c.rope_base_local = static_cast<float>(file.number("gemma3.rope.freq_base_swa", 1e4));
-  c.vocabulary = static_cast<int>(file.tensor("token_embd.weight").shape[0]);
-  bool sound = c.layers > 0 && c.hidden > 0 && c.heads > 0 && c.kv_heads > 0 && c.head_size > 0 &&
-               c.heads % c.kv_heads == 0 && c.window > 0;
-  if (!sound) throw IoError(file.path() + ": the sizes in the metadata are not those of a model.");
+  c.layers = read.positive("block_count");
+  c.hidden = read.positive("embedding_length");
+  c.heads = read.positive("attention.head_count");
+  c.kv_heads = read.positive("attention.head_count_kv");
+  c.head_size = read.positive("attention.key_length");
+  c.window = read.positive("attention.sliding_window");
+  c.context = read.positive("context_length");
+  c.epsilon = read.positive_float("attention.layer_norm_rms_epsilon");
+  c.rope_base = read.positive_float("rope.freq_base", 1e6);
+  c.rope_base_local = read.positive_float("rope.freq_base_swa", 1e4);
+  c.vocabulary = static_cast<int>(matrix_rows(file, "token_embd.weight"));
+  c.feed_forward = read.has("feed_forward_length")
+                       ? read.positive("feed_forward_length")
+                       : static_cast<int>(matrix_rows(file, "blk.0.ffn_gate.weight"));
+  if (c.heads % c.kv_heads != 0) {
+    read.fail(read.key("attention.head_count"),
+              "is " + std::to_string(c.heads) + ", no multiple of the " +
+                  std::to_string(c.kv_heads) + " heads of keys and values");
+  }
+  if (file.find_tensor("blk." + std::to_string(c.layers) + ".attn_q.weight")) {
+    read.fail(read.key("block_count"),
+              "is " + std::to_string(c.layers) + ", but the file has more layers");
+  }
   return c;
 }
 
@@ -49,17 +98,28 @@ array head_norms(const array& query, const array& key, const Gemma3Config& c) {
 
 Gemma3::Gemma3(const gguf::File& file)
     : config_(read_config(file)),
-      embedding_(weight(file, "token_embd.weight")),
-      output_norm_(vector(file, "output_norm.weight")) {
-  for (int i = 0; i < config_.layers; ++i) {
+      embedding_(weight(file, "token_embd.weight", config_.vocabulary, config_.hidden)),
+      output_norm_(vector(file, "output_norm.weight", config_.hidden)) {
+  const Gemma3Config& c = config_;
+  int64_t query = int64_t{c.heads} * c.head_size, key = int64_t{c.kv_heads} * c.head_size;
+  for (int i = 0; i < c.layers; ++i) {
     std::string prefix = "blk." + std::to_string(i) + ".";
-    auto matrix = [&](const char* name) { return weight(file, prefix + name + ".weight"); };
-    auto norm = [&](const char* name) { return vector(file, prefix + name + ".weight"); };
-    layers_.push_back({JoinedWeight({matrix("attn_q"), matrix("attn_k"), matrix("attn_v")}),
-                       JoinedWeight({matrix("ffn_gate"), matrix("ffn_up")}), matrix("attn_output"),
-                       matrix("ffn_down"), norm("attn_norm"),
-                       head_norms(norm("attn_q_norm"), norm("attn_k_norm"), config_),
-                       norm("post_attention_norm"), norm("ffn_norm"), norm("post_ffw_norm")});
+    auto matrix = [&](const char* name, int64_t rows, int64_t columns) {
+      return weight(file, prefix + name + ".weight", rows, columns);
+    };
+    auto norm = [&](const char* name, int64_t size) {
+      return vector(file, prefix + name + ".weight", size);
+    };
+    layers_.push_back(
+        {JoinedWeight({matrix("attn_q", query, c.hidden), matrix("attn_k", key, c.hidden),
+                       matrix("attn_v", key, c.hidden)}),
+         JoinedWeight({matrix("ffn_gate", c.feed_forward, c.hidden),
+                       matrix("ffn_up", c.feed_forward, c.hidden)}),
+         matrix("attn_output", c.hidden, query), matrix("ffn_down", c.hidden, c.feed_forward),
+         norm("attn_norm", c.hidden),
+         head_norms(norm("attn_q_norm", c.head_size), norm("attn_k_norm", c.head_size), c),
+         norm("post_attention_norm", c.hidden), norm("ffn_norm", c.hidden),
+         norm("post_ffw_norm", c.hidden)});
   }
 }
 

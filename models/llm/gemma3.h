@@ -11,7 +11,7 @@
 namespace lazuli::models {
 
 struct Gemma3Config {
-  int layers, hidden, heads, kv_heads, head_size, window, vocabulary, context;
+  int layers, hidden, heads, kv_heads, head_size, feed_forward, window, vocabulary, context;
   float epsilon, rope_base, rope_base_local;
   int global_every = 6;  // layers i with (i + 1) % global_every == 0 see all positions
 };
@@ -20,7 +20,8 @@ class Gemma3 {
  public:
   using Cache = std::vector<KvCache>;
 
-  // IoError or NotFoundError, naming the file, if it is not a Gemma 3 model.
+  // IoError or NotFoundError, naming the file, if it is not a Gemma 3 model or its tensors have
+  // other shapes than its metadata say.
   explicit Gemma3(const gguf::File& file);
 
   Cache make_cache() const;

@@ -73,15 +73,26 @@ class LikeliestTokens : public TokenSource {
   int32_t next(const std::vector<int32_t>&) override { return advance(); }
 
  private:
+  static constexpr int32_t no_token = -1;
+
   static array chosen(const array& logits) {
-    array token = astype(reshape(argmax(logits, -1), {1, 1}), int32);
+    array likeliest = astype(reshape(argmax(logits, -1), {1, 1}), int32);
+    // The largest logit is not finite if one is NaN or infinity.
+    array sound = isfinite(reshape(max(logits, -1), {1, 1}));
+    array token = where(sound, likeliest, array(no_token));
     async_eval(token);
     return token;
   }
   int32_t advance() {
     array token = ahead_;
     ahead_ = chosen(model_(token, cache_));
-    return token.item<int32_t>();
+    int32_t chosen_token = token.item<int32_t>();
+    if (chosen_token == no_token) {
+      throw RuntimeError(
+          "[generate] The logits are not finite, so that no token can be chosen: "
+          "the model's weights or metadata are damaged.");
+    }
+    return chosen_token;
   }
 
   const Gemma3& model_;
@@ -98,45 +109,59 @@ std::unique_ptr<TokenSource> token_source(const Gemma3& model, Gemma3::Cache& ca
   return std::make_unique<SampledTokens>(model, cache, options);
 }
 
+// The tokens of a prompt that the model can continue by `tokens_max`.
+std::vector<int32_t> prompt_tokens(const Gemma3& model, const Tokenizer& tokenizer,
+                                   const std::string& prompt, int tokens_max) {
+  std::vector<int32_t> tokens = tokenizer.encode(prompt);
+  if (tokens.empty()) throw ArgumentError("[generate] The prompt is empty.");
+  const Gemma3Config& config = model.config();
+  if (static_cast<int64_t>(tokens.size()) + tokens_max > config.context) {
+    throw ArgumentError("[generate] " + std::to_string(tokens.size()) + " prompt tokens and " +
+                        std::to_string(tokens_max) + " new ones exceed the model's " +
+                        std::to_string(config.context) + ".");
+  }
+  int32_t largest = *std::max_element(tokens.begin(), tokens.end());
+  if (largest >= config.vocabulary) {
+    throw ArgumentError("[generate] The prompt has the token " + std::to_string(largest) +
+                        ", the model's embedding has " + std::to_string(config.vocabulary) +
+                        " rows.");
+  }
+  return tokens;
+}
+
 }  // namespace
 
 GenerateResult generate(const Gemma3& model, const Tokenizer& tokenizer, const std::string& prompt,
                         const GenerateOptions& options, const OnText& on_text) {
-  auto start = std::chrono::steady_clock::now();
+  auto start = std::chrono::steady_clock::now(), first = start;
+  std::vector<int32_t> tokens = prompt_tokens(model, tokenizer, prompt, options.tokens_max);
   GenerateResult result;
-  std::vector<int32_t> tokens = tokenizer.encode(prompt);
-  if (tokens.empty()) throw ArgumentError("[generate] The prompt is empty.");
-  if (static_cast<int>(tokens.size()) + options.tokens_max > model.config().context) {
-    throw ArgumentError("[generate] " + std::to_string(tokens.size()) + " prompt tokens and " +
-                        std::to_string(options.tokens_max) + " new ones exceed the model's " +
-                        std::to_string(model.config().context) + ".");
-  }
   result.prompt_tokens = static_cast<int>(tokens.size());
   TextStream stream(tokenizer);
-  Gemma3::Cache cache = model.make_cache();
-  array logits = prefill(model, tokens, std::max(options.prefill_chunk, 1), cache);
-  std::unique_ptr<TokenSource> source = token_source(model, cache, options.sampler);
-  auto first = std::chrono::steady_clock::now();
   auto emit = [&](const std::string& text) {
     result.text += text;
     return text.empty() || on_text(text);
   };
-  for (bool go_on = true; go_on && result.new_tokens < options.tokens_max;) {
-    bool is_first = result.new_tokens == 0;
-    int32_t token = is_first ? source->first(logits, tokens) : source->next(tokens);
-    if (is_first) {
-      result.prompt_seconds = seconds_since(start);
-      first = std::chrono::steady_clock::now();
+  try {
+    Gemma3::Cache cache = model.make_cache();
+    array logits = prefill(model, tokens, std::max(options.prefill_chunk, 1), cache);
+    std::unique_ptr<TokenSource> source = token_source(model, cache, options.sampler);
+    for (bool go_on = true; go_on && result.new_tokens < options.tokens_max;) {
+      bool is_first = result.new_tokens == 0;
+      int32_t token = is_first ? source->first(logits, tokens) : source->next(tokens);
+      if (is_first) {
+        first = std::chrono::steady_clock::now();
+        result.prompt_seconds = std::chrono::duration<double>(first - start).count();
+      }
+      tokens.push_back(token);
+      ++result.new_tokens;
+      result.ended = tokenizer.is_end(token);
+      go_on = !result.ended && emit(stream.push(token));
     }
-    tokens.push_back(token);
-    ++result.new_tokens;
-    if (tokenizer.is_end(token)) {
-      result.ended = true;
-      break;
-    }
-    go_on = emit(stream.push(token));
+  } catch (const InterruptedError&) {
+    result.interrupted = true;
   }
-  result.decode_seconds = seconds_since(first);
+  if (result.new_tokens > 0) result.decode_seconds = seconds_since(first);
   emit(stream.finish());
   return result;
 }

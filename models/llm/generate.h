@@ -23,12 +23,14 @@ struct GenerateResult {
   double prompt_seconds = 0;  // until the first token is known
   double decode_seconds = 0;  // from the first token to the last
   bool ended = false;         // the model wrote an end token
+  bool interrupted = false;   // the user's wish to stop (lazuli/interrupt.h) ended it
 };
 
 // Called with text as soon as it is whole characters; returning false stops.
 using OnText = std::function<bool(const std::string&)>;
 
-// ArgumentError if the prompt is empty or prompt and new tokens exceed the model's context.
+// ArgumentError if the prompt is empty, a token of it is none of the model's, or prompt and new
+// tokens exceed the model's context; RuntimeError if the logits are not finite.
 GenerateResult generate(const Gemma3& model, const Tokenizer& tokenizer, const std::string& prompt,
                         const GenerateOptions& options, const OnText& on_text);
 

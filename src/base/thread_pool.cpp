@@ -11,6 +11,7 @@
 #include <fstream>
 #include <mutex>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -143,7 +144,14 @@ struct ThreadPool::State {
 
   void start_workers() {
     SignalsBlocked blocked;  // they go to the program's own threads
-    for (int i = 1; i < cores; ++i) std::thread([this, i] { worker(i); }).detach();
+    for (int i = 1; i < cores; ++i) {
+      try {
+        std::thread([this, i] { worker(i); }).detach();
+      } catch (const std::system_error&) {
+        // A limit on processes or address space: what there is computes, in more time.
+        limit = cores = i;
+      }
+    }
   }
 };
 

@@ -36,14 +36,21 @@ class RunGuard {
 };
 
 // Streams get their shares under the graph mutex, so that all see runs in the same order.
-void submit_streams(Run* run) {
+void submit_streams(Run* run, std::unique_lock<std::mutex>& graph_lock) {
   const Plan& plan = run->plan();
-  for (size_t k = 0; k < plan.streams.size(); ++k) {
-    retain(run);
-    submit(plan.steps[plan.streams[k][0]].stream, [run, k] {
-      run->execute_stream(k);
-      release_run(run);
-    });
+  size_t k = 0;
+  try {
+    for (; k < plan.streams.size(); ++k) {
+      retain(run);
+      submit(plan.steps[plan.streams[k][0]].stream, [run, k] {
+        run->execute_stream(k);
+        release_run(run);
+      });
+    }
+  } catch (...) {
+    release_run(run);
+    graph_lock.unlock();
+    run->abandon(k, std::current_exception());
   }
 }
 
@@ -71,7 +78,7 @@ Run* start(std::span<Node* const> outputs, bool may_run_here) {
       return run.take();
     }
   }
-  submit_streams(run.get());
+  submit_streams(run.get(), lock);
   return run.take();
 }
 

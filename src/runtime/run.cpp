@@ -113,7 +113,7 @@ void Run::execute_stream(size_t stream) noexcept {
     if (!step.after.empty()) {
       std::unique_lock lock(mutex_);
       for (uint32_t before : step.after) {
-        step_advanced_.wait(lock, [&] { return step_done_[before] != 0; });
+        step_advanced_.wait(lock, [&] { return step_done_[before] != 0 || failed_.load(); });
       }
     }
     if (!failed_.load(std::memory_order_acquire)) {
@@ -146,6 +146,12 @@ void Run::fail(std::exception_ptr error) noexcept {
   std::lock_guard lock(mutex_);
   if (!error_) error_ = std::move(error);
   failed_.store(true, std::memory_order_release);
+  step_advanced_.notify_all();
+}
+
+void Run::abandon(size_t first, std::exception_ptr error) noexcept {
+  fail(std::move(error));
+  for (size_t k = first; k < plan_->streams.size(); ++k) execute_stream(k);
 }
 
 void Run::finish() noexcept {

@@ -34,6 +34,8 @@ class Run {
   // last stream finishes the run: nodes that were not reached fail, waiters wake.
   void execute() noexcept;
   void execute_stream(size_t stream) noexcept;
+  // Ends the run with an error where the streams from `first` on cannot be given their shares.
+  void abandon(size_t first, std::exception_ptr error) noexcept;
 
   void wait();
   bool finished() const { return finished_.load(std::memory_order_seq_cst); }

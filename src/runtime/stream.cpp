@@ -5,10 +5,12 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 #include "base/flags.h"
 #include "base/signals.h"
+#include "base/thread_pool.h"
 #include "core/node.h"
 #include "lazuli/error.h"
 #include "runtime/registry.h"
@@ -27,9 +29,7 @@ class Queue {
     tasks_.push_back(std::move(task));
     count_.fetch_add(1);
     if (!started_) {
-      started_ = true;
-      SignalsBlocked blocked;  // they go to the program's own threads
-      std::thread([this] { work(); }).detach();
+      start();
     }
     wake_.notify_one();
   }
@@ -51,6 +51,18 @@ class Queue {
 
  private:
   static constexpr uint32_t entered = uint32_t{1} << 31;
+
+  void start() try {
+    SignalsBlocked blocked;  // they go to the program's own threads
+    std::thread([this] { work(); }).detach();
+    started_ = true;
+  } catch (const std::system_error& error) {
+    tasks_.pop_back();
+    count_.fetch_sub(1);
+    throw RuntimeError(std::string("The thread of a stream cannot be made: ") + error.what() +
+                       ". The limit on processes (ulimit -u) or on address space (ulimit -v) "
+                       "may be too small.");
+  }
 
   void finished(uint32_t share) {
     uint32_t left = count_.fetch_sub(share) - share;
@@ -171,9 +183,13 @@ int device_count(Device::DeviceType type) {
 
 DeviceInfo device_info(const Device& device) {
   const Backend& backend = backend_at(device, "device");
-  return {{"device_name", backend.name()},
-          {"architecture", backend.architecture()},
-          {"memory_size", backend.memory_bytes()}};
+  DeviceInfo info = {{"device_name", backend.name()},
+                     {"architecture", backend.architecture()},
+                     {"memory_size", backend.memory_bytes()}};
+  if (device.type == Device::cpu) {
+    info["threads"] = static_cast<size_t>(ThreadPool::instance().threads());
+  }
+  return info;
 }
 
 Stream default_stream(Device device) { return current_stream(backend_at(device, "device").device); }

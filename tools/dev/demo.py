@@ -10,7 +10,7 @@ PROMPT = "The meaning to life and the universe is"
 
 def main(arguments):
     setup.ensure()
-    place = build.build("release")
+    place = build.build("release", ["lazuli_program"])
     program = place / "bin" / "lazuli"
     if not program.exists():
         raise Failure("the program apps/lazuli was not built, so there is nothing to show")

@@ -12,8 +12,9 @@ import setup
 from console import ROOT, VENV, Failure, elapsed, jobs, say, step
 from results import Totals, of_cases, of_ctest
 
-# Python suites: the folder, and whether it needs the built package `lazuli`.
-PYTHON_SUITES = {"tools": ("tests/tools", False), "python": ("tests/python", True)}
+# Python suites: the folder, and what it needs of the preset's folder.
+PYTHON_SUITES = {"tools": ("tests/tools", None), "program": ("tests/program", "bin/lazuli"),
+                 "python": ("tests/python", "python")}
 
 
 def on_gpu():
@@ -53,18 +54,18 @@ def run_ctest(place, names, device):
 
 def run_pytest(place, suite, device, package=None):
     """The totals of one Python suite; the folder `package` holds lazuli, else the build does."""
-    folder, needs_package = PYTHON_SUITES[suite]
+    folder, needed = PYTHON_SUITES[suite]
     if not (ROOT / folder).is_dir():
         return Totals()
-    package = package or place / "python"
-    if needs_package and not package.is_dir():
-        return Totals(skipped=[f"{suite}: the preset does not build the Python package"])
+    if needed and not (place / needed).exists():
+        return Totals(skipped=[f"{suite}: the preset does not build {needed}"])
     step(f"Python tests in {folder}")
     report = place / "test-results" / f"pytest-{suite}.xml"
     environment = on_gpu() if device == "gpu" else dict(os.environ)
     environment["PYTHONDONTWRITEBYTECODE"] = "1"
-    if needs_package:
-        environment["PYTHONPATH"] = str(package)
+    environment["LAZULI_PROGRAM"] = str(place / "bin" / "lazuli")
+    if needed == "python":
+        environment["PYTHONPATH"] = str(package or place / "python")
     done = subprocess.run(
         [VENV / "bin" / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider",
          "--timeout", "600", "--junitxml", report, folder],
@@ -79,7 +80,11 @@ def run_pytest(place, suite, device, package=None):
 
 def run_all(preset="release", names=(), device="cpu"):
     setup.ensure()
-    place = build.build(preset)
+    # GPU kernels compiled ahead are tested also where there is no GPU that would ask for them.
+    ahead = ["-DLAZULI_CUDA_ARCHITECTURES=90a"]
+    if device == "gpu" or build.names_architectures(preset):
+        ahead = []
+    place = build.build(preset, settings=ahead)
     suites = dict(PYTHON_SUITES)
     if device == "gpu":
         need_gpu(place)

@@ -38,6 +38,7 @@ EXCEPTIONS = {
 PUBLIC_LAYER = {
     "lazuli/version.h": "src/base", "lazuli/error.h": "src/base", "lazuli/half.h": "src/base",
     "lazuli/small_vector.h": "src/base", "lazuli/interrupt.h": "src/base",
+    "lazuli/printable.h": "src/base",
     "lazuli/dtype.h": "src/core", "lazuli/shape.h": "src/core", "lazuli/device.h": "src/core",
     "lazuli/stream.h": "src/core", "lazuli/array.h": "src/core", "lazuli/memory.h": "src/core",
     "lazuli/packed_format.h": "src/core", "lazuli/print.h": "src/core",

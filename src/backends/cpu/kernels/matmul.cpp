@@ -8,6 +8,7 @@
 #include <cstring>
 #include <vector>
 
+#include "backends/cpu/blas.h"
 #include "backends/cpu/kernels/move.h"
 #include "base/signals.h"
 #include "base/thread_pool.h"
@@ -16,9 +17,6 @@
 
 #if LAZULI_HAVE_ONEDNN
 #include <dnnl.h>
-#endif
-#if LAZULI_HAVE_OPENBLAS
-#include <cblas.h>
 #endif
 
 #if LAZULI_HAVE_ONEDNN
@@ -83,11 +81,11 @@ void product(const Tile<float>& t) {
                  std::max<int64_t>(t.b.stride, 1), 0.0f, t.c, t.c_stride);
   if (status != dnnl_success) throw RuntimeError("[matmul] oneDNN failed.");
 #elif LAZULI_HAVE_OPENBLAS
-  cblas_sgemm(CblasRowMajor, t.a.transposed ? CblasTrans : CblasNoTrans,
-              t.b.transposed ? CblasTrans : CblasNoTrans, static_cast<int>(t.m),
-              static_cast<int>(t.n), static_cast<int>(t.k), 1.0f, t.a.data,
-              static_cast<int>(t.a.stride), t.b.data, static_cast<int>(t.b.stride), 0.0f, t.c,
-              static_cast<int>(t.c_stride));
+  cpu::blas().sgemm(CblasRowMajor, t.a.transposed ? CblasTrans : CblasNoTrans,
+                    t.b.transposed ? CblasTrans : CblasNoTrans, static_cast<int>(t.m),
+                    static_cast<int>(t.n), static_cast<int>(t.k), 1.0f, t.a.data,
+                    static_cast<int>(t.a.stride), t.b.data, static_cast<int>(t.b.stride), 0.0f, t.c,
+                    static_cast<int>(t.c_stride));
 #else
   own_product(t);
 #endif
@@ -102,11 +100,12 @@ void product(const Tile<T>& t) {
   int lda = static_cast<int>(t.a.stride), ldb = static_cast<int>(t.b.stride);
   int ldc = static_cast<int>(t.c_stride);
   if constexpr (std::is_same_v<T, double>) {
-    cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1.0, t.a.data, lda, t.b.data, ldb, 0.0, t.c, ldc);
+    cpu::blas().dgemm(CblasRowMajor, ta, tb, m, n, k, 1.0, t.a.data, lda, t.b.data, ldb, 0.0, t.c,
+                      ldc);
   } else {
     const T one(1), zero(0);
-    cblas_cgemm(CblasRowMajor, ta, tb, m, n, k, &one, t.a.data, lda, t.b.data, ldb, &zero, t.c,
-                ldc);
+    cpu::blas().cgemm(CblasRowMajor, ta, tb, m, n, k, &one, t.a.data, lda, t.b.data, ldb, &zero,
+                      t.c, ldc);
   }
 #else
   own_product(t);
@@ -279,10 +278,6 @@ void multiply_halves(const KernelCall& call) {
 void kernel_matmul(const KernelCall& call) {
 #if LAZULI_HAVE_ONEDNN
   SignalsBlocked blocked;  // base/signals.h says why; the pool's threads have none anyway
-#endif
-#if LAZULI_HAVE_OPENBLAS
-  static bool single = (openblas_set_num_threads(1), true);
-  (void)single;
 #endif
   switch (call.output.dtype) {
     case Dtype::Val::float32: return multiply(call, call.output.as<float>());
