@@ -132,6 +132,7 @@ TEST(Softmax, OverSeveralAxes) {
     EXPECT_TRUE(allclose(softmax(x, axes), wanted, 1e-5, 1e-7).item<bool>()) << axes.size();
     EXPECT_TRUE(agrees({softmax(x, axes)}));
   }
+  EXPECT_NEAR(sum(softmax(reshape(arange(4), {2, 2}), {0, 1})).item<float>(), 1, 1e-6);
   EXPECT_THROW(softmax(array(1.0f), -1), ArgumentError);
   EXPECT_TRUE(is_exactly(softmax(array(1.0f)), {1}));
 }

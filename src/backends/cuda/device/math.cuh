@@ -40,8 +40,8 @@ namespace op {
 
 #define LAZULI_DEVICE __device__ __forceinline__
 template <class T>
-constexpr T not_a_number() {
-  return static_cast<T>(__builtin_nanf(""));
+LAZULI_DEVICE T not_a_number() {
+  return static_cast<T>(__int_as_float(0x7fc00000));
 }
 
 // ---- Tests ----
