@@ -293,7 +293,7 @@ array narrow_integers(const array& low, const array& high, const Shape& shape, D
   std::optional<double> l = known(low), h = known(high);
   array end = l && h ? array(std::max(*l, *h), float64) : maximum(low, high, s);
   array u = uniform(low, end, shape, float32, key, s);
-  return astype(astype(floor(u, s), int64, s), dtype, s);
+  return astype(astype(floor(u, s), int32, s), dtype, s);
 }
 
 // low + floor(r * (high - low) / 2^64) of 64 random bits r, in 64-bit integers.

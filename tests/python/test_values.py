@@ -140,6 +140,16 @@ def test_randint_stays_inside_and_reaches_all():
     assert abs(odd.sum().item() - 5000) < 400
 
 
+def test_permutation_says_what_it_takes():
+    assert sorted(mx.random.permutation(np.int64(5)).tolist()) == [0, 1, 2, 3, 4]
+    for wrong in ([1, 2], "5", 1.5, None):
+        with pytest.raises(TypeError, match="permutation"):
+            mx.random.permutation(wrong)
+    for wrong in (2**40, -1):
+        with pytest.raises(ValueError):
+            mx.random.permutation(wrong)
+
+
 def test_uniform_stays_below_its_bound():
     for dtype in FLOATS:
         for low, high in [(1, 2), (3, 3.5), (-2, -1)]:
