@@ -1,4 +1,5 @@
 // Arrays from nothing, changes of dtype, and elementwise choices.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -9,10 +10,17 @@
 namespace lazuli {
 namespace {
 
+// Row numbers from the number of the k-th diagonal's column 0 on, and column numbers. Beyond the
+// corners all diagonals are alike.
+std::pair<array, array> along_diagonal(int64_t n, int64_t m, int64_t k, StreamOrDevice s) {
+  array rows = reshape(integer_range(0, n, 1, int64, s), {n, 1}, s);
+  return {add(rows, array(std::clamp(k, -n, m), int64), s), integer_range(0, m, 1, int64, s)};
+}
+
 // The k-th diagonal and what lies below it, as booleans.
-array below_diagonal(int n, int m, int k, StreamOrDevice s) {
-  array rows = reshape(arange(0, n, 1, s), {n, 1}, s);
-  return greater_equal(rows, subtract(arange(0, m, 1, s), array(k), s), s);
+array below_diagonal(int64_t n, int64_t m, int64_t k, StreamOrDevice s) {
+  auto [rows, columns] = along_diagonal(n, m, k, s);
+  return greater_equal(rows, columns, s);
 }
 
 }  // namespace
@@ -104,8 +112,8 @@ array full_like(const array& a, array values, StreamOrDevice s) {
 
 array eye(int n, int m, int k, Dtype dtype, StreamOrDevice s) {
   if (n < 0 || m < 0) throw ArgumentError("[eye] An extent is negative.");
-  array rows = reshape(arange(0, n, 1, s), {n, 1}, s);
-  return astype(equal(add(rows, array(k), s), arange(0, m, 1, s), s), dtype, s);
+  auto [rows, columns] = along_diagonal(n, m, k, s);
+  return astype(equal(rows, columns, s), dtype, s);
 }
 array eye(int n, StreamOrDevice s) { return eye(n, n, 0, float32, s); }
 array identity(int n, Dtype dtype, StreamOrDevice s) { return eye(n, n, 0, dtype, s); }
@@ -115,13 +123,12 @@ array tri(int n, int m, int k, Dtype dtype, StreamOrDevice s) {
 }
 array tril(array x, int k, StreamOrDevice s) {
   if (x.ndim() < 2) throw ArgumentError("[tril] " + describe(x) + " is not a matrix.");
-  array kept = below_diagonal(static_cast<int>(x.shape(-2)), static_cast<int>(x.shape(-1)), k, s);
+  array kept = below_diagonal(x.shape(-2), x.shape(-1), k, s);
   return where(kept, x, zeros_like(x, s), s);
 }
 array triu(array x, int k, StreamOrDevice s) {
   if (x.ndim() < 2) throw ArgumentError("[triu] " + describe(x) + " is not a matrix.");
-  array dropped =
-      below_diagonal(static_cast<int>(x.shape(-2)), static_cast<int>(x.shape(-1)), k - 1, s);
+  array dropped = below_diagonal(x.shape(-2), x.shape(-1), int64_t{k} - 1, s);
   return where(dropped, zeros_like(x, s), x, s);
 }
 

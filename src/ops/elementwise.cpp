@@ -1,5 +1,6 @@
 #include "ops/elementwise.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <numbers>
@@ -188,6 +189,7 @@ int decimals_max(Dtype dtype) { return dtype == float16 ? 4 : dtype == float64 ?
 
 array round(const array& a, int decimals, StreamOrDevice s) {
   if (decimals == 0) return rint(a, s);
+  decimals = std::clamp(decimals, -999, 999);  // more than any dtype has
   Dtype dtype = a.dtype();
   if (!issubdtype(dtype, inexact)) {
     return decimals > 0 ? a : round_integers(a, -decimals, to_stream(s));

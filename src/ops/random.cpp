@@ -436,7 +436,7 @@ array laplace(const Shape& shape, Dtype dtype, float loc, float scale, const Key
 
 array permutation(const array& x, int axis, const Key& key, StreamOrDevice s) {
   int at = normalize_axis("permutation", axis, x.ndim());
-  array order = permutation(static_cast<int>(x.shape()[static_cast<size_t>(at)]), key, s);
+  array order = argsort(bits({x.shape()[static_cast<size_t>(at)]}, 4, key, s), -1, s);
   return take(x, order, at, s);
 }
 array permutation(int x, const Key& key, StreamOrDevice s) {

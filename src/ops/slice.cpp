@@ -290,7 +290,7 @@ array diagonal(const array& a, int offset, int axis1, int axis2, StreamOrDevice 
   axes.push_back(second);
   moved = transpose(a, axes, s);
   int64_t rows = a.shape()[first], columns = a.shape()[second];
-  int64_t row = std::max<int64_t>(-offset, 0), column = std::max<int64_t>(offset, 0);
+  int64_t from = offset, row = std::max<int64_t>(-from, 0), column = std::max<int64_t>(from, 0);
   int64_t count = std::max<int64_t>(0, std::min(rows - row, columns - column));
   Shape shape(moved.shape().begin(), moved.shape().end() - 2);
   shape.push_back(count);
@@ -303,12 +303,11 @@ array diagonal(const array& a, int offset, int axis1, int axis2, StreamOrDevice 
 array diag(const array& a, int k, StreamOrDevice s) {
   if (a.ndim() == 2) return diagonal(a, k, 0, 1, s);
   if (a.ndim() != 1) throw ArgumentError("[diag] " + describe(a) + " is not of 1 or 2 dimensions.");
-  int64_t extent = a.shape()[0], side = extent + std::abs(k);
-  array row = expand_dims(arange(0, static_cast<int>(side), 1, s), 0, s);
-  array column = expand_dims(row, 2, s);
-  array on = equal(squeeze(row, 0, s), squeeze(column, 0, s) + k);
-  array spread = k >= 0 ? pad(a, std::vector<int>{0}, Shape{k}, Shape{0}, array(0), "constant", s)
-                        : pad(a, std::vector<int>{0}, Shape{0}, Shape{-k}, array(0), "constant", s);
+  int64_t above = std::max(k, 0), below = -std::min<int64_t>(k, 0);
+  int64_t side = checked_sum("diag", a.shape()[0], above + below);
+  array column = integer_range(0, side, 1, int64, s), row = expand_dims(column, 1, s);
+  array on = equal(column, add(row, array(k, int64), s), s);
+  array spread = pad(a, std::vector<int>{0}, Shape{above}, Shape{below}, array(0), "constant", s);
   return where(on, spread, zeros_like(spread, s), s);
 }
 

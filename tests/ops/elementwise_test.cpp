@@ -275,6 +275,8 @@ TEST(Round, OfDecimalsBeyondTheDtype) {
   EXPECT_TRUE(is_exactly(round(array(1e30f), -40), {0}));
   EXPECT_TRUE(is_exactly(round(array(1.5f, float16), 6), {1.5}));
   EXPECT_TRUE(is_exactly(round(array(1.5, float64), 320), {1.5}));
+  EXPECT_TRUE(is_exactly(round(array({15, 25}), std::numeric_limits<int>::min()), {0, 0}));
+  EXPECT_TRUE(is_exactly(round(array(1.5f), std::numeric_limits<int>::min()), {0}));
   EXPECT_TRUE(is_exactly(round(array({1.25f, 1234.5f}), 1), {static_cast<double>(1.2f), 1234.5}));
 }
 

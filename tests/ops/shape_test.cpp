@@ -1,6 +1,8 @@
 // Views, slices, concatenation, indexing, reductions and order, against the reference backend.
 #include <gtest/gtest.h>
 
+#include <climits>
+
 #include "support/against_reference.h"
 
 namespace lazuli {
@@ -299,6 +301,32 @@ TEST(Linspace, IsExactInFloat64AndInWideIntegers) {
   EXPECT_TRUE(
       testing::is_exactly(linspace(33554433, 33554437, 3, int64), {33554433, 33554435, 33554437}));
   EXPECT_TRUE(testing::is_exactly(linspace(0.1, 2, 1, float64), {0.1}));
+}
+
+TEST(Diagonals, BeyondTheCornersAreEmpty) {
+  array square = reshape(arange(1, 10), {3, 3});
+  for (int k : {3, 4, INT_MAX - 1, INT_MAX}) {
+    EXPECT_EQ(sum(eye(3, 3, k, int32)).item<int>(), 0) << k;
+    EXPECT_EQ(sum(tri(3, 3, k, int32)).item<int>(), 9) << k;
+    EXPECT_EQ(sum(tril(square, k)).item<int>(), 45) << k;
+    EXPECT_EQ(sum(triu(square, k)).item<int>(), 0) << k;
+    EXPECT_EQ(diagonal(square, k).size(), 0u) << k;
+  }
+  for (int k : {-3, -4, INT_MIN + 1, INT_MIN}) {
+    EXPECT_EQ(sum(eye(3, 3, k, int32)).item<int>(), 0) << k;
+    EXPECT_EQ(sum(tri(3, 3, k, int32)).item<int>(), 0) << k;
+    EXPECT_EQ(sum(tril(square, k)).item<int>(), 0) << k;
+    EXPECT_EQ(sum(triu(square, k)).item<int>(), 45) << k;
+    EXPECT_EQ(diagonal(square, k).size(), 0u) << k;
+  }
+  EXPECT_TRUE(testing::is_exactly(eye(2, 3, 1, int32), {0, 1, 0, 0, 0, 1}));
+  EXPECT_TRUE(testing::is_exactly(tri(2, 3, -1, int32), {0, 0, 0, 1, 0, 0}));
+  EXPECT_TRUE(testing::is_exactly(diag(array({5, 6}), -1), {0, 0, 0, 5, 0, 0, 0, 6, 0}));
+  EXPECT_TRUE(testing::is_exactly(diag(array({5, 6}), 1), {0, 5, 0, 0, 0, 6, 0, 0, 0}));
+  EXPECT_THROW(diag(array({5, 6}), INT_MAX), ArgumentError);
+  EXPECT_THROW(diag(array({5, 6}), INT_MIN), ArgumentError);
+  array tall = broadcast_to(array(1.0f), {(int64_t{1} << 32) + 1, 1});
+  EXPECT_THROW(tril(tall), ArgumentError);
 }
 
 }  // namespace
