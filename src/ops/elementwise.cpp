@@ -88,7 +88,7 @@ array unary(Op op, const array& x, StreamOrDevice s) {
   Stream stream = to_stream(s);
   Dtype dtype = accepted(info, x.dtype());
   if (dtype != x.dtype()) return unary(op, astype(x, dtype, stream), stream);
-  if (is_half(dtype) && has_jumps(op, info)) {
+  if (is_half(dtype) && is_unrounded(x) && has_jumps(op, info)) {
     array stored = as_stored(x, stream);
     return record(op, result_of(info, dtype), x.shape(), {&stored}, {}, stream);
   }
@@ -106,7 +106,7 @@ array binary(Op op, const array& x, const array& y, StreamOrDevice s) {
     return binary(op, astype(x, dtype, stream), astype(y, dtype, stream), stream);
   }
   Shape shape = broadcast_shapes(info.name, x.shape(), y.shape());
-  if (is_half(dtype) && has_jumps(op, info)) {
+  if (is_half(dtype) && (is_unrounded(x) || is_unrounded(y)) && has_jumps(op, info)) {
     array a = as_stored(x, stream), b = as_stored(y, stream);
     return record(op, result_of(info, dtype), std::move(shape), {&a, &b}, {}, stream);
   }

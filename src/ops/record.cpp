@@ -22,20 +22,24 @@ void check_shape(Op op, const Shape& shape, Dtype dtype) {
 }
 
 bool is_computed_half(const Node* node) {
+  if (node->dtype != Dtype::Val::float16 && node->dtype != Dtype::Val::bfloat16) return false;
   OpForm form = op_info(node->op).form;
   bool fused = form == OpForm::Elementwise || form == OpForm::Reduce || node->op == Op::identity;
-  return fused && node->op != Op::astype && is_half(node->type());
+  return fused && node->op != Op::astype;
 }
 
 array finished(Node* node, const Stream& stream) {
   array result(node);
-  return flags().round_halves && is_computed_half(node) ? as_stored(result, stream) : result;
+  if (is_computed_half(node) && flags().round_halves) return as_stored(result, stream);
+  return result;
 }
 
 }  // namespace
 
+bool is_unrounded(const array& a) { return is_computed_half(a.node()) && !a.node()->ready(); }
+
 array as_stored(const array& a, const Stream& stream) {
-  if (a.node()->ready() || !is_computed_half(a.node())) return a;
+  if (!is_unrounded(a)) return a;
   return record(Op::astype, a.dtype(), a.shape(), {&a}, {}, stream);
 }
 

@@ -23,6 +23,7 @@ std::string describe(const Shape& shape);
 // A half as its dtype holds it: what a fused step computes has more digits until it is stored. For
 // whatever shows them: comparisons, casts, rounding to whole numbers.
 array as_stored(const array& a, const Stream& stream);
+bool is_unrounded(const array& a);
 inline bool is_half(Dtype dtype) { return dtype == float16 || dtype == bfloat16; }
 
 // Sums and products of small integers are computed and returned in 32 bits.
