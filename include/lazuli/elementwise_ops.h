@@ -48,9 +48,9 @@ array isfinite(const array& a, StreamOrDevice s = {});
 array isinf(const array& a, StreamOrDevice s = {});
 // Whether a value is NaN.
 array isnan(const array& a, StreamOrDevice s = {});
-// Whether a value is negative infinity.
+// Whether a value is negative infinity, without an imaginary part.
 array isneginf(const array& a, StreamOrDevice s = {});
-// Whether a value is positive infinity.
+// Whether a value is positive infinity, without an imaginary part.
 array isposinf(const array& a, StreamOrDevice s = {});
 // Natural logarithm.
 array log(const array& a, StreamOrDevice s = {});
@@ -103,13 +103,13 @@ array bitwise_xor(const array& a, const array& b, StreamOrDevice s = {});
 array divide(const array& a, const array& b, StreamOrDevice s = {});
 // Whether two values are equal.
 array equal(const array& a, const array& b, StreamOrDevice s = {});
-// Quotient rounded down; 0 where an integer is divided by zero.
+// Quotient rounded down, as in Python; 0 where an integer is divided by zero.
 array floor_divide(const array& a, const array& b, StreamOrDevice s = {});
 // Whether x is greater than y.
 array greater(const array& a, const array& b, StreamOrDevice s = {});
 // Whether x is greater than y or equal to it.
 array greater_equal(const array& a, const array& b, StreamOrDevice s = {});
-// Bits moved up by y places; 0 beyond the width.
+// Bits moved up by y places, modulo 32 (64 for 64 bits).
 array left_shift(const array& a, const array& b, StreamOrDevice s = {});
 // Whether x is less than y.
 array less(const array& a, const array& b, StreamOrDevice s = {});
@@ -133,9 +133,9 @@ array multiply(const array& a, const array& b, StreamOrDevice s = {});
 array not_equal(const array& a, const array& b, StreamOrDevice s = {});
 // x to the power y.
 array power(const array& a, const array& b, StreamOrDevice s = {});
-// Remainder with the sign of y; 0 where an integer is divided by zero.
+// Remainder with the sign of y, as in Python; x where an integer is divided by zero.
 array remainder(const array& a, const array& b, StreamOrDevice s = {});
-// Bits moved down by y places.
+// Bits moved down by y places, modulo 32 (64 for 64 bits).
 array right_shift(const array& a, const array& b, StreamOrDevice s = {});
 // Difference.
 array subtract(const array& a, const array& b, StreamOrDevice s = {});

@@ -5,6 +5,7 @@
 // Errors: ArgumentError for shapes and values that do not fit, IndexError for axes out of range.
 #pragma once
 
+#include <concepts>
 #include <optional>
 #include <string>
 #include <utility>
@@ -25,6 +26,21 @@ array arange(double stop, StreamOrDevice s = {});
 array arange(int start, int stop, int step, StreamOrDevice s = {});
 array arange(int start, int stop, StreamOrDevice s = {});
 array arange(int stop, StreamOrDevice s = {});
+// Of integers, exact in 64 bits.
+__extension__ typedef __int128 int128;
+array integer_range(int128 start, int128 stop, int128 step, Dtype dtype, StreamOrDevice s = {});
+template <std::integral A, std::integral B, std::integral C>
+array arange(A start, B stop, C step, Dtype dtype, StreamOrDevice s = {}) {
+  return integer_range(start, stop, step, dtype, s);
+}
+template <std::integral A, std::integral B>
+array arange(A start, B stop, Dtype dtype, StreamOrDevice s = {}) {
+  return integer_range(start, stop, 1, dtype, s);
+}
+template <std::integral B>
+array arange(B stop, Dtype dtype, StreamOrDevice s = {}) {
+  return integer_range(0, stop, 1, dtype, s);
+}
 array linspace(double start, double stop, int num = 50, Dtype dtype = float32,
                StreamOrDevice s = {});
 array full(Shape shape, array values, Dtype dtype, StreamOrDevice s = {});
@@ -108,8 +124,8 @@ array diag(const array& a, int k = 0, StreamOrDevice s = {});
 array where(const array& condition, const array& x, const array& y, StreamOrDevice s = {});
 array clip(const array& a, const std::optional<array>& low = std::nullopt,
            const std::optional<array>& high = std::nullopt, StreamOrDevice s = {});
-array nan_to_num(const array& a, float nan = 0.0f, std::optional<float> posinf = std::nullopt,
-                 std::optional<float> neginf = std::nullopt, StreamOrDevice s = {});
+array nan_to_num(const array& a, double nan = 0.0, std::optional<double> posinf = std::nullopt,
+                 std::optional<double> neginf = std::nullopt, StreamOrDevice s = {});
 array isclose(const array& a, const array& b, double rtol = 1e-5, double atol = 1e-8,
               bool equal_nan = false, StreamOrDevice s = {});
 array allclose(const array& a, const array& b, double rtol = 1e-5, double atol = 1e-8,

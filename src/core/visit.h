@@ -1,6 +1,8 @@
 // From a dtype known while running to a C++ type known while compiling, in one place.
 #pragma once
 
+#include <limits>
+
 #include "lazuli/dtype.h"
 
 namespace lazuli {
@@ -27,7 +29,7 @@ decltype(auto) visit(Dtype::Val dtype, F&& f) {
 }
 
 // A value of one element type as another: complex to real takes the real part, anything to bool
-// asks whether it differs from zero, floats to integers truncate.
+// asks whether it differs from zero, floats to integers truncate and stop at the ends of the range.
 template <class To, class From>
 inline To convert_value(From value) {
   if constexpr (std::is_same_v<From, complex64_t>) {
@@ -47,13 +49,15 @@ inline To convert_value(From value) {
   } else if constexpr (std::is_same_v<To, float16_t> || std::is_same_v<To, bfloat16_t>) {
     return To(static_cast<float>(value));
   } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
-    // Outside the range of int64 the language leaves the result open; saturate there instead.
-    if (!(value >= static_cast<From>(-9223372036854775808.0))) return static_cast<To>(INT64_MIN);
-    if (value >= static_cast<From>(18446744073709551616.0)) return static_cast<To>(UINT64_MAX);
-    if (value >= static_cast<From>(9223372036854775808.0)) {
-      return static_cast<To>(static_cast<uint64_t>(value));
-    }
-    return static_cast<To>(static_cast<int64_t>(value));
+    // The language leaves open what lies outside of the range: its ends, and 0 for NaN.
+    using Limits = std::numeric_limits<To>;
+    constexpr From low = static_cast<From>(Limits::min());
+    constexpr From high = static_cast<From>(uint64_t{1} << (Limits::digits - 1)) * 2;
+    constexpr From below_high = high * (1 - std::numeric_limits<From>::epsilon() / 2);
+    From inside = value > low ? value : low;
+    inside = inside < below_high ? inside : below_high;
+    To whole = value >= high ? Limits::max() : static_cast<To>(inside);
+    return value == value ? whole : To(0);
   } else {
     return static_cast<To>(value);
   }

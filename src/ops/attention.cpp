@@ -20,6 +20,13 @@ void check_attention(const array& q, const array& k, const array& v) {
   }
 }
 
+void check_promotes(const char* what, const std::optional<array>& a, Dtype dtype) {
+  if (!a || promote_types(a->dtype(), dtype) == dtype) return;
+  throw ArgumentError("[scaled_dot_product_attention] The " + std::string(what) + " " +
+                      describe(*a) + " would widen the result, which is " + dtype_name(dtype) +
+                      ".");
+}
+
 // Scores [B, M, N / M, T, S] with the mask applied.
 array masked(const array& scores, const array& mask, int64_t groups, StreamOrDevice s) {
   array m = mask;
@@ -31,7 +38,8 @@ array masked(const array& scores, const array& mask, int64_t groups, StreamOrDev
     m = unflatten(m, 1, {groups, -1}, s);
   }
   if (m.dtype() == bool_) {
-    return where(m, scores, scalar_like(scores, -std::numeric_limits<float>::infinity()), s);
+    // Finite, so that a row without any key weighs all of them alike.
+    return where(m, scores, scalar_like(scores, -std::numeric_limits<float>::max()), s);
   }
   return add(scores, astype(m, scores.dtype(), s), s);
 }
@@ -121,6 +129,8 @@ array scaled_dot_product_attention(const array& queries, const array& keys, cons
                         " must hold one value for each head of " + describe(queries) + ".");
   }
   Dtype dtype = promote_types(promote_types(queries.dtype(), keys.dtype()), values.dtype());
+  check_promotes("mask", params.has_array() ? mask_arr : std::nullopt, dtype);
+  check_promotes("sinks", sinks, dtype);
   std::vector<array> inputs = {queries, keys, values};
   bool as_node = records_kernel(Op::attention, dtype, to_stream(s)) && keys.shape(2) > 0;
   bool additive = params.mask == MaskKind::additive;

@@ -1,27 +1,26 @@
 // Arrays from nothing, changes of dtype, and elementwise choices.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include "core/visit.h"
 #include "lazuli/ops.h"
 #include "ops/record.h"
 
 namespace lazuli {
 namespace {
 
-void check_extents(const char* op, const Shape& shape) {
-  int64_t count = 1;
-  for (int64_t extent : shape) {
-    if (extent < 0 || __builtin_mul_overflow(count, extent, &count) || count > (int64_t{1} << 56)) {
-      throw ArgumentError("[" + std::string(op) + "] The shape " + describe(shape) +
-                          " is negative or too large.");
-    }
-  }
+// Row numbers from the number of the k-th diagonal's column 0 on, and column numbers. Beyond the
+// corners all diagonals are alike.
+std::pair<array, array> along_diagonal(int64_t n, int64_t m, int64_t k, StreamOrDevice s) {
+  array rows = reshape(integer_range(0, n, 1, int64, s), {n, 1}, s);
+  return {add(rows, array(std::clamp(k, -n, m), int64), s), integer_range(0, m, 1, int64, s)};
 }
 
 // The k-th diagonal and what lies below it, as booleans.
-array below_diagonal(int n, int m, int k, StreamOrDevice s) {
-  array rows = reshape(arange(0, n, 1, s), {n, 1}, s);
-  return greater_equal(rows, subtract(arange(0, m, 1, s), array(k), s), s);
+array below_diagonal(int64_t n, int64_t m, int64_t k, StreamOrDevice s) {
+  auto [rows, columns] = along_diagonal(n, m, k, s);
+  return greater_equal(rows, columns, s);
 }
 
 }  // namespace
@@ -38,15 +37,28 @@ array arange(double start, double stop, double step, Dtype dtype, StreamOrDevice
   if (count > std::numeric_limits<int32_t>::max()) {
     throw ArgumentError("[arange] The range holds too many elements.");
   }
+  double by = std::isinf(step) ? 0 : step;
   Params params;
-  if (issubdtype(dtype, integer)) {
-    params.words.push_back(static_cast<int64_t>(start));
-    params.words.push_back(std::isinf(step) ? 0 : static_cast<int64_t>(step));
-  } else {
-    params.words.push_back(std::bit_cast<int64_t>(start));
-    params.words.push_back(std::bit_cast<int64_t>(std::isinf(step) ? 0.0 : step));
+  for (double word : {start, by}) {
+    params.words.push_back(issubdtype(dtype, integer) ? convert_value<int64_t>(word)
+                                                      : std::bit_cast<int64_t>(word));
   }
   return record(Op::arange, dtype, {static_cast<int64_t>(count)}, {}, std::move(params),
+                to_stream(s));
+}
+array integer_range(int128 start, int128 stop, int128 step, Dtype dtype, StreamOrDevice s) {
+  if (!issubdtype(dtype, integer)) {
+    return arange(static_cast<double>(start), static_cast<double>(stop), static_cast<double>(step),
+                  dtype, s);
+  }
+  if (step == 0) throw ArgumentError("[arange] The step is zero.");
+  int128 span = step > 0 ? stop - start : start - stop, by = step > 0 ? step : -step;
+  int128 count = span > 0 ? (span + by - 1) / by : 0;
+  if (count > std::numeric_limits<int32_t>::max()) {
+    throw ArgumentError("[arange] The range holds too many elements.");
+  }
+  return record(Op::arange, dtype, {static_cast<int64_t>(count)}, {},
+                Params({}, {static_cast<int64_t>(start), static_cast<int64_t>(step)}),
                 to_stream(s));
 }
 array arange(double start, double stop, double step, StreamOrDevice s) {
@@ -63,22 +75,23 @@ array arange(double stop, Dtype dtype, StreamOrDevice s) {
 }
 array arange(double stop, StreamOrDevice s) { return arange(0.0, stop, 1.0, float32, s); }
 array arange(int start, int stop, int step, StreamOrDevice s) {
-  return arange(static_cast<double>(start), static_cast<double>(stop), static_cast<double>(step),
-                int32, s);
+  return integer_range(start, stop, step, int32, s);
 }
 array arange(int start, int stop, StreamOrDevice s) { return arange(start, stop, 1, s); }
 array arange(int stop, StreamOrDevice s) { return arange(0, stop, 1, s); }
 
 array linspace(double start, double stop, int num, Dtype dtype, StreamOrDevice s) {
   if (num < 0) throw ArgumentError("[linspace] The number of samples is negative.");
-  if (num == 1) return astype(full({1}, array(start, float32), s), dtype, s);
-  array t = divide(arange(0.0, num, 1.0, float32, s), array(static_cast<float>(num - 1)), s);
-  array low = multiply(subtract(array(1.0f), t, s), array(start), s);
-  return astype(add(low, multiply(t, array(stop), s), s), dtype, s);
+  // What float32 does not hold is computed in float64.
+  bool narrow = issubdtype(dtype, inexact) ? dtype != float64 : dtype.size() < 4;
+  Dtype inner = narrow ? float32 : float64;
+  if (num == 1) return astype(full({1}, array(start, inner), s), dtype, s);
+  array t = divide(arange(0.0, num, 1.0, inner, s), array(num - 1.0, inner), s);
+  array low = multiply(subtract(array(1, inner), t, s), array(start, inner), s);
+  return astype(add(low, multiply(t, array(stop, inner), s), s), dtype, s);
 }
 
 array full(Shape shape, array values, Dtype dtype, StreamOrDevice s) {
-  check_extents("full", shape);
   return broadcast_to(astype(std::move(values), dtype, s), shape, s);
 }
 array full(Shape shape, array values, StreamOrDevice s) {
@@ -99,8 +112,8 @@ array full_like(const array& a, array values, StreamOrDevice s) {
 
 array eye(int n, int m, int k, Dtype dtype, StreamOrDevice s) {
   if (n < 0 || m < 0) throw ArgumentError("[eye] An extent is negative.");
-  array rows = reshape(arange(0, n, 1, s), {n, 1}, s);
-  return astype(equal(add(rows, array(k), s), arange(0, m, 1, s), s), dtype, s);
+  auto [rows, columns] = along_diagonal(n, m, k, s);
+  return astype(equal(rows, columns, s), dtype, s);
 }
 array eye(int n, StreamOrDevice s) { return eye(n, n, 0, float32, s); }
 array identity(int n, Dtype dtype, StreamOrDevice s) { return eye(n, n, 0, dtype, s); }
@@ -110,19 +123,21 @@ array tri(int n, int m, int k, Dtype dtype, StreamOrDevice s) {
 }
 array tril(array x, int k, StreamOrDevice s) {
   if (x.ndim() < 2) throw ArgumentError("[tril] " + describe(x) + " is not a matrix.");
-  array kept = below_diagonal(static_cast<int>(x.shape(-2)), static_cast<int>(x.shape(-1)), k, s);
+  array kept = below_diagonal(x.shape(-2), x.shape(-1), k, s);
   return where(kept, x, zeros_like(x, s), s);
 }
 array triu(array x, int k, StreamOrDevice s) {
   if (x.ndim() < 2) throw ArgumentError("[triu] " + describe(x) + " is not a matrix.");
-  array dropped =
-      below_diagonal(static_cast<int>(x.shape(-2)), static_cast<int>(x.shape(-1)), k - 1, s);
+  array dropped = below_diagonal(x.shape(-2), x.shape(-1), int64_t{k} - 1, s);
   return where(dropped, zeros_like(x, s), x, s);
 }
 
 array astype(array a, Dtype dtype, StreamOrDevice s) {
   if (a.dtype() == dtype) return a;
-  return record(Op::astype, dtype, a.shape(), {&a}, {}, to_stream(s));
+  Stream stream = to_stream(s);
+  // A fused step rounds a half itself where it widens it to float32.
+  array from = dtype == float32 ? a : as_stored(a, stream);
+  return record(Op::astype, dtype, a.shape(), {&from}, {}, stream);
 }
 
 array copy(array a, StreamOrDevice s) {
@@ -148,15 +163,20 @@ array clip(const array& a, const std::optional<array>& low, const std::optional<
            StreamOrDevice s) {
   if (!low && !high) throw ArgumentError("[clip] A lower or an upper bound is needed.");
   array result = a;
-  if (low) result = maximum(result, astype(*low, a.dtype(), s), s);
-  if (high) result = minimum(result, astype(*high, a.dtype(), s), s);
+  if (low) result = maximum(result, *low, s);
+  if (high) result = minimum(result, *high, s);
   return result;
 }
 
-array nan_to_num(const array& a, float nan, std::optional<float> posinf,
-                 std::optional<float> neginf, StreamOrDevice s) {
+array nan_to_num(const array& a, double nan, std::optional<double> posinf,
+                 std::optional<double> neginf, StreamOrDevice s) {
   Dtype dtype = a.dtype();
   if (!issubdtype(dtype, inexact)) return a;
+  if (dtype == complex64) {
+    array re = nan_to_num(real(a, s), nan, posinf, neginf, s);
+    array im = nan_to_num(imag(a, s), nan, posinf, neginf, s);
+    return add(re, multiply(im, array(complex64_t(0, 1)), s), s);
+  }
   double largest = dtype == float16    ? 65504.0
                    : dtype == bfloat16 ? 0x1.fep127
                    : dtype == float64  ? std::numeric_limits<double>::max()

@@ -1,5 +1,6 @@
 #include "ops/elementwise.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <numbers>
@@ -21,12 +22,16 @@ Dtype accepted(const OpInfo& info, Dtype dtype) {
   switch (info.accepts) {
     case Accepts::Number:
     case Accepts::Complex: return dtype;
+    case Accepts::Signed:
+      if (dtype == bool_) refuse(info, dtype, "numbers; logical_not inverts booleans");
+      return dtype;
     case Accepts::Ordered:
       if (is_complex) refuse(info, dtype, "real dtypes");
       return dtype;
     case Accepts::Integral:
+    case Accepts::Whole:
       if (issubdtype(dtype, inexact)) refuse(info, dtype, "integers and booleans");
-      return dtype;
+      return info.accepts == Accepts::Whole && dtype == bool_ ? uint8 : dtype;
     case Accepts::Float:
       if (is_complex) refuse(info, dtype, "real dtypes");
       return at_least_float(dtype);
@@ -41,6 +46,36 @@ Dtype result_of(const OpInfo& info, Dtype computed) {
   return computed;
 }
 
+// Whether small errors of an operand can become large: there halves are rounded first.
+bool has_jumps(Op op, const OpInfo& info) {
+  switch (op) {
+    case Op::ceil:
+    case Op::floor:
+    case Op::floor_divide:
+    case Op::remainder:
+    case Op::rint:
+    case Op::sign:
+    case Op::trunc: return true;
+    default: return info.result == Result::Boolean;
+  }
+}
+
+bool is_comparison(Op op) {
+  return op == Op::equal || op == Op::not_equal || op == Op::less || op == Op::less_equal ||
+         op == Op::greater || op == Op::greater_equal;
+}
+
+// int64 beside uint64: no dtype holds both, but they have an order.
+array compare_integers(Op op, const array& x, const array& y, const Stream& s) {
+  bool left = x.dtype() == int64;
+  array negative = less(left ? x : y, array(0, int64), s);
+  array plain = binary(op, astype(x, uint64, s), astype(y, uint64, s), s);
+  bool holds = op == Op::not_equal || (left ? op == Op::less || op == Op::less_equal
+                                            : op == Op::greater || op == Op::greater_equal);
+  if (holds) return logical_or(negative, plain, s);
+  return logical_and(logical_not(negative, s), plain, s);
+}
+
 // The imaginary unit times a real gradient.
 array as_imaginary(const array& g) {
   return multiply(astype(g, complex64), array(complex64_t(0, 1)));
@@ -53,6 +88,10 @@ array unary(Op op, const array& x, StreamOrDevice s) {
   Stream stream = to_stream(s);
   Dtype dtype = accepted(info, x.dtype());
   if (dtype != x.dtype()) return unary(op, astype(x, dtype, stream), stream);
+  if (is_half(dtype) && is_unrounded(x) && has_jumps(op, info)) {
+    array stored = as_stored(x, stream);
+    return record(op, result_of(info, dtype), x.shape(), {&stored}, {}, stream);
+  }
   return record(op, result_of(info, dtype), x.shape(), {&x}, {}, stream);
 }
 
@@ -61,10 +100,17 @@ array binary(Op op, const array& x, const array& y, StreamOrDevice s) {
   Stream stream = to_stream(s);
   Dtype dtype = accepted(info, promote_types(x.dtype(), y.dtype()));
   if (dtype != x.dtype() || dtype != y.dtype()) {
+    bool mixed =
+        (x.dtype() == int64 && y.dtype() == uint64) || (x.dtype() == uint64 && y.dtype() == int64);
+    if (mixed && is_comparison(op)) return compare_integers(op, x, y, stream);
     return binary(op, astype(x, dtype, stream), astype(y, dtype, stream), stream);
   }
-  return record(op, result_of(info, dtype), broadcast_shapes(info.name, x.shape(), y.shape()),
-                {&x, &y}, {}, stream);
+  Shape shape = broadcast_shapes(info.name, x.shape(), y.shape());
+  if (is_half(dtype) && (is_unrounded(x) || is_unrounded(y)) && has_jumps(op, info)) {
+    array a = as_stored(x, stream), b = as_stored(y, stream);
+    return record(op, result_of(info, dtype), std::move(shape), {&a, &b}, {}, stream);
+  }
+  return record(op, result_of(info, dtype), std::move(shape), {&x, &y}, {}, stream);
 }
 
 #define UNARY(name, ...) \
@@ -119,15 +165,47 @@ std::vector<array> divmod(const array& a, const array& b, StreamOrDevice s) {
   return {floor_divide(a, b, s), remainder(a, b, s)};
 }
 
+namespace {
+
+// Integers to the nearest multiple of 10^places, ties to even ones.
+array round_integers(const array& a, int places, const Stream& s) {
+  Dtype dtype = a.dtype();
+  if (dtype == bool_) return astype(round_integers(astype(a, uint8, s), places, s), bool_, s);
+  int digits = issubdtype(dtype, unsignedinteger) ? 8 * dtype.size() : 8 * dtype.size() - 1;
+  double power = std::pow(10.0, places);
+  if (power >= std::ldexp(1.0, digits)) return zeros_like(a, s);
+  array scale(power, dtype), half(power / 2, dtype);
+  array quotient = floor_divide(a, scale, s);
+  array rest = subtract(a, multiply(quotient, scale, s), s);
+  array odd = not_equal(remainder(quotient, array(2, dtype), s), array(0, dtype), s);
+  array up = logical_or(greater(rest, half, s), logical_and(equal(rest, half, s), odd, s), s);
+  return multiply(add(quotient, astype(up, dtype, s), s), scale, s);
+}
+
+// The largest power of ten that a dtype holds.
+int decimals_max(Dtype dtype) { return dtype == float16 ? 4 : dtype == float64 ? 308 : 38; }
+
+}  // namespace
+
 array round(const array& a, int decimals, StreamOrDevice s) {
   if (decimals == 0) return rint(a, s);
+  decimals = std::clamp(decimals, -999, 999);  // more than any dtype has
   Dtype dtype = a.dtype();
-  bool whole = issubdtype(dtype, integer) || dtype == bool_;
-  if (whole && decimals > 0) return a;
-  array scale = array(std::pow(10.0, std::abs(decimals)), whole ? float32 : dtype);
-  array rounded = decimals > 0 ? divide(rint(multiply(a, scale, s), s), scale, s)
-                               : multiply(rint(divide(a, scale, s), s), scale, s);
-  return astype(rounded, dtype, s);
+  if (!issubdtype(dtype, inexact)) {
+    return decimals > 0 ? a : round_integers(a, -decimals, to_stream(s));
+  }
+  if (std::abs(decimals) > decimals_max(dtype)) {
+    if (dtype == float16) return astype(round(astype(a, float32, s), decimals, s), dtype, s);
+    if (dtype == float32 || dtype == bfloat16) {
+      return astype(round(astype(a, float64, s), decimals, s), dtype, s);
+    }
+    return decimals > 0 ? a : multiply(a, array(0, dtype), s);
+  }
+  array scale = array(std::pow(10.0, std::abs(decimals)), dtype);
+  if (decimals < 0) return multiply(rint(divide(a, scale, s), s), scale, s);
+  // What the scale takes out of the range has no decimals to lose.
+  array scaled = multiply(a, scale, s);
+  return where(isfinite(scaled, s), divide(rint(scaled, s), scale, s), a, s);
 }
 
 }  // namespace lazuli

@@ -120,8 +120,9 @@ array gather(const array& a, const std::vector<array>& indices, const std::vecto
 
 array take(const array& a, const array& indices, int axis, StreamOrDevice s) {
   int at = normalize_axis("take", axis, a.ndim());
-  if (a.size() == 0 && indices.size() != 0) {
-    throw ArgumentError("[take] Nothing can be taken from the empty " + describe(a) + ".");
+  if (a.shape()[static_cast<size_t>(at)] == 0 && indices.size() != 0) {
+    throw ArgumentError("[take] Nothing can be taken from the empty axis " + std::to_string(axis) +
+                        " of " + describe(a) + ".");
   }
   Shape sizes = a.shape();
   sizes[static_cast<size_t>(at)] = std::min<int64_t>(1, sizes[static_cast<size_t>(at)]);

@@ -43,6 +43,10 @@ array matmul(const array& a, const array& b, StreamOrDevice s) {
 array addmm(array c, array a, array b, float alpha, float beta, StreamOrDevice s) {
   Dtype dtype = promote_types(product_dtype("addmm", a, b), c.dtype());
   array product = astype(matmul(a, b, s), dtype, s);
+  if (broadcast_shapes("addmm", c.shape(), product.shape()) != product.shape()) {
+    throw ArgumentError("[addmm] " + describe(c) + " does not broadcast to the product " +
+                        describe(product) + ".");
+  }
   array scaled = alpha == 1.0f ? product : multiply(product, array(alpha, dtype), s);
   array added = astype(c, dtype, s);
   return add(scaled, beta == 1.0f ? added : multiply(added, array(beta, dtype), s), s);
@@ -58,10 +62,12 @@ array inner(const array& a, const array& b, StreamOrDevice s) {
     throw ArgumentError("[inner] The last axes of " + describe(a) + " and " + describe(b) +
                         " differ.");
   }
-  array x = reshape(a, {-1, a.shape(-1)}, s), y = reshape(b, {-1, b.shape(-1)}, s);
   Shape shape(a.shape().begin(), a.shape().end() - 1);
+  Shape others(b.shape().begin(), b.shape().end() - 1);
+  array x = reshape(a, {element_count(shape), a.shape(-1)}, s);
+  array y = reshape(b, {element_count(others), b.shape(-1)}, s);
   shape.reserve(shape.size() + b.ndim());
-  for (size_t i = 0; i + 1 < b.ndim(); ++i) shape.push_back(b.shape()[i]);
+  for (int64_t extent : others) shape.push_back(extent);
   return reshape(matmul(x, transpose(y, s), s), shape, s);
 }
 

@@ -2,24 +2,64 @@
 
 #include <algorithm>
 
+#include "base/flags.h"
 #include "lazuli/ops.h"
 
 namespace lazuli {
 
+namespace {
+
+// Elements and bytes must be countable, along the other axes even where an extent is 0.
+constexpr int64_t bytes_max = int64_t{1} << 60;
+void check_shape(Op op, const Shape& shape, Dtype dtype) {
+  int64_t bytes = dtype.size();
+  for (int64_t extent : shape) {
+    bool fits = extent >= 0 && !__builtin_mul_overflow(bytes, std::max<int64_t>(extent, 1), &bytes);
+    if (fits && bytes <= bytes_max) continue;
+    throw ArgumentError("[" + std::string(op_info(op).name) + "] The shape " + describe(shape) +
+                        " of " + dtype_name(dtype) + " is negative or too large.");
+  }
+}
+
+bool is_computed_half(const Node* node) {
+  if (node->dtype != Dtype::Val::float16 && node->dtype != Dtype::Val::bfloat16) return false;
+  OpForm form = op_info(node->op).form;
+  bool fused = form == OpForm::Elementwise || form == OpForm::Reduce || node->op == Op::identity;
+  return fused && node->op != Op::astype;
+}
+
+array finished(Node* node, const Stream& stream) {
+  array result(node);
+  if (is_computed_half(node) && flags().round_halves) return as_stored(result, stream);
+  return result;
+}
+
+}  // namespace
+
+bool is_unrounded(const array& a) { return is_computed_half(a.node()) && !a.node()->ready(); }
+
+array as_stored(const array& a, const Stream& stream) {
+  if (!is_unrounded(a)) return a;
+  return record(Op::astype, a.dtype(), a.shape(), {&a}, {}, stream);
+}
+
 array record(Op op, Dtype dtype, Shape shape, std::initializer_list<const array*> inputs,
              Params params, const Stream& stream) {
+  check_shape(op, shape, dtype);
   Node* nodes[4];
   size_t count = 0;
   for (const array* input : inputs) nodes[count++] = input->node();
-  return array(make_node(op, dtype, std::move(shape), {nodes, count}, std::move(params), stream));
+  return finished(make_node(op, dtype, std::move(shape), {nodes, count}, std::move(params), stream),
+                  stream);
 }
 
 array record(Op op, Dtype dtype, Shape shape, const std::vector<array>& inputs, Params params,
              const Stream& stream) {
+  check_shape(op, shape, dtype);
   std::vector<Node*> nodes;
   nodes.reserve(inputs.size());
   for (const array& input : inputs) nodes.push_back(input.node());
-  return array(make_node(op, dtype, std::move(shape), nodes, std::move(params), stream));
+  return finished(make_node(op, dtype, std::move(shape), nodes, std::move(params), stream), stream);
 }
 
 std::string describe(const Shape& shape) {
@@ -32,6 +72,17 @@ std::string describe(const Shape& shape) {
 }
 
 std::string describe(const array& a) { return dtype_name(a.dtype()) + describe(a.shape()); }
+
+int64_t checked_sum(const char* op, int64_t a, int64_t b) {
+  int64_t sum;
+  if (!__builtin_add_overflow(a, b, &sum)) return sum;
+  throw ArgumentError("[" + std::string(op) + "] An extent leaves the range of 64 bits.");
+}
+int64_t checked_product(const char* op, int64_t a, int64_t b) {
+  int64_t product;
+  if (!__builtin_mul_overflow(a, b, &product)) return product;
+  throw ArgumentError("[" + std::string(op) + "] An extent leaves the range of 64 bits.");
+}
 
 int normalize_axis(const char* op, int axis, size_t ndim) {
   int rank = static_cast<int>(ndim);

@@ -8,14 +8,9 @@
 namespace lazuli {
 namespace {
 
-// Sums and products of small integers are computed and returned in 32 bits.
 Dtype accumulated(Op op, Dtype dtype) {
   if (op == Op::all || op == Op::any) return bool_;
-  if (op != Op::sum && op != Op::prod) return dtype;
-  if (dtype == bool_) return int32;
-  if (issubdtype(dtype, unsignedinteger) && dtype.size() < 4) return uint32;
-  if (issubdtype(dtype, signedinteger) && dtype.size() < 4) return int32;
-  return dtype;
+  return op == Op::sum || op == Op::prod ? accumulated_dtype(dtype) : dtype;
 }
 
 Shape reduced_shape(const array& a, const std::vector<int>& axes, bool keepdims) {
@@ -101,12 +96,14 @@ LAZULI_REDUCTION(max)
 LAZULI_REDUCTION(min)
 #undef LAZULI_REDUCTION
 
-// Moments of halves are taken in float32: their sums leave the range of float16.
+// Moments of halves are taken in float32, since their sums leave the range of float16, and those of
+// 64-bit integers in float64, since their squares leave the range of float32.
 namespace {
 
 array widened(const array& a, StreamOrDevice s) {
-  Dtype dtype = at_least_float(a.dtype());
-  return astype(a, dtype.size() < 4 ? float32 : dtype, s);
+  Dtype dtype = a.dtype();
+  if (issubdtype(dtype, integer) && dtype.size() == 8) return astype(a, float64, s);
+  return astype(a, dtype.size() < 4 ? float32 : at_least_float(dtype), s);
 }
 
 array narrowed(const array& kept, const array& a, const std::vector<int>& axes, bool keepdims,
@@ -120,7 +117,7 @@ array narrowed(const array& kept, const array& a, const std::vector<int>& axes, 
 array mean(const array& a, const std::vector<int>& axes, bool keepdims, StreamOrDevice s) {
   array x = widened(a, s);
   double count = static_cast<double>(reduced_count(a, axes));
-  array kept = multiply(sum(x, axes, true, s), scalar_like(x, 1.0 / count), s);
+  array kept = divide(sum(x, axes, true, s), scalar_like(x, count), s);
   return narrowed(kept, a, axes, keepdims, at_least_float(a.dtype()), s);
 }
 
@@ -129,8 +126,9 @@ array var(const array& a, const std::vector<int>& axes, bool keepdims, int ddof,
   array centered = subtract(x, mean(x, axes, true, s), s);
   bool complex = a.dtype() == complex64;
   array squared = complex ? square(abs(centered, s), s) : square(centered, s);
-  double count = static_cast<double>(reduced_count(a, axes) - ddof);
-  array kept = multiply(sum(squared, axes, true, s), scalar_like(squared, 1.0 / count), s);
+  int64_t count = std::max<int64_t>(reduced_count(a, axes) - ddof, 0);
+  array kept =
+      divide(sum(squared, axes, true, s), scalar_like(squared, static_cast<double>(count)), s);
   Dtype dtype = complex ? float32 : at_least_float(a.dtype());
   return narrowed(kept, a, axes, keepdims, dtype, s);
 }
@@ -190,6 +188,9 @@ array argmin(const array& a, bool keepdims, StreamOrDevice s) {
 
 array softmax(const array& a, const std::vector<int>& axes, bool precise, StreamOrDevice s) {
   Dtype dtype = at_least_float(a.dtype());
+  if (a.ndim() == 0 && !axes.empty()) {
+    throw ArgumentError("[softmax] " + describe(a) + " has no axes.");
+  }
   if (a.size() == 0) return astype(a, dtype, s);
   array x = astype(a, precise && dtype.size() == 2 ? float32 : dtype, s);
   array e = exp(subtract(x, stop_gradient(max(x, axes, true, s), s), s), s);
@@ -209,8 +210,16 @@ array allclose(const array& a, const array& b, double rtol, double atol, bool eq
 
 array isclose(const array& a, const array& b, double rtol, double atol, bool equal_nan,
               StreamOrDevice s) {
-  array bound = add(array(atol), multiply(array(rtol), abs(b, s), s), s);
-  array near = less_equal(abs(subtract(a, b, s), s), bound, s);
+  // Differences of integers wrap and those of halves are coarse.
+  auto wide = [](Dtype dtype) {
+    if (issubdtype(dtype, inexact)) return dtype.size() < 4 ? float32 : dtype;
+    return dtype.size() < 4 ? float32 : float64;
+  };
+  Dtype dtype = promote_types(wide(a.dtype()), wide(b.dtype()));
+  Dtype real = dtype == float64 ? float64 : float32;
+  array x = astype(a, dtype, s), y = astype(b, dtype, s);
+  array bound = add(array(atol, real), multiply(array(rtol, real), abs(y, s), s), s);
+  array near = less_equal(abs(subtract(x, y, s), s), bound, s);
   array finite = logical_and(isfinite(a, s), isfinite(b, s), s);
   array result = logical_or(logical_and(near, finite, s), equal(a, b, s), s);
   if (equal_nan) result = logical_or(result, logical_and(isnan(a, s), isnan(b, s), s), s);

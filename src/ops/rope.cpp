@@ -97,6 +97,12 @@ void check_rope(const array& x, int dims, bool has_base, const array& offset,
     throw ArgumentError("[rope] " + std::to_string(dims) + " features of " + describe(x) +
                         " cannot be rotated: at least 3 dimensions and an even count are needed.");
   }
+  if (!issubdtype(x.dtype(), floating)) {
+    throw ArgumentError("[rope] The array must be floating, not " + describe(x) + ".");
+  }
+  if (!issubdtype(offset.dtype(), integer)) {
+    throw ArgumentError("[rope] offset must hold integers, not " + describe(offset) + ".");
+  }
   if (has_base == freqs.has_value()) {
     throw ArgumentError("[rope] Exactly one of base and freqs must be given.");
   }

@@ -8,14 +8,14 @@
 namespace lazuli {
 namespace {
 
-// Replaces one -1 by what is left of `count`; ArgumentError if the extents do not multiply to it.
-Shape resolve_shape(const array& a, Shape shape) {
-  int64_t count = static_cast<int64_t>(a.size());
+// Replaces one -1 by what is left of `count` elements of `a`; ArgumentError if the extents do not
+// multiply to it.
+Shape resolve_shape(const char* op, const array& a, int64_t count, Shape shape) {
   int64_t known = 1;
   int unknown = -1;
   auto fail = [&] {
-    throw ArgumentError("[reshape] Cannot reshape " + describe(a) + " into " + describe(shape) +
-                        ".");
+    throw ArgumentError("[" + std::string(op) + "] " + std::to_string(count) + " elements of " +
+                        describe(a) + " do not fill " + describe(shape) + ".");
   };
   for (size_t i = 0; i < shape.size(); ++i) {
     if (shape[i] == -1 && unknown < 0) {
@@ -44,15 +44,16 @@ Params axes_params(const std::vector<int>& axes) {
 }  // namespace
 
 array reshape(const array& a, Shape shape, StreamOrDevice s) {
-  shape = resolve_shape(a, std::move(shape));
+  shape = resolve_shape("reshape", a, static_cast<int64_t>(a.size()), std::move(shape));
   if (shape == a.shape()) return a;
   return record(Op::reshape, a.dtype(), std::move(shape), {&a}, {}, to_stream(s));
 }
 
 array flatten(const array& a, int start_axis, int end_axis, StreamOrDevice s) {
   if (a.ndim() == 0) return reshape(a, {1}, s);
-  int first = normalize_axis("flatten", start_axis, a.ndim());
-  int last = normalize_axis("flatten", end_axis, a.ndim());
+  int rank = static_cast<int>(a.ndim());
+  int first = start_axis < 0 ? std::max(start_axis + rank, 0) : start_axis;
+  int last = end_axis < 0 ? end_axis + rank : std::min(end_axis, rank - 1);
   if (last < first) throw ArgumentError("[flatten] start_axis lies behind end_axis.");
   Shape shape(a.shape().begin(), a.shape().begin() + first);
   shape.push_back(std::accumulate(a.shape().begin() + first, a.shape().begin() + last + 1,
@@ -64,16 +65,9 @@ array flatten(const array& a, StreamOrDevice s) { return flatten(a, 0, -1, s); }
 
 array unflatten(const array& a, int axis, Shape shape, StreamOrDevice s) {
   int at = normalize_axis("unflatten", axis, a.ndim());
-  int64_t known = 1;
-  for (int64_t extent : shape) known *= extent == -1 ? 1 : extent;
+  Shape parts = resolve_shape("unflatten", a, a.shape()[at], std::move(shape));
   Shape result(a.shape().begin(), a.shape().begin() + at);
-  for (int64_t extent : shape) {
-    if (extent == -1 && (known == 0 || a.shape()[at] % known)) {
-      throw ArgumentError("[unflatten] Cannot split axis " + std::to_string(axis) + " of " +
-                          describe(a) + " into " + describe(shape) + ".");
-    }
-    result.push_back(extent == -1 ? a.shape()[at] / known : extent);
-  }
+  for (int64_t extent : parts) result.push_back(extent);
   for (size_t i = at + 1; i < a.ndim(); ++i) result.push_back(a.shape()[i]);
   return reshape(a, std::move(result), s);
 }
@@ -180,13 +174,16 @@ array as_strided(array a, Shape shape, Strides strides, size_t offset, StreamOrD
     throw ArgumentError("[as_strided] Shape " + describe(shape) + " and strides " +
                         describe(strides) + " differ in length.");
   }
-  int64_t low = static_cast<int64_t>(offset), high = low;
-  for (size_t i = 0; i < shape.size(); ++i) {
+  bool empty = std::find(shape.begin(), shape.end(), 0) != shape.end();
+  int64_t low = static_cast<int64_t>(offset), high = low, reach;
+  bool inside = empty || low >= 0;
+  for (size_t i = 0; i < shape.size() && !empty; ++i) {
     if (shape[i] < 0) throw ArgumentError("[as_strided] Negative extent in " + describe(shape));
-    int64_t reach = (shape[i] - 1) * strides[i];
-    (reach < 0 ? low : high) += reach;
+    int64_t& end = strides[i] < 0 ? low : high;
+    inside = inside && !__builtin_mul_overflow(shape[i] - 1, strides[i], &reach) &&
+             !__builtin_add_overflow(end, reach, &end);
   }
-  if (element_count(shape) > 0 && (low < 0 || high >= static_cast<int64_t>(a.size()))) {
+  if (!empty && !(inside && low >= 0 && high < static_cast<int64_t>(a.size()))) {
     throw ArgumentError("[as_strided] Shape " + describe(shape) + " with strides " +
                         describe(strides) + " leaves the " + std::to_string(a.size()) +
                         " elements of " + describe(a) + ".");

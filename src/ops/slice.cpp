@@ -7,16 +7,21 @@
 namespace lazuli {
 namespace {
 
-// NumPy's rules for start:stop:stride on an extent; returns the number of elements chosen.
-int64_t resolve_bounds(int64_t extent, int64_t& start, int64_t& stop, int64_t stride) {
+// NumPy's rules for start:stop:stride on an extent; returns the number of elements chosen. The
+// stride of one element does not matter and becomes 1.
+int64_t resolve_bounds(int64_t extent, int64_t& start, int64_t& stop, int64_t& stride) {
+  int64_t count;
   if (stride > 0) {
     start = std::clamp(start < 0 ? start + extent : start, int64_t{0}, extent);
     stop = std::clamp(stop < 0 ? stop + extent : stop, int64_t{0}, extent);
-    return stop > start ? (stop - start + stride - 1) / stride : 0;
+    count = stop > start ? (stop - start - 1) / stride + 1 : 0;
+  } else {
+    start = std::clamp(start < 0 ? start + extent : start, int64_t{-1}, extent - 1);
+    stop = std::clamp(stop < 0 ? stop + extent : stop, int64_t{-1}, extent - 1);
+    count = start > stop ? (stop - start + 1) / stride + 1 : 0;
   }
-  start = std::clamp(start < 0 ? start + extent : start, int64_t{-1}, extent - 1);
-  stop = std::clamp(stop < 0 ? stop + extent : stop, int64_t{-1}, extent - 1);
-  return start > stop ? (start - stop - stride - 1) / -stride : 0;
+  if (count <= 1) stride = 1;
+  return count;
 }
 
 struct Slice {
@@ -25,7 +30,7 @@ struct Slice {
   bool whole;     // everything, in order
 };
 
-Slice resolve_slice(const char* op, const array& a, Shape start, Shape stop, const Shape& strides) {
+Slice resolve_slice(const char* op, const array& a, Shape start, Shape stop, Shape strides) {
   size_t rank = a.ndim();
   if (start.size() != rank || stop.size() != rank || strides.size() != rank) {
     throw ArgumentError("[" + std::string(op) + "] Start, stop and strides need " +
@@ -62,7 +67,7 @@ void check_same_dtype_rank(const char* op, const std::vector<array>& arrays, int
 }  // namespace
 
 array slice(const array& a, Shape start, Shape stop, Shape strides, StreamOrDevice s) {
-  Slice part = resolve_slice("slice", a, std::move(start), std::move(stop), strides);
+  Slice part = resolve_slice("slice", a, std::move(start), std::move(stop), std::move(strides));
   if (part.whole) return a;
   return record(Op::slice, a.dtype(), std::move(part.shape), {&a}, std::move(part.params),
                 to_stream(s));
@@ -74,7 +79,8 @@ array slice(const array& a, Shape start, Shape stop, StreamOrDevice s) {
 array slice_update(const array& src, const array& update, Shape start, Shape stop, Shape strides,
                    StreamOrDevice s) {
   Stream stream = to_stream(s);
-  Slice part = resolve_slice("slice_update", src, std::move(start), std::move(stop), strides);
+  Slice part =
+      resolve_slice("slice_update", src, std::move(start), std::move(stop), std::move(strides));
   array fitted = astype(update, src.dtype(), stream);
   // Leading axes of extent 1 in the update are dropped, as in assignment.
   while (fitted.ndim() > part.shape.size() && fitted.shape(0) == 1) fitted = squeeze(fitted, 0, s);
@@ -114,7 +120,7 @@ array concatenate(std::vector<array> arrays, int axis, StreamOrDevice s) {
   shape[at] = 0;
   for (const array& a : arrays) {
     dtype = promote_types(dtype, a.dtype());
-    shape[at] += a.shape()[at];
+    shape[at] = checked_sum("concatenate", shape[at], a.shape()[at]);
   }
   for (array& a : arrays) a = astype(a, dtype, stream);
   return record(Op::concatenate, dtype, std::move(shape), arrays, Params{at}, stream);
@@ -175,7 +181,7 @@ array repeat(const array& a, int repeats, int axis, StreamOrDevice s) {
   Shape wide = a.shape();
   wide.insert(wide.begin() + at + 1, repeats);
   Shape shape = a.shape();
-  shape[at] *= repeats;
+  shape[at] = checked_product("repeat", shape[at], repeats);
   return reshape(broadcast_to(expand_dims(a, at + 1, s), wide, s), shape, s);
 }
 array repeat(const array& a, int repeats, StreamOrDevice s) {
@@ -193,21 +199,27 @@ array tile(const array& a, std::vector<int> reps, StreamOrDevice s) {
     single.push_back(shape[i]);
     wide.push_back(reps[i]);
     wide.push_back(shape[i]);
-    result.push_back(reps[i] * shape[i]);
+    result.push_back(checked_product("tile", reps[i], shape[i]));
   }
   return reshape(broadcast_to(reshape(a, single, s), wide, s), result, s);
 }
 
 array roll(const array& a, const Shape& shift, const std::vector<int>& axes, StreamOrDevice s) {
-  if (shift.size() != axes.size() && shift.size() != 1) {
-    throw ArgumentError("[roll] One shift is needed, or one for each axis.");
+  if (shift.size() < axes.size() && shift.size() != 1 && axes.size() != 1) {
+    throw ArgumentError("[roll] " + std::to_string(shift.size()) + " shifts are not enough for " +
+                        std::to_string(axes.size()) + " axes.");
   }
   array result = a;
   for (size_t i = 0; i < axes.size(); ++i) {
     int at = normalize_axis("roll", axes[i], a.ndim());
     int64_t extent = a.shape()[at];
     if (extent == 0) continue;
-    int64_t by = ((shift[shift.size() == 1 ? 0 : i] % extent) + extent) % extent;
+    // All shifts of one axis, or its own.
+    int64_t by = 0;
+    for (size_t k = 0; k < shift.size(); ++k) {
+      bool counts = axes.size() == 1 || shift.size() == 1 || k == i;
+      if (counts) by = (by + shift[k] % extent + extent) % extent;
+    }
     if (by == 0) continue;
     std::vector<array> parts = split(result, Shape{extent - by}, at, s);
     result = concatenate({parts[1], parts[0]}, at, s);
@@ -230,7 +242,7 @@ array pad(const array& a, const std::vector<int>& axes, const Shape& low, const 
   for (size_t i = 0; i < axes.size(); ++i) {
     int at = normalize_axis("pad", axes[i], a.ndim());
     if (low[i] < 0 || high[i] < 0) throw ArgumentError("[pad] A width is negative.");
-    shape[at] += low[i] + high[i];
+    shape[at] = checked_sum("pad", shape[at], checked_sum("pad", low[i], high[i]));
     start[at] = low[i];
     stop[at] = low[i] + a.shape()[at];
   }
@@ -278,7 +290,7 @@ array diagonal(const array& a, int offset, int axis1, int axis2, StreamOrDevice 
   axes.push_back(second);
   moved = transpose(a, axes, s);
   int64_t rows = a.shape()[first], columns = a.shape()[second];
-  int64_t row = std::max<int64_t>(-offset, 0), column = std::max<int64_t>(offset, 0);
+  int64_t from = offset, row = std::max<int64_t>(-from, 0), column = std::max<int64_t>(from, 0);
   int64_t count = std::max<int64_t>(0, std::min(rows - row, columns - column));
   Shape shape(moved.shape().begin(), moved.shape().end() - 2);
   shape.push_back(count);
@@ -291,12 +303,11 @@ array diagonal(const array& a, int offset, int axis1, int axis2, StreamOrDevice 
 array diag(const array& a, int k, StreamOrDevice s) {
   if (a.ndim() == 2) return diagonal(a, k, 0, 1, s);
   if (a.ndim() != 1) throw ArgumentError("[diag] " + describe(a) + " is not of 1 or 2 dimensions.");
-  int64_t extent = a.shape()[0], side = extent + std::abs(k);
-  array row = expand_dims(arange(0, static_cast<int>(side), 1, s), 0, s);
-  array column = expand_dims(row, 2, s);
-  array on = equal(squeeze(row, 0, s), squeeze(column, 0, s) + k);
-  array spread = k >= 0 ? pad(a, std::vector<int>{0}, Shape{k}, Shape{0}, array(0), "constant", s)
-                        : pad(a, std::vector<int>{0}, Shape{0}, Shape{-k}, array(0), "constant", s);
+  int64_t above = std::max(k, 0), below = -std::min<int64_t>(k, 0);
+  int64_t side = checked_sum("diag", a.shape()[0], above + below);
+  array column = integer_range(0, side, 1, int64, s), row = expand_dims(column, 1, s);
+  array on = equal(column, add(row, array(k, int64), s), s);
+  array spread = pad(a, std::vector<int>{0}, Shape{above}, Shape{below}, array(0), "constant", s);
   return where(on, spread, zeros_like(spread, s), s);
 }
 

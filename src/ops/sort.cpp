@@ -62,7 +62,7 @@ array cumulative(const char* name, const array& a, int axis, bool reverse, bool 
                  ScatterMode mode, StreamOrDevice s) {
   int at = normalize_axis(name, axis, a.ndim());
   bool sums = mode == ScatterMode::add || mode == ScatterMode::multiply;
-  array x = a.dtype() == bool_ && sums ? astype(a, int32, s) : a;
+  array x = sums ? astype(a, accumulated_dtype(a.dtype()), s) : a;
   return record(Op::cumulative, x.dtype(), x.shape(), {&x},
                 Params{at, static_cast<int64_t>(mode), reverse, inclusive}, to_stream(s));
 }

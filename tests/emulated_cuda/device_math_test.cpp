@@ -35,6 +35,8 @@ bool takes(const Row& row, const std::string& type) {
   if (row.accepts == "Float") return is_float;
   if (row.accepts == "Complex") return is_complex;
   if (row.accepts == "Integral") return !is_float && !is_complex;
+  if (row.accepts == "Whole") return !is_float && !is_complex && type != "bool";
+  if (row.accepts == "Signed") return type != "bool";
   if (row.accepts == "Ordered") return !is_complex;
   return true;
 }

@@ -143,5 +143,46 @@ TEST(Check, NamesAStepThatDiffers) {
   EXPECT_NE(step_check->difference(wrong_writes).find("(exp), element 0"), std::string::npos);
 }
 
+TEST(Check, TakesAnyOrderBesideThePlaceOfAPartition) {
+  Setting<int> check(flags().check, 1);
+  array x = filled({3, 50}, float32, -1, 1, 7);
+  EXPECT_NO_THROW(eval(partition(x, 20, 1), argpartition(x, 7, 1), topk(x, 5, 1)));
+}
+
+// One wrong boolean or integer is a difference, unless a float it is made of lay beside a jump.
+TEST(Check, FindsOneWrongBooleanOrInteger) {
+  Setting<int> check(flags().check, 1);
+  array x = filled({900}, float32, 0.5, 1, 7);
+  x.eval();
+  auto difference = [&](auto make, const array& written) {
+    array y = make();  // without what else an expression holds
+    Graph graph;
+    Node* outputs[] = {y.node()};
+    collect(outputs, graph);
+    auto plan = make_plan(graph);
+    const Layout* reads[] = {&x.node()->value->layout};
+    array kept = copy(written);
+    kept.eval();
+    const Layout* writes[] = {&kept.node()->value->layout};
+    return check_step(graph, plan->steps[0], reads)->difference(writes);
+  };
+  auto with_one = [](const array& a, int value) {
+    return slice_update(a, array(value, a.dtype()), {5}, {6});
+  };
+  EXPECT_EQ(difference([&] { return x != x; }, zeros({900}, bool_)), "");
+  EXPECT_NE(difference([&] { return x != x; }, with_one(zeros({900}, bool_), 1)).find("element 5"),
+            std::string::npos);
+  array fives = full({900}, 5, int32);
+  EXPECT_EQ(difference([&] { return astype(x * 0.5f + 5.2f, int32); }, fives), "");
+  EXPECT_NE(difference([&] { return astype(x * 0.5f + 5.2f, int32); }, with_one(fives, 4)), "");
+  array wide = array({65504.0f, 1.0f}, float16) * 3;
+  array small = array({6e-8f, 1e-7f}, float16) * array(0.1f, float16);
+  EXPECT_NO_THROW(eval(wide, small));  // infinite and 0; 196512 and 6e-9 in the reference
+  // The quotient is one but for rounding.
+  EXPECT_EQ(difference([&] { return astype(x / x, int32); }, with_one(ones({900}, int32), 0)), "");
+  EXPECT_EQ(difference([&] { return x / x >= array(1.0f); }, with_one(ones({900}, bool_), 0)), "");
+  EXPECT_NE(difference([&] { return x / x >= array(0.9f); }, with_one(ones({900}, bool_), 0)), "");
+}
+
 }  // namespace
 }  // namespace lazuli

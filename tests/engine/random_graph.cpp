@@ -175,14 +175,15 @@ class Builder {
   bool takes(const Row& row, Dtype dtype) const {
     bool inexact_input = issubdtype(dtype, inexact);
     if (row.result == Result::Boolean || jumps(row.op))
-      return !inexact_input && row.accepts != Accepts::Integral;
-    if (row.accepts == Accepts::Integral) return !inexact_input;
+      return !inexact_input && !is_integral(row.accepts);
+    if (is_integral(row.accepts)) return !inexact_input;
     if (dtype == complex64) {
       return row.op == Op::conjugate || row.op == Op::negative || row.op == Op::add ||
              row.op == Op::multiply || row.op == Op::subtract || row.op == Op::exp;
     }
     // Integers stay integers, so that a graph keeps its exactness.
-    return inexact_input || row.accepts == Accepts::Number;
+    bool numbers = row.accepts == Accepts::Signed && dtype != bool_;
+    return inexact_input || row.accepts == Accepts::Number || numbers;
   }
 
   void unary_step() {

@@ -107,13 +107,42 @@ TEST(Attention, ReadsSlicesOfACache) {
   EXPECT_TRUE(agrees({attend(filled({1, 4, 1, 32}, float32, -1, 1, 3), k, v)}, 4));
 }
 
-TEST(Attention, RowsThatSeeNothingAreNaN) {
-  array q = filled({1, 1, 3, 8}, float32, -1, 1, 1), k = filled({1, 1, 2, 8}, float32, -1, 1, 2);
-  array hidden = zeros({3, 2}, bool_);
-  for (const array& out : {attend(q, k, k, "causal"), attend(q, k, k, "array", hidden)}) {
-    EXPECT_TRUE(agrees({out}, 4));
-    EXPECT_TRUE(std::isnan(copy(out).data<float>()[0]));
+// As if nothing were hidden and all scores were equal.
+TEST(Attention, RowsThatSeeNoKeyAreTheMeanOfAllValues) {
+  for (Dtype dtype : {float32, float16, bfloat16, float64}) {
+    for (auto [queries, keys] : {std::pair{3, 2}, {1, 300}, {20, 7}, {200, 130}, {70, 600}}) {
+      array q = filled({1, 2, queries, 64}, dtype, -1, 1, 1);
+      array k = filled({1, 1, keys, 64}, dtype, -1, 1, 2),
+            v = filled({1, 1, keys, 64}, dtype, -1, 1, 3);
+      array average = broadcast_to(mean(astype(v, float32), 2, true), {1, 2, queries, 64});
+      double near = dtype == bfloat16 ? 1e-2 : dtype == float16 ? 1e-3 : 1e-5;
+      array hidden = attend(q, k, v, "array", zeros({queries, keys}, bool_));
+      EXPECT_TRUE(allclose(astype(hidden, float32), average, 0, near).item<bool>())
+          << dtype << queries;
+      // One row sees one key.
+      array mask =
+          slice_update(zeros({queries, keys}, bool_), array(true), {0, keys - 1}, {1, keys});
+      EXPECT_TRUE(agrees({attend(q, k, v, "array", mask)}, 4)) << dtype << queries;
+      EXPECT_TRUE(agrees({attend(q, k, v, "causal")}, 4)) << dtype << queries;
+      if (queries > keys) {
+        array first = slice(attend(q, k, v, "causal"), {0, 0, 0, 0}, {1, 2, 1, 64});
+        array wanted = slice(average, {0, 0, 0, 0}, {1, 2, 1, 64});
+        EXPECT_TRUE(allclose(astype(first, float32), wanted, 0, near).item<bool>()) << dtype;
+      }
+    }
   }
+  array q = filled({1, 1, 1, 8}, float32, -1, 1, 1);
+  array minus = full({1, 1}, -HUGE_VALF);
+  EXPECT_TRUE(std::isnan(copy(attend(q, q, q, "array", minus)).data<float>()[0]));
+}
+
+TEST(Attention, RefusesWhatWouldWidenTheResult) {
+  array q = zeros({1, 2, 3, 8}, float16);
+  for (Dtype dtype : {float32, bfloat16}) {
+    EXPECT_THROW(attend(q, q, q, "array", zeros({3, 3}, dtype)), ArgumentError);
+    EXPECT_THROW(attend(q, q, q, "", std::nullopt, zeros({2}, dtype)), ArgumentError);
+  }
+  EXPECT_EQ(attend(q, q, q, "array", zeros({3, 3}, int32)).dtype(), float16);
 }
 
 TEST(Attention, NaNsAndInfinitiesSpreadAsInTheComposition) {

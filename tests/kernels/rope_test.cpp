@@ -39,13 +39,21 @@ TEST(Rope, RanksAndLongStretches) {
 
 TEST(Rope, OffsetsAsArrays) {
   array x = filled({3, 2, 4, 16}, float32, -1, 1, 1);
-  for (Dtype dtype : {int32, int64, uint8, float32}) {
+  for (Dtype dtype : {int32, int64, uint8, uint32}) {
     EXPECT_TRUE(agrees({fast::rope(x, 16, false, 100.0f, 1.0f, array(5, dtype))}, 2));
     array each = astype(array({3, 0, 9}), dtype);
     EXPECT_TRUE(agrees({fast::rope(x, 16, true, 100.0f, 1.0f, each)}, 2)) << dtype_name(dtype);
   }
   array spread = slice(array({3, 1, 0, 1, 9, 1}), {0}, {6}, {2});
   EXPECT_TRUE(agrees({fast::rope(x, 16, true, 100.0f, 1.0f, spread)}, 2));
+}
+
+TEST(Rope, RefusesIntegersAndOffsetsThatAreNone) {
+  array x = zeros({1, 2, 4, 16});
+  EXPECT_THROW(fast::rope(astype(x, int32), 16, false, 100.0f, 1.0f, 0), ArgumentError);
+  for (Dtype dtype : {float32, bool_}) {
+    EXPECT_THROW(fast::rope(x, 16, false, 100.0f, 1.0f, array(1, dtype)), ArgumentError) << dtype;
+  }
 }
 
 TEST(Rope, FrequenciesInsteadOfABase) {

@@ -1,6 +1,8 @@
 // Reductions over axes in every place, of every length, against the reference backend.
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "support/against_reference.h"
 
 namespace lazuli {
@@ -70,6 +72,69 @@ TEST(Reduce, AllAndAnyOfManyBooleans) {
     EXPECT_TRUE(agrees({any(x, 0), all(x, 0), any(x, 1), all(logical_not(x), 0), any(x)}))
         << length;
   }
+}
+
+using testing::is_exactly;
+
+TEST(Moments, MeanOfOnesIsOne) {
+  for (Dtype dtype : {float32, float16, bfloat16, int32, int64}) {
+    for (int n : {1, 3, 41, 47, 55, 61, 82, 1000}) {
+      EXPECT_TRUE(is_exactly(mean(ones({n}, dtype)), {1})) << dtype << n;
+    }
+  }
+}
+
+TEST(Moments, VarianceOfTooFewValuesIsNotFinite) {
+  array two({1.0f, 2.0f}), one({5.0f});
+  for (int ddof : {2, 3, 9}) {
+    EXPECT_TRUE(is_exactly(var(two, false, ddof), {HUGE_VAL})) << ddof;
+    EXPECT_TRUE(is_exactly(std(two, false, ddof), {HUGE_VAL})) << ddof;
+    EXPECT_TRUE(is_exactly(var(one, false, ddof), {NAN})) << ddof;
+  }
+  EXPECT_TRUE(is_exactly(var(array({1, 2}), false, 3), {HUGE_VAL}));
+}
+
+TEST(Moments, OfWideIntegersStayFinite) {
+  int64_t large = INT64_MAX;
+  std::vector<int64_t> ends(100, large);
+  for (size_t i = 0; i < ends.size(); i += 2) ends[i] = -large;
+  array x = std(array(ends.begin(), {100}, int64), false);
+  EXPECT_EQ(x.dtype(), float32);
+  EXPECT_NEAR(x.item<float>() / 9.223372e18f, 1, 1e-6);
+}
+
+TEST(Isclose, OfIntegersDoesNotWrap) {
+  for (Dtype dtype : {uint8, uint16, uint32, uint64, int8, bool_}) {
+    array x(0, dtype), y(1, dtype);
+    EXPECT_TRUE(isclose(x, y, 0, 1.5).item<bool>()) << dtype;
+    EXPECT_TRUE(isclose(y, x, 0, 1.5).item<bool>()) << dtype;
+    EXPECT_FALSE(isclose(x, y, 0, 0.5).item<bool>()) << dtype;
+  }
+  array low(INT64_MIN, int64), high(INT64_MAX, int64);
+  EXPECT_FALSE(isclose(low, high, 0, 10).item<bool>());
+  EXPECT_FALSE(isclose(array(1.0, float64), array(1.0 + 1e-9, float64), 0, 1e-10).item<bool>());
+}
+
+TEST(Cumulative, SumsOfSmallIntegersWidenAsSumsDo) {
+  array x = cumsum(array({100, 100, 100}, int8), 0);
+  EXPECT_EQ(x.dtype(), int32);
+  EXPECT_TRUE(is_exactly(x, {100, 200, 300}));
+  array y = cumprod(array({100, 100, 100}, uint8), 0);
+  EXPECT_EQ(y.dtype(), uint32);
+  EXPECT_TRUE(is_exactly(y, {100, 10000, 1000000}));
+  EXPECT_EQ(cummax(array({1, 2}, int8), 0).dtype(), int8);
+}
+
+TEST(Softmax, OverSeveralAxes) {
+  array x = filled({3, 4, 5}, float32, -2, 2, 9);
+  for (const std::vector<int>& axes : {std::vector<int>{0, 1}, {1, 2}, {0, 2}, {0, 1, 2}}) {
+    array e = exp(x), wanted = e / sum(e, axes, true);
+    EXPECT_TRUE(allclose(softmax(x, axes), wanted, 1e-5, 1e-7).item<bool>()) << axes.size();
+    EXPECT_TRUE(agrees({softmax(x, axes)}));
+  }
+  EXPECT_NEAR(sum(softmax(reshape(arange(4), {2, 2}), {0, 1})).item<float>(), 1, 1e-6);
+  EXPECT_THROW(softmax(array(1.0f), -1), ArgumentError);
+  EXPECT_TRUE(is_exactly(softmax(array(1.0f)), {1}));
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // Views, slices, concatenation, indexing, reductions and order, against the reference backend.
 #include <gtest/gtest.h>
 
+#include <climits>
+
 #include "support/against_reference.h"
 
 namespace lazuli {
@@ -179,6 +181,152 @@ TEST(Products, AgreeWithBatchesViewsAndVectors) {
                         matmul(zeros({0, 3}, dtype), zeros({3, 2}, dtype))}));
   }
   EXPECT_THROW(matmul(array({1, 2}), array({1, 2})), ArgumentError);
+}
+
+// Elements and bytes that 64 bits cannot count are refused where they are recorded.
+TEST(Extents, BeyondWhatCanBeCountedAreRefused) {
+  constexpr int64_t half = int64_t{1} << 32, most = int64_t{1} << 58;
+  array column = broadcast_to(array(1.0f), {half, 1}), row = broadcast_to(array(1.0f), {1, half});
+  EXPECT_THROW(column + row, ArgumentError);
+  EXPECT_THROW(equal(column, row), ArgumentError);
+  EXPECT_THROW(where(column > row, column, row), ArgumentError);
+  EXPECT_THROW(matmul(column, row), ArgumentError);
+  EXPECT_THROW(outer(column, row), ArgumentError);
+  EXPECT_THROW(meshgrid({flatten(column), flatten(row)}), ArgumentError);
+  EXPECT_THROW(broadcast_to(array(1), {half, half}), ArgumentError);
+  EXPECT_THROW(broadcast_arrays({column, row}), ArgumentError);
+  EXPECT_THROW(random::uniform({half, half}), ArgumentError);
+  EXPECT_THROW(random::normal({half, half}), ArgumentError);
+  EXPECT_THROW(random::randint(0, 9, {half, half}), ArgumentError);
+  EXPECT_THROW(random::bits({half, half}), ArgumentError);
+  EXPECT_THROW(zeros({half, half}), ArgumentError);
+  EXPECT_THROW(full({half, half, 0}, 1.0f), ArgumentError);
+  array bytes = broadcast_to(array(true), {most});
+  EXPECT_THROW(astype(bytes, complex64), ArgumentError);
+  EXPECT_THROW(exp(broadcast_to(array(true), {most * 4})), ArgumentError);
+  EXPECT_THROW(concatenate(std::vector<array>(40, bytes)), ArgumentError);
+  EXPECT_THROW(stack(std::vector<array>(40, bytes)), ArgumentError);
+  EXPECT_THROW(tile(bytes, {1 << 20}), ArgumentError);
+  EXPECT_THROW(repeat(bytes, 1 << 20, 0), ArgumentError);
+  EXPECT_THROW(pad(array({1}), std::vector<int>{0}, Shape{INT64_MAX}, Shape{INT64_MAX}),
+               ArgumentError);
+  EXPECT_THROW(broadcast_to(ones({2}), {-1, 3, 2}), ArgumentError);
+  EXPECT_THROW(zeros({-1}), ArgumentError);
+  EXPECT_THROW(eye(-1), ArgumentError);
+  EXPECT_EQ(broadcast_to(array(true), {most}).size(), static_cast<size_t>(most));
+}
+
+TEST(AsStrided, RefusesAReachThatWraps) {
+  array x = zeros({4});
+  constexpr int64_t half = int64_t{1} << 32;
+  EXPECT_THROW(as_strided(x, {half + 1}, {half}, 0), ArgumentError);
+  EXPECT_THROW(as_strided(x, {half + 1}, {-half}, 0), ArgumentError);
+  EXPECT_THROW(as_strided(x, {2, 2}, {INT64_MAX, INT64_MAX}, 0), ArgumentError);
+  EXPECT_THROW(as_strided(x, {2, 2}, {INT64_MIN, INT64_MIN}, 0), ArgumentError);
+  EXPECT_THROW(as_strided(x, {2}, {1}, size_t{1} << 63), ArgumentError);
+  EXPECT_THROW(as_strided(x, {1}, {1}, ~size_t{0}), ArgumentError);
+  EXPECT_THROW(as_strided(x, {3}, {-1}, 1), ArgumentError);
+  EXPECT_TRUE(agrees({as_strided(arange(4), {3}, {-1}, 3)}));
+  EXPECT_EQ(as_strided(x, {0, 5}, {1, INT64_MAX}, 0).size(), 0u);
+}
+
+TEST(Slice, TakesAnyStride) {
+  array x = arange(5);
+  for (int64_t stride : {INT64_MAX, INT64_MAX - 1, int64_t{5}}) {
+    EXPECT_TRUE(testing::is_exactly(slice(x, {0}, {5}, {stride}), {0}));
+    EXPECT_TRUE(testing::is_exactly(slice(x, {0}, {INT64_MAX}, {stride}), {0}));
+    EXPECT_TRUE(testing::is_exactly(slice(x, {4}, {INT64_MIN}, {-stride}), {4}));
+    EXPECT_TRUE(
+        testing::is_exactly(slice_update(x, array(9), {1}, {5}, {stride}), {0, 9, 2, 3, 4}));
+  }
+  EXPECT_TRUE(testing::is_exactly(slice(x, {4}, {-6}, {INT64_MIN}), {4}));
+  EXPECT_TRUE(testing::is_exactly(slice(x, {4}, {-6}, {-4}), {4, 0}));
+  EXPECT_TRUE(testing::is_exactly(slice(x, {0}, {5}, {4}), {0, 4}));
+  EXPECT_TRUE(testing::is_exactly(slice(x, {3}, {3}, {INT64_MAX}), {}));
+}
+
+TEST(Views, FlattenClampsItsAxesAndUnflattenInfersOne) {
+  array x = zeros({2, 3, 4});
+  EXPECT_EQ(flatten(x, 1, 10).shape(), Shape({2, 12}));
+  EXPECT_EQ(flatten(x, -10, 10).shape(), Shape({24}));
+  EXPECT_THROW(flatten(x, 5, 10), ArgumentError);
+  EXPECT_THROW(flatten(x, 1, 0), ArgumentError);
+  EXPECT_THROW(unflatten(x, 2, {-1, -1}), ArgumentError);
+  EXPECT_THROW(unflatten(x, 2, {3, -1}), ArgumentError);
+  EXPECT_THROW(unflatten(x, 2, {3, 3}), ArgumentError);
+  EXPECT_EQ(unflatten(x, 2, {2, -1}).shape(), Shape({2, 3, 2, 2}));
+}
+
+TEST(Roll, AddsSeveralShiftsOfOneAxis) {
+  array x = reshape(arange(6), {2, 3});
+  EXPECT_TRUE(testing::is_exactly(roll(x, Shape{1, 1}, {1}), {1, 2, 0, 4, 5, 3}));
+  EXPECT_TRUE(testing::is_exactly(roll(x, Shape{1, 2, 3}, {0, 1}), {4, 5, 3, 1, 2, 0}));
+  EXPECT_TRUE(testing::is_exactly(roll(x, Shape{1, 1}, {1, 1}), {1, 2, 0, 4, 5, 3}));
+  EXPECT_TRUE(testing::is_exactly(roll(x, Shape{INT64_MAX, INT64_MIN}, {1}), {1, 2, 0, 4, 5, 3}));
+  EXPECT_TRUE(testing::is_exactly(roll(x, Shape{}, {1}), {0, 1, 2, 3, 4, 5}));
+  EXPECT_THROW(roll(x, Shape{1, 2}, {0, 1, 1}), ArgumentError);
+}
+
+TEST(Take, ReadsPastAnotherAxisThatIsEmpty) {
+  EXPECT_EQ(take(zeros({0, 3}), array({1, 2}), 1).shape(), Shape({0, 2}));
+  EXPECT_THROW(take(zeros({3, 0}), array({1}), 1), ArgumentError);
+  EXPECT_THROW(take(zeros({0}), array({0})), ArgumentError);
+}
+
+TEST(Products, OfEmptyOperandsAndWhatIsAddedToThem) {
+  EXPECT_TRUE(testing::is_exactly(inner(zeros({0}), zeros({0})), {0}));
+  EXPECT_TRUE(testing::is_exactly(inner(zeros({2, 0}), zeros({3, 0})), {0, 0, 0, 0, 0, 0}));
+  EXPECT_EQ(inner(zeros({0, 3}), zeros({2, 3})).shape(), Shape({0, 2}));
+  EXPECT_THROW(addmm(zeros({5, 2, 2}), ones({2, 2}), ones({2, 2})), ArgumentError);
+  EXPECT_THROW(addmm(zeros({2, 2}), ones({1, 2}), ones({2, 2})), ArgumentError);
+}
+
+TEST(Arange, OfIntegersIsExact) {
+  constexpr int64_t large = (int64_t{1} << 53) + 1;
+  array x = arange(large, large + 3, int64);
+  ASSERT_EQ(x.size(), 3u);
+  EXPECT_TRUE(array_equal(x - array(large, int64), array({0, 1, 2}, int64)).item<bool>());
+  EXPECT_TRUE(testing::is_exactly(arange(7, 0, -3, int64), {7, 4, 1}));
+  EXPECT_EQ(arange(INT64_MIN, INT64_MAX, INT64_MAX, int64).size(), 3u);
+  EXPECT_EQ(arange(0, 5, INT64_MIN, int64).size(), 0u);
+  EXPECT_THROW(arange(INT64_MIN, INT64_MAX, 1, int64), ArgumentError);
+  EXPECT_THROW(arange(0, 5, 0, int64), ArgumentError);
+  EXPECT_EQ(arange(3, float32).dtype(), float32);
+}
+
+TEST(Linspace, IsExactInFloat64AndInWideIntegers) {
+  array x = linspace(0, 1, 11, float64);
+  for (int k = 0; k <= 10; ++k) EXPECT_NEAR(testing::values_of(x)[k].real(), k / 10.0, 1e-15);
+  EXPECT_TRUE(testing::is_exactly(linspace(0, 3, 7, float16), {0, 0.5, 1, 1.5, 2, 2.5, 3}));
+  EXPECT_TRUE(
+      testing::is_exactly(linspace(33554433, 33554437, 3, int64), {33554433, 33554435, 33554437}));
+  EXPECT_TRUE(testing::is_exactly(linspace(0.1, 2, 1, float64), {0.1}));
+}
+
+TEST(Diagonals, BeyondTheCornersAreEmpty) {
+  array square = reshape(arange(1, 10), {3, 3});
+  for (int k : {3, 4, INT_MAX - 1, INT_MAX}) {
+    EXPECT_EQ(sum(eye(3, 3, k, int32)).item<int>(), 0) << k;
+    EXPECT_EQ(sum(tri(3, 3, k, int32)).item<int>(), 9) << k;
+    EXPECT_EQ(sum(tril(square, k)).item<int>(), 45) << k;
+    EXPECT_EQ(sum(triu(square, k)).item<int>(), 0) << k;
+    EXPECT_EQ(diagonal(square, k).size(), 0u) << k;
+  }
+  for (int k : {-3, -4, INT_MIN + 1, INT_MIN}) {
+    EXPECT_EQ(sum(eye(3, 3, k, int32)).item<int>(), 0) << k;
+    EXPECT_EQ(sum(tri(3, 3, k, int32)).item<int>(), 0) << k;
+    EXPECT_EQ(sum(tril(square, k)).item<int>(), 0) << k;
+    EXPECT_EQ(sum(triu(square, k)).item<int>(), 45) << k;
+    EXPECT_EQ(diagonal(square, k).size(), 0u) << k;
+  }
+  EXPECT_TRUE(testing::is_exactly(eye(2, 3, 1, int32), {0, 1, 0, 0, 0, 1}));
+  EXPECT_TRUE(testing::is_exactly(tri(2, 3, -1, int32), {0, 0, 0, 1, 0, 0}));
+  EXPECT_TRUE(testing::is_exactly(diag(array({5, 6}), -1), {0, 0, 0, 5, 0, 0, 0, 6, 0}));
+  EXPECT_TRUE(testing::is_exactly(diag(array({5, 6}), 1), {0, 5, 0, 0, 0, 6, 0, 0, 0}));
+  EXPECT_THROW(diag(array({5, 6}), INT_MAX), ArgumentError);
+  EXPECT_THROW(diag(array({5, 6}), INT_MIN), ArgumentError);
+  array tall = broadcast_to(array(1.0f), {(int64_t{1} << 32) + 1, 1});
+  EXPECT_THROW(tril(tall), ArgumentError);
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 #include "support/against_reference.h"
 
 #include <cmath>
+#include <limits>
+#include <memory>
 
 #include "base/flags.h"
 #include "core/visit.h"
@@ -59,12 +61,39 @@ std::complex<double> wanted_at(const reference::Tensor& t, size_t i) {
 
 }  // namespace
 
+namespace {
+
+// Integers and booleans, which doubles would round.
+::testing::AssertionResult agree_exactly(const array& output, const reference::Tensor& wanted) {
+  array dense = copy(output);
+  dense.eval();
+  return visit(output.dtype(), [&]<class T>() -> ::testing::AssertionResult {
+    if constexpr (std::is_integral_v<T>) {
+      for (size_t i = 0; i < dense.size(); ++i) {
+        T want = static_cast<T>(wanted.whole[i]);
+        if (dense.data<T>()[i] == want) continue;
+        return ::testing::AssertionFailure()
+               << dtype_name(output.dtype()) << " " << output.shape() << ", element " << i
+               << ": got " << +dense.data<T>()[i] << ", reference " << +want;
+      }
+    }
+    return ::testing::AssertionSuccess();
+  });
+}
+
+}  // namespace
+
 ::testing::AssertionResult agrees(const std::vector<array>& outputs, double slack) {
   std::vector<Node*> nodes;
   for (const array& a : outputs) nodes.push_back(a.node());
   std::vector<reference::Tensor> wanted = reference::interpret(nodes);
   eval(outputs);
   for (size_t k = 0; k < outputs.size(); ++k) {
+    if (!issubdtype(outputs[k].dtype(), inexact)) {
+      ::testing::AssertionResult same = agree_exactly(outputs[k], wanted[k]);
+      if (!same) return same << ", output " << k;
+      continue;
+    }
     Tolerance t = tolerance_of(outputs[k].dtype());
     t = {t.relative * slack, t.absolute * slack};
     std::vector<std::complex<double>> got = values_of(outputs[k]);
@@ -83,10 +112,56 @@ std::complex<double> wanted_at(const reference::Tensor& t, size_t i) {
   return ::testing::AssertionSuccess();
 }
 
+::testing::AssertionResult is_exactly(const array& a, const std::vector<double>& wanted) {
+  std::vector<std::complex<double>> got = values_of(a);
+  if (got.size() != wanted.size()) {
+    return ::testing::AssertionFailure() << got.size() << " values, not " << wanted.size();
+  }
+  for (size_t i = 0; i < got.size(); ++i) {
+    double x = got[i].real();
+    if (x == wanted[i] || (std::isnan(x) && std::isnan(wanted[i]))) continue;
+    return ::testing::AssertionFailure() << "element " << i << ": " << x << ", not " << wanted[i];
+  }
+  return ::testing::AssertionSuccess();
+}
+
 double level_rounding(int64_t rows) {
   bool on_gpu = default_device() != Device(Device::cpu) && !flags().fake_device;
   if (on_gpu) return 0;
   return rows <= 4 ? 8e-5 : 8e-4;
+}
+
+array special_values(Dtype dtype) {
+  double inf = HUGE_VAL;
+  std::vector<double> floats = {NAN, inf, -inf, 0.0, -0.0, 1, -1, 0.5, -2.5, 3, -3, 100, -100};
+  auto with = [&](std::initializer_list<double> more) {
+    std::vector<double> all = floats;
+    all.insert(all.end(), more);
+    return array(all.begin(), {static_cast<int64_t>(all.size())}, float64);
+  };
+  if (dtype == float64) return with({1e-300, 1e300, -1e300});
+  if (dtype == float16) return astype(with({6e-8, 1e-4, 65504, -65504}), dtype);
+  if (issubdtype(dtype, floating)) return astype(with({1e-30, -1e-30, 1e30, -1e30}), dtype);
+  if (dtype == complex64) {
+    std::vector<complex64_t> pairs;
+    for (double re : floats) {
+      for (double im : {0.0, -0.0, 1.0, -2.5, inf, -inf, static_cast<double>(NAN)}) {
+        pairs.push_back({static_cast<float>(re), static_cast<float>(im)});
+      }
+    }
+    return array(pairs.begin(), {static_cast<int64_t>(pairs.size())}, complex64);
+  }
+  return visit(dtype, [&]<class T>() {
+    using Limits = std::numeric_limits<T>;
+    std::vector<T> ends = {T(0), T(1), Limits::min(), Limits::max()};
+    if constexpr (!std::is_same_v<T, bool> && std::is_integral_v<T>) {
+      ends.insert(ends.end(), {T(2), T(3), T(7), T(31), T(33), T(64), T(-1), T(-2), T(-3),
+                               T(Limits::max() - 1), T(Limits::min() + 1), T(Limits::max() / 2)});
+    }
+    std::unique_ptr<T[]> values(new T[ends.size()]);
+    std::copy(ends.begin(), ends.end(), values.get());
+    return array(values.get(), {static_cast<int64_t>(ends.size())}, dtype);
+  });
 }
 
 array filled(const Shape& shape, Dtype dtype, double low, double high, uint64_t seed) {

@@ -27,8 +27,14 @@ double level_rounding(int64_t rows);
 // Element (row-major) of an evaluated array, as a complex number that holds any dtype's value.
 std::vector<std::complex<double>> values_of(const array& a);
 
+// Whether an array's real values are exactly these; NaN agrees with NaN, zeros without their signs.
+::testing::AssertionResult is_exactly(const array& a, const std::vector<double>& wanted);
+
 // All dtypes, and the ones an op row accepts.
 std::vector<Dtype> all_dtypes();
+
+// What ranges miss, in one axis: NaN, infinities, zeros of both signs, the ends of the dtype.
+array special_values(Dtype dtype);
 
 // Deterministic values in [low, high] (whole numbers for integers), as a dense array.
 array filled(const Shape& shape, Dtype dtype, double low, double high, uint64_t seed);

@@ -8,6 +8,8 @@ namespace lazuli::reference {
 namespace {
 
 constexpr double minus_infinity = -std::numeric_limits<double>::infinity();
+// What is masked out: where nothing else is left, all keys weigh alike.
+constexpr double hidden = -std::numeric_limits<float>::max();
 
 // x[i, j, k, l]; extents of 1 broadcast.
 double at(const Tensor& x, int64_t i, int64_t j, int64_t k, int64_t l) {
@@ -36,8 +38,8 @@ double score(const Node* node, const std::vector<const Tensor*>& in, const Heads
   }
   sum *= std::bit_cast<double>(node->params[2]);
   switch (node->params[0]) {
-    case 1: return s <= t + keys - queries ? sum : minus_infinity;
-    case 2: return at(*in[3], b, n, t, s) != 0 ? sum : minus_infinity;
+    case 1: return s <= t + keys - queries ? sum : hidden;
+    case 2: return at(*in[3], b, n, t, s) != 0 ? sum : hidden;
     case 3: return sum + at(*in[3], b, n, t, s);
     default: return sum;
   }

@@ -15,6 +15,20 @@ int64_t wrapped(int64_t v, Dtype::Val dtype) {
     else return v;
   });
 }
+// A float as an integer: truncated, the ends of the range beyond them, 0 for NaN.
+int64_t saturated(double v, Dtype::Val dtype) {
+  return visit(dtype, [&]<class T>() -> int64_t {
+    using Limits = std::numeric_limits<T>;
+    if constexpr (std::is_integral_v<T>) {
+      if (std::isnan(v)) return 0;
+      if (v <= static_cast<double>(Limits::min())) return static_cast<int64_t>(Limits::min());
+      if (v >= std::ldexp(1.0, Limits::digits)) return static_cast<int64_t>(Limits::max());
+      return static_cast<int64_t>(static_cast<T>(v));
+    } else {
+      return 0;
+    }
+  });
+}
 double rounded(double v, Dtype::Val dtype) {
   switch (dtype) {
     case Dtype::Val::float16: return static_cast<float>(float16_t(static_cast<float>(v)));
@@ -49,7 +63,8 @@ using namespace formula;  // NOLINT: the columns name its functions
 
 constexpr bool takes_integers(Accepts a) { return a != Accepts::Inexact && a != Accepts::Float; }
 constexpr bool takes_complex(Accepts a) {
-  return a == Accepts::Number || a == Accepts::Inexact || a == Accepts::Complex;
+  return a == Accepts::Number || a == Accepts::Signed || a == Accepts::Inexact ||
+         a == Accepts::Complex;
 }
 
 void keep(bool v, Tensor& out, size_t i) { out.whole[i] = v; }
@@ -63,7 +78,7 @@ void apply(Tensor& out, size_t i, const Tensor& first, Operand... operand) {
   if (first.is_complex()) {
     if constexpr (takes_complex(accepts)) return keep(F()(operand.complex()...), out, i);
   } else if (first.is_real()) {
-    if constexpr (accepts != Accepts::Integral) return keep(F()(operand.real()...), out, i);
+    if constexpr (!is_integral(accepts)) return keep(F()(operand.real()...), out, i);
   } else {
     if constexpr (takes_integers(accepts)) return keep(F()(operand.whole()...), out, i);
   }
@@ -91,9 +106,7 @@ void convert_to(From x, Tensor& out, size_t i) {
   } else if (out.is_real()) {
     out.real[i] = rounded(static_cast<double>(x), out.dtype);
   } else if constexpr (std::is_same_v<From, double>) {
-    out.whole[i] = wrapped(convert_value<int64_t>(x), out.dtype);
-    if (x >= 0x1p63)
-      out.whole[i] = wrapped(static_cast<int64_t>(convert_value<uint64_t>(x)), out.dtype);
+    out.whole[i] = saturated(x, out.dtype);
   } else {
     out.whole[i] = wrapped(x, out.dtype);
   }
@@ -101,7 +114,7 @@ void convert_to(From x, Tensor& out, size_t i) {
 
 void convert(const Tensor& x, size_t from, Tensor& out, size_t i) {
   if (x.is_complex()) convert_to(x.complex[from], out, i);
-  else if (x.is_real()) convert_to(x.real[from], out, i);
+  else if (x.is_real()) convert_to(rounded(x.real[from], x.dtype.val()), out, i);
   else if (x.dtype == uint64 && out.is_real()) {
     out.real[i] = rounded(static_cast<double>(static_cast<uint64_t>(x.whole[from])), out.dtype);
   } else if (x.dtype == uint64 && out.is_complex()) {

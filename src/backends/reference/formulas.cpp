@@ -19,6 +19,19 @@ double log_of_sum(double x, double y) {
   return std::isinf(high) ? high : high + std::log1p(std::exp(-std::fabs(x - y)));
 }
 
+// The rest is exact; what it leaves is divided.
+double python_remainder(double x, double y) {
+  double rest = std::fmod(x, y);
+  if (rest == 0) return std::copysign(0.0, y);
+  return (rest < 0) != (y < 0) ? rest + y : rest;
+}
+
+double floor_quotient(double x, double y) {
+  if (y == 0) return x / y;
+  double rest = std::fmod(x, y), quotient = std::round((x - rest) / y);
+  return rest != 0 && (rest < 0) != (y < 0) ? quotient - 1 : quotient;
+}
+
 Integer floor_quotient(Integer x, Integer y) {
   if (y.value == 0) return y;
   if (x.is_unsigned()) return x.with(x.bits() / y.bits());
@@ -39,23 +52,24 @@ Integer pow(Integer x, Integer y) {
   return x.with(result);
 }
 
+Complex pow(const Complex& x, const Complex& y) {
+  if (y == Complex()) return 1;
+  if (x == Complex()) return y.real() > 0 ? Complex() : Complex(NAN, NAN);
+  return std::pow(x, y);
+}
+
 namespace {
 
-// Whether the shift leaves nothing of the value's bits.
-bool beyond(Integer x, Integer y) {
-  return (!x.is_unsigned() && y.value < 0) || y.bits() >= static_cast<uint64_t>(x.width());
-}
+// The count that a processor takes from y.
+uint64_t places(Integer y) { return y.bits() & (y.width() < 64 ? 31 : 63); }
 
 }  // namespace
 
-Integer shifted_left(Integer x, Integer y) {
-  return beyond(x, y) ? x.with(0) : x.with(x.bits() << y.bits());
-}
+Integer shifted_left(Integer x, Integer y) { return x.with(x.bits() << places(y)); }
 
 Integer shifted_right(Integer x, Integer y) {
-  if (beyond(x, y)) return {!x.is_unsigned() && x.value < 0 ? -1 : 0, x.dtype};
-  if (x.is_unsigned()) return x.with(x.bits() >> y.bits());
-  return {x.value >> y.value, x.dtype};
+  if (x.is_unsigned()) return x.with(x.bits() >> places(y));
+  return {x.value >> places(y), x.dtype};
 }
 
 }  // namespace lazuli::reference::formula

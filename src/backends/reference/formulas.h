@@ -106,6 +106,7 @@ bool finite(const T& x) {
 }
 inline bool equals(double x, double y) { return x == y; }
 inline bool equals(Integer, double) { return false; }
+inline bool equals(const Complex& x, double y) { return x == Complex(y); }
 inline bool truth(double x) { return x != 0; }
 inline bool truth(Integer x) { return x.value != 0; }
 inline bool truth(const Complex& x) { return x != Complex(); }
@@ -125,13 +126,12 @@ inline Complex log_of_sum(const Complex& x, const Complex& y) {
   return std::log(std::exp(x) + std::exp(y));
 }
 
-inline double floor_quotient(double x, double y) { return std::floor(x / y); }
+double floor_quotient(double x, double y);
 Integer floor_quotient(Integer x, Integer y);
-inline double python_remainder(double x, double y) { return x - floor_quotient(x, y) * y; }
-inline Integer python_remainder(Integer x, Integer y) {
-  return y.value == 0 ? y : x - floor_quotient(x, y) * y;
-}
+double python_remainder(double x, double y);
+inline Integer python_remainder(Integer x, Integer y) { return x - floor_quotient(x, y) * y; }
 Integer pow(Integer x, Integer y);
+Complex pow(const Complex& x, const Complex& y);
 Integer shifted_left(Integer x, Integer y);
 Integer shifted_right(Integer x, Integer y);
 

@@ -28,8 +28,10 @@ enum class Op : uint16_t {
 enum class OpForm : uint8_t { Leaf, Elementwise, View, Reduce, Kernel };
 enum class OpLayout : uint8_t { Any, Dense };
 
-// Dtypes a row accepts. Integers given to Inexact and Float rows become float32.
-enum class Accepts : uint8_t { Number, Ordered, Integral, Inexact, Float, Complex };
+// Dtypes a row accepts. Integers given to Inexact and Float rows become float32, booleans given to
+// Whole rows uint8; Signed ones refuse booleans.
+enum class Accepts : uint8_t { Number, Signed, Ordered, Integral, Whole, Inexact, Float, Complex };
+constexpr bool is_integral(Accepts a) { return a == Accepts::Integral || a == Accepts::Whole; }
 enum class Result : uint8_t { Same, Real, Boolean };
 
 struct OpInfo {

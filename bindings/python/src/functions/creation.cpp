@@ -8,10 +8,11 @@
 
 namespace lazuli::python {
 
-// A Python number, kept apart from arrays: an integer or a float.
+// A Python number, kept apart from arrays: an integer of up to 64 bits, or a float.
 struct Number {
   double value = 0;
   bool is_integer = false;
+  int128 whole = 0;
 };
 
 }  // namespace lazuli::python
@@ -20,17 +21,27 @@ namespace nanobind::detail {
 template <>
 struct type_caster<lazuli::python::Number> {
   NB_TYPE_CASTER(lazuli::python::Number, const_name("int | float"))
+  // With Python's error set where 64 bits do not hold it.
+  static lazuli::int128 whole_of(PyObject* object) noexcept {
+    PyObject* index = PyNumber_Index(object);
+    if (!index) return 0;
+    int overflow = 0;
+    lazuli::int128 whole = PyLong_AsLongLongAndOverflow(index, &overflow);
+    if (overflow > 0) whole = PyLong_AsUnsignedLongLong(index);
+    if (overflow < 0) PyErr_SetNone(PyExc_OverflowError);
+    Py_DECREF(index);
+    return whole;
+  }
   bool from_python(handle src, uint32_t, cleanup_list*) noexcept {
     bool is_float = PyFloat_Check(src.ptr());
     if (!is_float && (!PyIndex_Check(src.ptr()) || lazuli::python::is_array(src.ptr()))) {
       return false;
     }
-    value = {PyFloat_AsDouble(src.ptr()), !is_float};
-    if (value.value == -1.0 && PyErr_Occurred()) {
-      PyErr_Clear();
-      return false;
-    }
-    return true;
+    value = {PyFloat_AsDouble(src.ptr()), !is_float, 0};
+    if (!PyErr_Occurred() && !is_float) value.whole = whole_of(src.ptr());
+    if (!PyErr_Occurred()) return true;
+    PyErr_Clear();
+    return false;
   }
 };
 }  // namespace nanobind::detail
@@ -38,16 +49,17 @@ struct type_caster<lazuli::python::Number> {
 namespace lazuli::python {
 namespace {
 
-bool is_wide(Number n) { return n.value < INT_MIN || n.value > INT_MAX; }
+bool is_wide(const Number& n) { return n.value < INT_MIN || n.value > INT_MAX; }
 
 array range(Number start, Number stop, std::optional<Number> step, std::optional<Dtype> dtype,
             StreamOrDevice s) {
-  Number by = step.value_or(Number{1, true});
+  Number by = step.value_or(Number{1, true, 1});
+  bool integers = start.is_integer && stop.is_integer && by.is_integer;
   if (!dtype) {
-    bool integers = start.is_integer && stop.is_integer && by.is_integer;
     bool wide = is_wide(start) || is_wide(stop) || is_wide(by);
     dtype = !integers ? float32 : wide ? int64 : int32;
   }
+  if (integers) return integer_range(start.whole, stop.whole, by.whole, *dtype, s);
   return arange(start.value, stop.value, by.value, *dtype, s);
 }
 
@@ -59,15 +71,22 @@ array spaced(Number start, Number stop, std::optional<int> num, bool endpoint,
   return linspace(start.value, last, count, dtype.value_or(float32), s);
 }
 
+// A number is taken as it will be kept. ValueError if an integer does not fit the dtype.
+array filling(const Operand& values, std::optional<Dtype> dtype) {
+  bool number = dtype && is_number(values.object);
+  return number ? from_weak_number(values.object, *dtype) : values.value();
+}
+
 array full_of(const Extents& shape, const Operand& values, std::optional<Dtype> dtype,
               StreamOrDevice s) {
-  array value = values.value();
+  array value = filling(values, dtype);
   return full(shape.shape, value, dtype.value_or(value.dtype()), s);
 }
 
 array full_like_of(const array& a, const Operand& values, std::optional<Dtype> dtype,
                    StreamOrDevice s) {
-  return full(a.shape(), values.value(), dtype.value_or(a.dtype()), s);
+  Dtype type = dtype.value_or(a.dtype());
+  return full(a.shape(), filling(values, type), type, s);
 }
 
 using Filled = array (*)(const Extents&, std::optional<Dtype>, StreamOrDevice);
@@ -115,7 +134,7 @@ void register_creation(nb::module_& m) {
   m.def(
       "arange",
       [](Number stop, std::optional<Number> step, std::optional<Dtype> dtype, StreamOrDevice s) {
-        return range(Number{0, true}, stop, step, dtype, s);
+        return range(Number{0, true, 0}, stop, step, dtype, s);
       },
       nb::arg("stop"), nb::arg("step") = nb::none(), none, nb::kw_only(), stream);
   m.def("linspace", &spaced, nb::arg("start"), nb::arg("stop"), nb::arg("num").none() = 50,

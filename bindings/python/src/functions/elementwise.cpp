@@ -96,7 +96,7 @@ void register_rest(nb::module_& m) {
   m.def(
       "round", [](const array& a, int decimals, StreamOrDevice s) { return round(a, decimals, s); },
       nb::arg("a"), nb::arg("decimals") = 0, stream, "Values rounded, ties to even.");
-  m.def("nan_to_num", &nan_to_num, nb::arg("a"), nb::arg("nan") = 0.0f,
+  m.def("nan_to_num", &nan_to_num, nb::arg("a"), nb::arg("nan") = 0.0,
         nb::arg("posinf") = nb::none(), nb::arg("neginf") = nb::none(), nb::kw_only(), stream,
         "NaN and infinities replaced by numbers.");
   auto close = [&](const char* name, auto function, const char* documentation) {

@@ -1,6 +1,9 @@
 // lazuli.core.random.
 #include "lazuli/random.h"
 
+#include <algorithm>
+#include <climits>
+
 #include "array/casters.h"
 #include "array/dtypes.h"
 #include "functions/random_state.h"
@@ -67,7 +70,15 @@ array laplace(const Shape& shape, std::optional<Dtype> dtype, float loc, float s
 
 array permutation(nb::handle x, int axis, const Key& key, StreamOrDevice s) {
   if (is_array(x.ptr())) return random::permutation(value_of(x.ptr()), axis, key, s);
-  return random::permutation(nb::cast<int>(x), key, s);
+  if (!PyIndex_Check(x.ptr())) {
+    std::string type = Py_TYPE(x.ptr())->tp_name;
+    throw nb::type_error(
+        ("[permutation] An array or an integer is needed, not " + type + ".").c_str());
+  }
+  Py_ssize_t count = PyNumber_AsSsize_t(x.ptr(), PyExc_OverflowError);
+  if (PyErr_Occurred()) throw nb::python_error();
+  if (count > INT_MAX) throw ArgumentError("[permutation] The range holds too many elements.");
+  return random::permutation(static_cast<int>(std::max<Py_ssize_t>(count, -1)), key, s);
 }
 
 void register_state(nb::module_& m) {

@@ -35,13 +35,15 @@ HWY_INLINE Float operator*(Float a, Float b) { return hn::Mul(a.v, b.v); }
 HWY_INLINE Float operator/(Float a, Float b) { return hn::Div(a.v, b.v); }
 HWY_INLINE Float operator-(Float a) { return hn::Neg(a.v); }
 HWY_INLINE Mask operator==(Float a, Float b) { return {hn::Eq(a.v, b.v)}; }
-HWY_INLINE Mask operator!=(Float a, Float b) { return {hn::Ne(a.v, b.v)}; }
+// (Ne of a NaN is false on some targets.)
+HWY_INLINE Mask operator!=(Float a, Float b) { return {hn::Not(hn::Eq(a.v, b.v))}; }
 HWY_INLINE Mask operator<(Float a, Float b) { return {hn::Lt(a.v, b.v)}; }
 HWY_INLINE Mask operator<=(Float a, Float b) { return {hn::Le(a.v, b.v)}; }
 HWY_INLINE Mask operator>(Float a, Float b) { return {hn::Gt(a.v, b.v)}; }
 HWY_INLINE Mask operator>=(Float a, Float b) { return {hn::Ge(a.v, b.v)}; }
 HWY_INLINE Mask operator&&(Mask a, Mask b) { return {hn::And(a.m, b.m)}; }
 HWY_INLINE Mask operator||(Mask a, Mask b) { return {hn::Or(a.m, b.m)}; }
+HWY_INLINE Mask operator!(Mask a) { return {hn::Not(a.m)}; }
 HWY_INLINE Float choose(Mask c, Float a, Float b) { return hn::IfThenElse(c.m, a.v, b.v); }
 HWY_INLINE Float fma(Float a, Float b, Float c) { return hn::MulAdd(a.v, b.v, c.v); }
 
@@ -77,10 +79,10 @@ HWY_INLINE Mask isfinite(Float x) { return {hn::IsFinite(x.v)}; }
 HWY_INLINE Mask isposinf(Float x) { return x == Float(HUGE_VALF); }
 HWY_INLINE Mask isneginf(Float x) { return x == Float(-HUGE_VALF); }
 HWY_INLINE Mask logical_not(Float x) { return x == Float(0.0f); }
-HWY_INLINE Mask logical_and(Float x, Float y) { return x != Float(0.0f) && y != Float(0.0f); }
-HWY_INLINE Mask logical_or(Float x, Float y) { return x != Float(0.0f) || y != Float(0.0f); }
+HWY_INLINE Mask logical_and(Float x, Float y) { return !(logical_not(x) || logical_not(y)); }
+HWY_INLINE Mask logical_or(Float x, Float y) { return !(logical_not(x) && logical_not(y)); }
 HWY_INLINE Mask logical_xor(Float x, Float y) {
-  return {hn::Xor(hn::Ne(x.v, hn::Zero(D())), hn::Ne(y.v, hn::Zero(D())))};
+  return {hn::Xor(logical_not(x).m, logical_not(y).m)};
 }
 HWY_INLINE Float sign(Float x) {
   V one = hn::Set(D(), 1.0f);
@@ -264,13 +266,21 @@ HWY_INLINE Float erfinv(Float x) {
 }
 
 // ---- Division, powers ----
-HWY_INLINE Float floor_divide(Float x, Float y) { return floor(x / y); }
+// As in Python. Where the quotient was rounded up to a whole number, the rest has the wrong sign.
+HWY_INLINE Float floor_divide(Float x, Float y) {
+  Float q = floor(x / y), none = Float(0.0f);
+  Float rest = choose(q == none, x, fma(-q, y, x));
+  Mask opposite = (rest < none && y > none) || (rest > none && y < none);
+  q = choose(opposite && abs(q) < Float(0x1p24f), q - Float(1.0f), q);
+  return choose(isinf(x) && y != none, Float(NAN), q);
+}
 
 // The sign of y, as in Python.
 HWY_INLINE Float remainder(Float x, Float y) {
   return lanewise(x, y, [](float a, float b) {
     float r = std::fmod(a, b);
-    return r != 0 && (r < 0) != (b < 0) ? r + b : r;
+    if (r == 0) return std::copysign(r, b);
+    return (r < 0) != (b < 0) ? r + b : r;
   });
 }
 HWY_INLINE Float power(Float x, Float y) {

@@ -127,11 +127,13 @@ bool isfinite(Scalar<T> a) {
 }
 template <class T>
 bool isposinf(Scalar<T> a) {
-  return isinf(a) && a > Scalar<T>(0);
+  if constexpr (std::is_integral_v<T>) return false;
+  else return a.v == T(HUGE_VALF);
 }
 template <class T>
 bool isneginf(Scalar<T> a) {
-  return isinf(a) && a < Scalar<T>(0);
+  if constexpr (std::is_integral_v<T>) return false;
+  else return a.v == T(-HUGE_VALF);
 }
 
 // ---- Signs and parts ----
@@ -310,15 +312,23 @@ Scalar<T> power(Scalar<T> a, Scalar<T> b) {
     }
     return static_cast<T>(result);
   } else {
+    if constexpr (is_complex<T>) {
+      if (b.v == T(0)) return T(1);
+      if (a.v == T(0)) return b.v.real() > 0 ? T(0) : T(NAN, NAN);
+    }
     return std::pow(a.v, b.v);
   }
 }
 
-// Division by zero gives 0 for integers, as it must give something. Rounds towards minus infinity.
+// Division by zero gives 0 for integers, as it must give something. Rounds towards minus infinity:
+// where the quotient was rounded up to a whole number, the rest has the wrong sign.
 template <class T>
 Scalar<T> floor_divide(Scalar<T> a, Scalar<T> b) {
   if constexpr (std::is_floating_point_v<T>) {
-    return std::floor(a.v / b.v);
+    T q = std::floor(a.v / b.v), rest = q == 0 ? a.v : std::fma(-q, b.v, a.v);
+    if (std::isinf(a.v) && b.v != 0) return std::numeric_limits<T>::quiet_NaN();
+    bool opposite = (rest < 0 && b.v > 0) || (rest > 0 && b.v < 0);
+    return opposite && std::fabs(q) < 2 / std::numeric_limits<T>::epsilon() ? q - 1 : q;
   } else if constexpr (std::is_same_v<T, bool>) {
     return a.v && b.v;
   } else {
@@ -331,16 +341,17 @@ Scalar<T> floor_divide(Scalar<T> a, Scalar<T> b) {
     return static_cast<T>(a.v / b.v);
   }
 }
-// The sign of the divisor, as in Python.
+// The sign of the divisor, as in Python; of integers what a quotient of 0 leaves if it is zero.
 template <class T>
 Scalar<T> remainder(Scalar<T> a, Scalar<T> b) {
   if constexpr (std::is_floating_point_v<T>) {
     T r = std::fmod(a.v, b.v);
-    return r != 0 && (r < 0) != (b.v < 0) ? r + b.v : r;
+    if (r == 0) return std::copysign(r, b.v);
+    return (r < 0) != (b.v < 0) ? r + b.v : r;
   } else if constexpr (std::is_same_v<T, bool>) {
-    return false;  // x % 1 is 0, and x % 0 is 0 for every integer
+    return a.v && !b.v;
   } else {
-    if (b.v == 0) return T(0);
+    if (b.v == 0) return a;
     if constexpr (std::is_signed_v<T>) {
       if (b.v == -1) return T(0);
       T r = static_cast<T>(a.v % b.v);
@@ -368,26 +379,18 @@ template <class T>
 Scalar<T> bit_xor(Scalar<T> a, Scalar<T> b) {
   return static_cast<T>(a.v ^ b.v);
 }
-// Shifting by the width or more gives 0, or the sign.
+// By the lowest 5 bits of the count, by 6 for 64 bits, as processors shift.
 template <class T>
-bool shifts_out(T by) {
-  if constexpr (std::is_signed_v<T>) {
-    if (by < 0) return true;
-  }
-  return static_cast<uint64_t>(by) >= sizeof(T) * 8;
+int shift_count(Scalar<T> by) {
+  return static_cast<int>(static_cast<uint64_t>(by.v) % (sizeof(T) < 8 ? 32 : 64));
 }
 template <class T>
 Scalar<T> shift_left(Scalar<T> a, Scalar<T> b) {
-  if (shifts_out(b.v)) return T(0);
-  return static_cast<T>(static_cast<Wide<T>>(a.v) << b.v);
+  return static_cast<T>(static_cast<Wide<T>>(a.v) << shift_count(b));
 }
 template <class T>
 Scalar<T> shift_right(Scalar<T> a, Scalar<T> b) {
-  if constexpr (std::is_signed_v<T>) {
-    if (shifts_out(b.v)) return static_cast<T>(a.v < 0 ? -1 : 0);
-  }
-  if (shifts_out(b.v)) return T(0);
-  return static_cast<T>(a.v >> b.v);
+  return static_cast<T>(a.v >> shift_count(b));
 }
 
 }  // namespace lazuli::cpu::scalar

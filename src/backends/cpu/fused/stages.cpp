@@ -104,8 +104,8 @@ template <bool Taken>
 void select_stage(const Instruction* at, Context* context, LAZULI_ACCUMULATOR) {
   Block condition = read_slot<Bool>(context, at->b), other = read_slot<F32>(context, at->a);
   auto choose = [](V c, V x, V y) HWY_ATTR {
-    auto holds = hn::Ne(c, hn::Zero(D()));
-    return Taken ? hn::IfThenElse(holds, x, y) : hn::IfThenElse(holds, y, x);
+    auto fails = hn::Eq(c, hn::Zero(D()));
+    return Taken ? hn::IfThenElse(fails, y, x) : hn::IfThenElse(fails, x, y);
   };
   v0 = choose(condition.v0, v0, other.v0), v1 = choose(condition.v1, v1, other.v1);
   v2 = choose(condition.v2, v2, other.v2), v3 = choose(condition.v3, v3, other.v3);

@@ -97,7 +97,7 @@ StageTable::Stage erase(S stage) {
 template <Op op, class F, Accepts accepts, Result result>
 void add(StageTable& t) {
   size_t k = static_cast<size_t>(op);
-  if constexpr (accepts == Accepts::Integral) {
+  if constexpr (is_integral(accepts)) {
     return;
   } else if constexpr (result == Result::Boolean) {
     t.compare[k] = erase(compare_stage<F>);

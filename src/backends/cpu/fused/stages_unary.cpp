@@ -92,10 +92,10 @@ constexpr bool is_looped(Op op) {
 template <Op op, class F, Accepts accepts, Result result>
 void add(StageTable& t) {
   size_t k = static_cast<size_t>(op);
-  if constexpr (accepts != Accepts::Integral && result != Result::Boolean) {
+  if constexpr (!is_integral(accepts) && result != Result::Boolean) {
     t.unary_of_row[k] = reinterpret_cast<StageTable::Stage>(row_unary_stage<F>);
   }
-  if constexpr (accepts == Accepts::Integral) {
+  if constexpr (is_integral(accepts)) {
     return;
   } else if constexpr (result == Result::Boolean) {
     t.test[k] = reinterpret_cast<StageTable::Stage>(test_stage<F>);

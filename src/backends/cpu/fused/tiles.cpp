@@ -18,8 +18,10 @@ constexpr bool accepts(Accepts a) {
   switch (a) {
     case Accepts::Number: return true;
     case Accepts::Complex: return true;
+    case Accepts::Signed: return !std::is_same_v<T, bool>;
     case Accepts::Ordered: return !is_complex<T>;
     case Accepts::Integral: return whole;
+    case Accepts::Whole: return whole && !std::is_same_v<T, bool>;
     case Accepts::Inexact: return !whole;
     case Accepts::Float: return !whole && !is_complex<T>;
   }

@@ -29,6 +29,8 @@ constexpr int64_t key_block = 2 * lanes;           // keys scored together
 constexpr int tile_rows = lanes == 16 ? 12 : 4;    // 12 x 2 sums of 32 registers, 4 x 2 of 16
 constexpr int few_rows = 4;                        // rows that meet keys as they lie
 constexpr float minus_infinity = -std::numeric_limits<float>::infinity();
+// What a mask hides. Finite, so that a row without any key weighs all of them alike.
+constexpr float hidden_score = -std::numeric_limits<float>::max();
 
 inline int64_t padded(int64_t count) { return (count + lanes - 1) / lanes * lanes; }
 
@@ -223,12 +225,13 @@ inline void mask_row(const Attention& a, int64_t example, int64_t head, int64_t 
   if (a.kind == Attention::Mask::causal) {
     seen = std::clamp<int64_t>(query + a.keys - a.queries + 1 - first, 0, count);
   }
-  for (int64_t i = seen; i < key_block; ++i) scores[i] = minus_infinity;
+  for (int64_t i = seen; i < count; ++i) scores[i] = hidden_score;
+  for (int64_t i = count; i < key_block; ++i) scores[i] = minus_infinity;
   const int64_t step = a.mask.strides[3];
   if (a.kind == Attention::Mask::boolean) {
     const bool* mask = a.mask.at<bool>(example, head, query) + first * step;
     for (int64_t i = 0; i < count; ++i) {
-      if (!mask[i * step]) scores[i] = minus_infinity;
+      if (!mask[i * step]) scores[i] = hidden_score;
     }
   } else if (a.kind == Attention::Mask::additive) {
     const float* mask = a.mask.at<float>(example, head, query) + first * step;

@@ -99,7 +99,8 @@ void few_rows_part(const Attention& a, const AttentionPart& part, const float* q
 
 // The first key of the part that none of its rows before `row_end` sees.
 int64_t visible_keys(const Attention& a, const AttentionPart& part, int64_t row_end) {
-  if (a.kind != Attention::Mask::causal) return part.key_last;
+  // With more queries than keys there are rows that see none, and so weigh all alike.
+  if (a.kind != Attention::Mask::causal || a.queries > a.keys) return part.key_last;
   const int64_t last_query = (part.row_first + row_end - 1) / a.group;
   return std::clamp<int64_t>(last_query + a.keys - a.queries + 1, part.key_first, part.key_last);
 }

@@ -40,8 +40,8 @@ namespace op {
 
 #define LAZULI_DEVICE __device__ __forceinline__
 template <class T>
-constexpr T not_a_number() {
-  return static_cast<T>(__builtin_nanf(""));
+LAZULI_DEVICE T not_a_number() {
+  return static_cast<T>(__int_as_float(0x7fc00000));
 }
 
 // ---- Tests ----
@@ -63,11 +63,13 @@ LAZULI_DEVICE bool isfinite(T a) {
 }
 template <class T>
 LAZULI_DEVICE bool isposinf(T a) {
-  return op::isinf(a) && a > T(0);
+  if constexpr (is_integer<T> || is_boolean<T>) return false;
+  else return a == T(__int_as_float(0x7f800000));
 }
 template <class T>
 LAZULI_DEVICE bool isneginf(T a) {
-  return op::isinf(a) && a < T(0);
+  if constexpr (is_integer<T> || is_boolean<T>) return false;
+  else return a == T(-__int_as_float(0x7f800000));
 }
 template <class T>
 LAZULI_DEVICE bool nonzero(T a) {
@@ -351,18 +353,24 @@ __device__ inline T power(T a, T b) {
     }
     return static_cast<T>(result);
   } else if constexpr (is_complex<T>) {
-    if (a == T(0)) return b == T(0) ? T(1) : T(0);
+    if (b == T(0)) return T(1);
+    if (a == T(0)) return b.re > 0 ? T(0) : complex_t(not_a_number<float>(), not_a_number<float>());
     return narrowed(wide_exp(wide_multiply(widened(b), wide_log(widened(a)))));
   } else {
     return ::pow(a, b);
   }
 }
 
-// Division by zero gives 0 for integers, as it must give something. Rounds towards minus infinity.
+// Division by zero gives 0 for integers, as it must give something. Rounds towards minus infinity:
+// where the quotient was rounded up to a whole number, the rest has the wrong sign.
 template <class T>
 LAZULI_DEVICE T floor_divide(T a, T b) {
   if constexpr (is_floating<T>) {
-    return ::floor(a / b);
+    constexpr T whole = sizeof(T) == 8 ? T(0x1p53) : T(0x1p24);
+    T q = ::floor(a / b), rest = q == 0 ? a : ::fma(-q, b, a);
+    if (op::isinf(a) && b != 0) return not_a_number<T>();
+    bool opposite = (rest < 0 && b > 0) || (rest > 0 && b < 0);
+    return opposite && ::fabs(q) < whole ? q - 1 : q;
   } else if constexpr (is_boolean<T>) {
     return a && b;
   } else {
@@ -375,16 +383,17 @@ LAZULI_DEVICE T floor_divide(T a, T b) {
     return static_cast<T>(a / b);
   }
 }
-// The sign of the divisor, as in Python.
+// The sign of the divisor, as in Python; of integers what a quotient of 0 leaves if it is zero.
 template <class T>
 LAZULI_DEVICE T remainder(T a, T b) {
   if constexpr (is_floating<T>) {
     T r = ::fmod(a, b);
-    return r != 0 && (r < 0) != (b < 0) ? r + b : r;
+    if (r == 0) return ::copysign(r, b);
+    return (r < 0) != (b < 0) ? r + b : r;
   } else if constexpr (is_boolean<T>) {
-    return false;
+    return a && !b;
   } else {
-    if (b == 0) return T(0);
+    if (b == 0) return a;
     if constexpr (is_signed_integer<T>) {
       if (b == -1) return T(0);
       T r = static_cast<T>(a % b);
@@ -412,26 +421,18 @@ template <class T>
 LAZULI_DEVICE T bit_xor(T a, T b) {
   return static_cast<T>(a ^ b);
 }
-// Shifting by the width or more gives 0, or the sign.
+// By the lowest 5 bits of the count, by 6 for 64 bits, as on the CPU.
 template <class T>
-LAZULI_DEVICE bool shifts_out(T by) {
-  if constexpr (is_signed_integer<T>) {
-    if (by < 0) return true;
-  }
-  return static_cast<uint64_t>(by) >= sizeof(T) * 8;
+LAZULI_DEVICE int shift_count(T by) {
+  return static_cast<int>(static_cast<uint64_t>(by) % (sizeof(T) < 8 ? 32 : 64));
 }
 template <class T>
 LAZULI_DEVICE T shift_left(T a, T b) {
-  if (shifts_out(b)) return T(0);
-  return static_cast<T>(static_cast<uint64_t>(a) << b);
+  return static_cast<T>(static_cast<uint64_t>(a) << shift_count(b));
 }
 template <class T>
 LAZULI_DEVICE T shift_right(T a, T b) {
-  if constexpr (is_signed_integer<T>) {
-    if (shifts_out(b)) return static_cast<T>(a < 0 ? -1 : 0);
-  }
-  if (shifts_out(b)) return T(0);
-  return static_cast<T>(a >> b);
+  return static_cast<T>(a >> shift_count(b));
 }
 
 // ---- Reductions: how two partial values become one, and the value of none ----

@@ -111,7 +111,7 @@ using Wide = typename choose<is_half<T>, float, T>::type;
 
 // A value of one element type as another, as the CPU converts (core/visit.h): complex to real takes
 // the real part, anything to bool asks whether it differs from zero, floats to integers truncate
-// and saturate at the ends of 64 bits before they wrap.
+// and stop at the ends of the range; NaN becomes 0.
 template <class To, class From>
 __device__ __forceinline__ To convert(From value) {
   if constexpr (is_same<To, From>::value) {
@@ -126,14 +126,14 @@ __device__ __forceinline__ To convert(From value) {
   } else if constexpr (is_complex<To> || is_half<To>) {
     return To(static_cast<float>(value));
   } else if constexpr (is_floating<From> && is_integer<To>) {
-    if (!(value >= static_cast<From>(-9223372036854775808.0))) {
-      return static_cast<To>(int64_t(1) << 63);
-    }
-    if (value >= static_cast<From>(18446744073709551616.0)) return static_cast<To>(~uint64_t(0));
-    if (value >= static_cast<From>(9223372036854775808.0)) {
-      return static_cast<To>(static_cast<uint64_t>(value));
-    }
-    return static_cast<To>(static_cast<int64_t>(value));
+    constexpr int digits = static_cast<int>(sizeof(To) * 8) - is_signed_integer<To>;
+    constexpr To most = static_cast<To>(~uint64_t(0) >> (64 - digits));
+    constexpr To least = is_signed_integer<To> ? static_cast<To>(-most - 1) : To(0);
+    constexpr From low = static_cast<From>(least);
+    constexpr From high = static_cast<From>(uint64_t(1) << (digits - 1)) * 2;
+    if (value >= high) return most;
+    if (value > low) return static_cast<To>(value);
+    return value == value ? least : To(0);
   } else {
     return static_cast<To>(value);
   }

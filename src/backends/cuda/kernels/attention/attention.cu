@@ -68,7 +68,10 @@ __global__ void __launch_bounds__(128) attention(__grid_constant__ const Attenti
   }
   float sums[4][8] = {};
   int last_row = min(first_row + tile_rows, all_rows) - 1, end = a.keys;
-  if (a.kind == 1) end = min(end, max(0, last_row / a.group + a.keys - a.queries + 1));
+  // With more queries than keys there are rows that see none.
+  if (a.kind == 1 && a.queries <= a.keys) {
+    end = min(end, last_row / a.group + a.keys - a.queries + 1);
+  }
   for (int key = 0; key < end; key += tile_keys) {
     float scores[4] = {};
     for (int at = 0; at < a.size; at += piece) {

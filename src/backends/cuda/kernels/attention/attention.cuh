@@ -20,6 +20,8 @@ struct Attention {
 };
 
 constexpr float log2_e = 1.4426950408889634f;
+// What a mask hides. Finite, so that a row without any key weighs all of them alike.
+constexpr float hidden_score = -3.4028234663852886e38f;
 
 // One row of scores: where its mask lies and the last key it sees.
 struct MaskRow {
@@ -36,10 +38,10 @@ __device__ __forceinline__ MaskRow mask_row(const Attention& a, int example, int
 __device__ __forceinline__ float masked(const Attention& a, const MaskRow& row, float product,
                                         int key) {
   float score = product * (a.scale * log2_e);
-  if (key > row.last) return -op::highest<float>();
+  if (key > row.last) return hidden_score;
   if (a.kind == 2) {
     bool seen = static_cast<const bool*>(a.mask)[row.at + key * a.mask_strides[3]];
-    return seen ? score : -op::highest<float>();
+    return seen ? score : hidden_score;
   }
   if (a.kind == 3) {
     score += log2_e * static_cast<const float*>(a.mask)[row.at + key * a.mask_strides[3]];

@@ -212,7 +212,8 @@ __global__ void __launch_bounds__(128) attention_prefill(__grid_constant__ const
   const T* k = static_cast<const T*>(a.k) + example * a.k_strides[0] + of * a.k_strides[1];
   const T* v = static_cast<const T*>(a.v) + example * a.v_strides[0] + of * a.v_strides[1];
   int end = a.keys, last = min(first + block_queries, a.queries) - 1;
-  if (a.kind == 1) end = max(0, min(end, last + a.keys - a.queries + 1));
+  // With more queries than keys there are rows that see none.
+  if (a.kind == 1 && a.queries <= a.keys) end = min(end, last + a.keys - a.queries + 1);
   queries.copy(q + first * a.q_strides[2], a.q_strides[2], block_queries, a.queries - first,
                a.size);
   keys.copy(k, a.k_strides[2], block_keys, end, a.size);
