@@ -5,8 +5,20 @@
 
 namespace lazuli {
 
-// vjp_of, or the rule that custom_vjp has given the node.
-Derivatives custom_vjp_of(Node* node, const array& output, const array& g,
-                          const std::vector<bool>& wanted);
+// One call of such a function. Each output passes through a gate; `gates` has them in the order of
+// the outputs, and nullptr for those that nothing uses.
+struct GateCall {
+  std::vector<Node*> gates;
+  std::vector<array> primals;
+
+  // The products of the rule, one for each primal. Missing cotangents are zeros.
+  std::vector<array> products(const Derivatives& cotangents) const;
+};
+
+bool is_gate(const Node* node);
+
+// The calls whose gates are among `order`, by the first gate of each: what uses another gate of a
+// call comes after it.
+std::unordered_map<Node*, GateCall> gate_calls(const std::vector<Node*>& order);
 
 }  // namespace lazuli

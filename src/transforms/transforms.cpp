@@ -36,44 +36,89 @@ void check_like(const char* op, const char* what, const std::vector<array>& give
   }
 }
 
-using Totals = std::unordered_map<Node*, array>;
+class Backward {
+ public:
+  Backward(const std::vector<array>& inputs, const std::vector<array>& outputs)
+      : inputs_(inputs), order_(nodes_between(inputs, outputs)), calls_(gate_calls(order_)) {
+    for (const array& input : inputs) {
+      depends_.insert(input.node());
+      whole_ = whole_ || !issubdtype(input.dtype(), inexact);
+    }
+    depends_.insert(order_.begin(), order_.end());
+  }
 
-void accumulate(Totals& totals, Node* node, const array& g) {
-  auto [place, fresh] = totals.emplace(node, g);
-  if (!fresh) place->second = add(place->second, g);
-}
+  void start(const array& output, const array& cotangent) {
+    add_to(output.node(), astype(cotangent, output.dtype()));
+  }
+
+  std::vector<array> run() {
+    for (size_t k = order_.size(); k-- > 0;) {
+      Node* node = order_[k];
+      if (is_gate(node)) {
+        if (auto call = calls_.find(node); call != calls_.end()) through_rule(call->second);
+        continue;
+      }
+      auto g = totals_.find(node);
+      if (g == totals_.end()) continue;
+      std::vector<bool> wanted;
+      for (Node* input : node->inputs) wanted.push_back(is_wanted(input));
+      Derivatives d = lazuli::vjp_of(node, handle(node), g->second, wanted);
+      for (size_t i = 0; i < d.size(); ++i) {
+        if (d[i]) add_to(node->inputs[i], *d[i]);
+      }
+      totals_.erase(node);
+    }
+    std::vector<array> result;
+    for (const array& input : inputs_) {
+      auto g = totals_.find(input.node());
+      result.push_back(g == totals_.end() ? zeros_like(input) : g->second);
+    }
+    return result;
+  }
+
+ private:
+  // Whole numbers have derivatives where they are asked for; on the way between floating values
+  // they are steps, indices and conditions, which have none.
+  bool is_wanted(Node* node) const {
+    return depends_.contains(node) && (whole_ || issubdtype(node->type(), inexact));
+  }
+
+  void add_to(Node* node, const array& g) {
+    if (!depends_.contains(node)) return;
+    auto [place, fresh] = totals_.emplace(node, g);
+    if (!fresh) place->second = add(place->second, g);
+  }
+
+  void through_rule(const GateCall& call) {
+    Derivatives cotangents(call.gates.size());
+    bool any = false;
+    for (size_t i = 0; i < cotangents.size(); ++i) {
+      auto g = call.gates[i] ? totals_.find(call.gates[i]) : totals_.end();
+      if (g == totals_.end()) continue;
+      cotangents[i] = g->second;
+      any = true;
+    }
+    if (!any) return;
+    std::vector<array> products = call.products(cotangents);
+    for (size_t i = 0; i < products.size(); ++i) {
+      const array& primal = call.primals[i];
+      if (is_wanted(primal.node())) add_to(primal.node(), astype(products[i], primal.dtype()));
+    }
+  }
+
+  const std::vector<array>& inputs_;
+  std::vector<Node*> order_;
+  std::unordered_map<Node*, GateCall> calls_;
+  std::unordered_set<Node*> depends_;
+  std::unordered_map<Node*, array> totals_;
+  bool whole_ = false;  // an input holds whole numbers
+};
 
 std::vector<array> backward(const std::vector<array>& inputs, const std::vector<array>& outputs,
                             const std::vector<array>& cotangents) {
-  std::vector<Node*> order = nodes_between(inputs, outputs);
-  std::unordered_map<Node*, bool> depends;
-  for (const array& input : inputs) depends[input.node()] = true;
-  for (Node* node : order) depends[node] = true;
-  Totals totals;
-  for (size_t i = 0; i < outputs.size(); ++i) {
-    if (depends.contains(outputs[i].node()))
-      accumulate(totals, outputs[i].node(), astype(cotangents[i], outputs[i].dtype()));
-  }
-  for (size_t k = order.size(); k-- > 0;) {
-    Node* node = order[k];
-    auto g = totals.find(node);
-    if (g == totals.end()) continue;
-    std::vector<bool> wanted;
-    for (Node* input : node->inputs) {
-      wanted.push_back(depends.contains(input) && issubdtype(input->type(), inexact));
-    }
-    Derivatives d = custom_vjp_of(node, handle(node), g->second, wanted);
-    for (size_t i = 0; i < d.size(); ++i) {
-      if (d[i]) accumulate(totals, node->inputs[i], *d[i]);
-    }
-    totals.erase(node);
-  }
-  std::vector<array> result;
-  for (const array& input : inputs) {
-    auto g = totals.find(input.node());
-    result.push_back(g == totals.end() ? zeros_like(input) : g->second);
-  }
-  return result;
+  Backward walk(inputs, outputs);
+  for (size_t i = 0; i < outputs.size(); ++i) walk.start(outputs[i], cotangents[i]);
+  return walk.run();
 }
 
 }  // namespace
@@ -105,7 +150,8 @@ std::pair<std::vector<array>, std::vector<array>> jvp(const Function& fun,
   std::vector<array> outputs = fun(inputs);
   std::unordered_map<Node*, array> known;
   for (size_t i = 0; i < inputs.size(); ++i) {
-    known.emplace(inputs[i].node(), astype(tangents[i], inputs[i].dtype()));
+    Dtype dtype = promote_types(inputs[i].dtype(), tangents[i].dtype());
+    known.emplace(inputs[i].node(), astype(tangents[i], dtype));
   }
   for (Node* node : nodes_between(inputs, outputs)) {
     Derivatives t(node->inputs.size());
@@ -122,7 +168,16 @@ std::pair<std::vector<array>, std::vector<array>> jvp(const Function& fun,
   std::vector<array> result;
   for (const array& output : outputs) {
     auto found = known.find(output.node());
-    result.push_back(found == known.end() ? zeros_like(output) : found->second);
+    if (found == known.end()) {
+      // Zeros, of the dtype that a tangent would have.
+      Dtype dtype = output.dtype();
+      for (Node* input : output.node()->inputs) {
+        auto t = known.find(input);
+        if (t != known.end()) dtype = promote_types(dtype, t->second.dtype());
+      }
+      found = known.emplace(output.node(), zeros(output.shape(), dtype)).first;
+    }
+    result.push_back(found->second);
   }
   return {outputs, result};
 }
@@ -152,12 +207,11 @@ ValueAndGradFunction value_and_grad(const Function& fun, const std::vector<int>&
     std::vector<array> inputs = traced(chosen), all = arguments;
     for (size_t i = 0; i < places.size(); ++i) all[places[i]] = inputs[i];
     std::vector<array> outputs = fun(all);
-    if (outputs.empty() || outputs[0].size() != 1) {
+    if (outputs.empty() || outputs[0].ndim() != 0) {
       throw ArgumentError("[grad] The function must return a scalar first" +
                           (outputs.empty() ? "." : ", not " + describe(outputs[0]) + "."));
     }
-    std::vector<array> first = {outputs[0]};
-    return std::pair{outputs, backward(inputs, first, {ones_like(outputs[0])})};
+    return std::pair{outputs, backward(inputs, {outputs[0]}, {ones_like(outputs[0])})};
   };
 }
 

@@ -7,6 +7,7 @@
 #include "ops/compositions.h"
 #include "ops/elementwise.h"
 #include "ops/record.h"
+#include "transforms/custom.h"
 #include "transforms/trace.h"
 
 namespace lazuli {
@@ -92,11 +93,18 @@ Params structural(const std::vector<int>& axes) {
   return params;
 }
 
+Params same(const Batch& b) {
+  Params params;
+  params.words = b.node->params;
+  params.structural = b.node->structural;
+  return params;
+}
+
 array view(const Batch& b) {
   const array& x = b.in[0];
   switch (b.node->op) {
-    // A gate of custom_vjp (2) loses its rule: differentiating it is refused from then on (3).
-    case Op::identity: return b.again({b.spread(0)}, Params{b.param(0) == 2 ? 3 : b.param(0)});
+    // A gate of custom_vjp loses its rule: derivatives go through what the function has recorded.
+    case Op::identity: return is_gate(b.node) ? b.spread(0) : b.again({b.spread(0)}, same(b));
     case Op::reshape: return reshape(x, b.batched_shape(), b.stream);
     case Op::broadcast_to:
       return broadcast_to(b.aligned(0, b.node->shape.size()), b.batched_shape(), b.stream);
@@ -162,13 +170,6 @@ Params next_axis(const Batch& b) {
   Params params;
   params.words = b.node->params;
   params.words[0] += 1;
-  params.structural = b.node->structural;
-  return params;
-}
-
-Params same(const Batch& b) {
-  Params params;
-  params.words = b.node->params;
   params.structural = b.node->structural;
   return params;
 }

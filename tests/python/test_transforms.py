@@ -199,3 +199,45 @@ def test_cycles_through_transformed_functions_are_collected(transform):
 def test_a_shared_output_counts_twice():
     _, products = mx.vjp(lambda x: [x, x], [one()], [one(), one()])
     assert products[0].item() == 2
+
+
+def test_jvp_goes_through_checkpoint_and_custom_functions():
+    f = mx.custom_function(lambda x, y: mx.sin(x) * y)
+    f.vjp(lambda primals, cotangents, outputs: (cotangents, cotangents))
+    for g in (f, mx.checkpoint(lambda x, y: mx.sin(x) * y)):
+        for h in (g, mx.compile(g)):
+            _, (tangent,) = mx.jvp(lambda x: h(x, one(2.0)), [one(0.0)], [one(3.0)])
+            assert tangent.item() == 6
+        _, (tangents,) = mx.jvp(mx.vmap(g), [mx.zeros(2), mx.ones(2)], [mx.ones(2), mx.zeros(2)])
+        assert tangents.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("arguments", [
+    ((None,),), ("x",), (1.5,), (0, 3), (0, [3]), ([[0]],), ({},)])
+def test_what_names_no_argument_is_a_type_error(arguments):
+    for transform in (mx.grad, mx.value_and_grad):
+        with pytest.raises(TypeError):
+            transform(lambda x: x, *arguments)
+
+
+@pytest.mark.parametrize("shape", [(1,), (1, 1)])
+def test_only_scalars_have_gradients(shape):
+    with pytest.raises(ValueError, match="scalar"):
+        mx.grad(lambda x: x)(mx.ones(shape))
+
+
+def test_gradients_of_integers_are_integers():
+    gradient = mx.grad(lambda x: (x * 2).sum())(mx.array([1, 2]))
+    assert gradient.tolist() == [2, 2] and gradient.dtype == mx.int32
+
+
+def test_gradients_of_divmod():
+    gradients = mx.grad(lambda a, b: mx.divmod(a, b)[1], (0, 1))(one(5.0), one(3.0))
+    assert [g.item() for g in gradients] == [1, -1]
+
+
+def test_indices_have_no_gradient():
+    gradient = mx.grad(lambda x: mx.take_along_axis(x, mx.argsort(x), 0)[0] * 3)(
+        mx.array([2.0, 1.0]))
+    assert gradient.tolist() == [0, 3]
+    assert mx.grad(lambda x: mx.array([1.0, 2.0])[x.astype(mx.int32)])(one()).item() == 0

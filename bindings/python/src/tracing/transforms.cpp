@@ -20,20 +20,28 @@ struct Wanted {
   std::vector<std::string> names;
 };
 
+// One value of type T or a sequence of them.
+template <class T>
+std::vector<T> one_or_more(const char* op, nb::handle value, const char* what) {
+  std::vector<T> result;
+  T single;
+  if (nb::try_cast<T>(value, single)) {
+    result.push_back(single);
+  } else if (!nb::try_cast<std::vector<T>>(value, result)) {
+    raise(PyExc_TypeError, std::string("[") + op + "] " + what + ", not of the type " +
+                               Py_TYPE(value.ptr())->tp_name + ".");
+  }
+  return result;
+}
+
 Wanted load_wanted(const char* op, nb::handle argnums, nb::handle argnames) {
   std::string prefix = std::string("[") + op + "] ";
   Wanted wanted;
-  if (PyUnicode_Check(argnames.ptr())) {
-    wanted.names.push_back(nb::cast<std::string>(argnames));
-  } else {
-    wanted.names = nb::cast<std::vector<std::string>>(argnames);
-  }
-  if (argnums.is_none()) {
-    if (wanted.names.empty()) wanted.numbers.push_back(0);
-  } else if (PyLong_Check(argnums.ptr())) {
-    wanted.numbers.push_back(nb::cast<int>(argnums));
-  } else {
-    wanted.numbers = nb::cast<std::vector<int>>(argnums);
+  wanted.names = one_or_more<std::string>(op, argnames, "argnames are strings");
+  if (!argnums.is_none()) {
+    wanted.numbers = one_or_more<int>(op, argnums, "argnums are integers");
+  } else if (wanted.names.empty()) {
+    wanted.numbers.push_back(0);
   }
   if (wanted.numbers.empty() && wanted.names.empty()) {
     throw ArgumentError(prefix + "No argument is named.");
