@@ -27,6 +27,12 @@ bool same_structure(const std::vector<array>& a, const std::vector<array>& b) {
   return true;
 }
 
+[[noreturn]] void refuse_captured() {
+  throw ArgumentError(
+      "[compile] The function uses an array that is also one of its arguments, or comes from one, "
+      "past its parameters: name it in `inputs`, or pass it alone.");
+}
+
 Recording record_function(const Function& fun, const std::vector<array>& arguments) {
   TracingScope scope;
   Recording r;
@@ -34,6 +40,13 @@ Recording record_function(const Function& fun, const std::vector<array>& argumen
     r.placeholders.push_back(array(make_placeholder(a.dtype(), a.shape())));
   r.outputs = fun(r.placeholders);
   r.order = nodes_between(r.placeholders, r.outputs);
+  // Such an array would be recorded with the value that it has now.
+  if (!arguments.empty() && !nodes_between(arguments, r.outputs).empty()) refuse_captured();
+  for (const array& output : r.outputs) {
+    for (const array& a : arguments) {
+      if (output.node() == a.node()) refuse_captured();
+    }
+  }
   return r;
 }
 
