@@ -64,8 +64,7 @@ struct Scan {
     bool larger = mode == ScatterMode::maximum;
     array best =
         larger ? cummax(x, axis, reverse, true, stream) : cummin(x, axis, reverse, true, stream);
-    array holds = logical_or(equal(x, best, stream), isnan(x, stream), stream);
-    array held = where(holds, places, array(0, int64), stream);
+    array held = where(held_by(best, x, stream), places, array(0, int64), stream);
     array latest = cummax(held, axis, reverse, true, stream);
     return reverse ? subtract(array(extent - 1, int64), latest, stream) : latest;
   }

@@ -1,4 +1,6 @@
 // Jacobian-vector products: from the tangents of the inputs to the tangent of the result.
+#include <algorithm>
+
 #include "lazuli/ops.h"
 #include "lazuli/transforms.h"
 #include "ops/compositions.h"
@@ -62,7 +64,7 @@ std::optional<array> reduction(const Node* node, const array& x, const array& ou
   if (node->op == Op::sum) return sum(t, axes, true, s);
   if (node->op == Op::max || node->op == Op::min) {
     // Equal extremes share.
-    array hits = equal(x, out, s);
+    array hits = held_by(out, x, s);
     array total = sum(where(hits, t, zeros_like(t, s), s), axes, true, s);
     array count = sum(hits, axes, true, s);
     bool whole = !issubdtype(t.dtype(), inexact);
@@ -145,6 +147,8 @@ std::optional<array> kernel(const Node* node, const std::vector<array>& in, cons
       if (!t[0]) return std::nullopt;
       return replay_linear(node, in, t, {0}, s);
     case Op::quantized_matmul:
+      if (std::any_of(t.begin() + 1, t.end(), [](const auto& x) { return x.has_value(); })) break;
+      return replay_kernel(node, in, *t[0], s);
     case Op::packed_matmul:
       if (!t[0]) refuse(node);
       return replay_kernel(node, in, *t[0], s);
@@ -164,8 +168,9 @@ std::optional<array> kernel(const Node* node, const std::vector<array>& in, cons
     case Op::argsort:
     case Op::argpartition:
     case Op::random_bits: return std::nullopt;
-    default: return composed_rule(node, in, t, s);
+    default: break;
   }
+  return composed_rule(node, in, t, s);
 }
 
 }  // namespace

@@ -11,6 +11,10 @@ array conjugated(const array& x, const Stream& s) {
   return x.dtype() == complex64 ? conjugate(x, s) : x;
 }
 
+array held_by(const array& result, const array& x, const Stream& s) {
+  return logical_or(equal(x, result, s), isnan(x, s), s);
+}
+
 array products_of_others(const array& x, const std::vector<int>& axes, const Stream& s) {
   std::vector<int> order;
   for (int d : all_axes(x)) {
@@ -46,9 +50,9 @@ ScatterShares scatter_shares(const Node* node, const std::vector<array>& in, con
   std::vector<array> indices = scatter_indices(in);
   std::vector<int> axes = scatter_axes(node);
   Dtype dtype = at_least_float(out.dtype());
-  array base = astype(equal(in[0], out, s), dtype, s);
+  array base = astype(held_by(out, in[0], s), dtype, s);
   array held = gather(out, indices, axes, scatter_sizes(in), s);
-  array updates = astype(equal(in[1], held, s), dtype, s);
+  array updates = astype(held_by(held, in[1], s), dtype, s);
   return {base, updates, scatter_add(base, indices, updates, axes, s)};
 }
 

@@ -8,6 +8,9 @@ namespace lazuli {
 // The complex conjugate; real arrays as they are.
 array conjugated(const array& x, const Stream& s);
 
+// Where an operand is what a maximum or minimum of it holds; NaN is NaN.
+array held_by(const array& result, const array& x, const Stream& s);
+
 // The product of all elements of each row but one, for every one: no division, so zeros are safe.
 array products_of_others(const array& x, const std::vector<int>& axes, const Stream& s);
 

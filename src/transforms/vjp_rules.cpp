@@ -127,7 +127,7 @@ void reduction(Rule& r) {
     case Op::max:
     case Op::min: {
       // Equal extremes share the derivative.
-      array hits = equal(r.x(), r.output, r.stream);
+      array hits = held_by(r.output, r.x(), r.stream);
       array shared = divide(r.g, sum(hits, r.axes(), true, r.stream), r.stream);
       return r.set(0, where(hits, shared, zeros_like(shared, r.stream), r.stream));
     }
@@ -262,13 +262,6 @@ void kernel(Rule& r) {
     case Op::cumulative: return r.set(0, cumulative_vjp(r.node, r.x(), r.g, r.stream));
     case Op::sort:
     case Op::partition: return sort_rule(r);
-    case Op::quantized_matmul: {
-      if (r.wanted[2] || r.wanted[3]) refuse(r.node, "for its scales and biases");
-      array w = dequantize(r.inputs[1], r.inputs[2], r.inputs[3], static_cast<int>(r.params()[0]),
-                           static_cast<int>(r.params()[1]), "affine", r.stream);
-      if (r.params()[2]) return r.set(0, matmul(r.g, w, r.stream));
-      return r.set(0, matmul(r.g, transpose(w, r.stream), r.stream));
-    }
     case Op::packed_matmul: return packed_rule(r);
     case Op::argmax:
     case Op::argmin:

@@ -210,6 +210,9 @@ array kernel(const Batch& b) {
     case Op::random_bits: return b.again(b.in, same(b));
     case Op::gather: return gather_rule(b);
     case Op::scatter: return scatter_rule(b);
+    case Op::affine_quantize:
+    case Op::affine_dequantize: return b.again(all_spread(b), same(b));
+    case Op::quantized_matmul:
     case Op::packed_matmul:
       if (std::count(b.batched.begin() + 1, b.batched.end(), true)) break;
       return b.again(b.in, same(b));
