@@ -47,24 +47,26 @@ array as_imaginary(const array& g) {
 }
 
 // ---- What the columns of gradients call ---------------------------------------------------------
-// The size of x where it is above 1 and finite, else 1: as a factor, it keeps squares in range.
-array scale_of(const array& x) {
-  array size = stop_gradient(abs(x));
+// About 1 / x where x is above 1 in size, else 1: a factor that keeps squares in range. Its own
+// reciprocal is in range too.
+array down_scale_of(const array& x) {
+  array size = abs(x);
+  double largest = size.dtype() == float64 ? 0x1p1022 : size.dtype() == float16 ? 0x1p14 : 0x1p126;
   array one = array(1, size.dtype());
-  return where(logical_and(greater(size, one), isfinite(size)), size, one);
-}
-array one_plus_square(const array& scaled, const array& scale) {
-  return add(square(scaled), square(reciprocal(scale)));
+  size = minimum(maximum(size, one), array(largest, size.dtype()));
+  return stop_gradient(reciprocal(size));
 }
 
-// 1 / (1 + x^2) and 1 / sqrt(1 + x^2).
+// 1 / (1 + x^2) and 1 / sqrt(1 + x^2). A complex square that overflows is NaN.
 array inverse_of_one_plus_square(const array& x) {
-  array scale = scale_of(x);
-  return divide(divide(reciprocal(scale), one_plus_square(divide(x, scale), scale)), scale);
+  if (x.dtype() != complex64) return reciprocal(add(array(1, x.dtype()), square(x)));
+  array scale = down_scale_of(x);
+  array scaled = add(square(multiply(x, scale)), square(scale));
+  return multiply(multiply(reciprocal(scaled), scale), scale);
 }
 array rsqrt_of_one_plus_square(const array& x) {
-  array scale = scale_of(x);
-  return divide(rsqrt(one_plus_square(divide(x, scale), scale)), scale);
+  array scale = down_scale_of(x);
+  return multiply(rsqrt(add(square(multiply(x, scale)), square(scale))), scale);
 }
 
 // The derivatives of the angle of (y, x), by the quotient that is at most 1.

@@ -64,7 +64,7 @@ std::optional<array> reduction(const Node* node, const array& x, const array& ou
   if (node->op == Op::sum) return sum(t, axes, true, s);
   if (node->op == Op::max || node->op == Op::min) {
     // Equal extremes share.
-    array hits = held_by(out, x, s);
+    array hits = equal(x, out, s);
     array total = sum(where(hits, t, zeros_like(t, s), s), axes, true, s);
     array count = sum(hits, axes, true, s);
     bool whole = !issubdtype(t.dtype(), inexact);

@@ -127,9 +127,9 @@ void reduction(Rule& r) {
     case Op::max:
     case Op::min: {
       // Equal extremes share the derivative.
-      array hits = held_by(r.output, r.x(), r.stream);
-      array shared = divide(r.g, sum(hits, r.axes(), true, r.stream), r.stream);
-      return r.set(0, where(hits, shared, zeros_like(shared, r.stream), r.stream));
+      array hits = astype(equal(r.x(), r.output, r.stream), r.g.dtype(), r.stream);
+      return r.set(
+          0, multiply(divide(r.g, sum(hits, r.axes(), true, r.stream), r.stream), hits, r.stream));
     }
     default: return;
   }
