@@ -1,9 +1,9 @@
-// custom_vjp and checkpoint.
+// custom_function, custom_vjp and checkpoint.
 //
 // The function's outputs pass through one gate each: an identity node with the value as input 0 and
-// the other outputs and the primals behind it. The gate names the rule. Walking back, the rule is
-// called once for all gates of a call, and derivatives pass by what the function has recorded;
-// tangents and batches go through that and ignore the gate.
+// the other outputs and the primals behind it. The gate names the rules. A rule is called once for
+// all gates of a call and passes by what the function has recorded; where there is none, the way
+// goes through that as if there were no gate.
 #include "transforms/custom.h"
 
 #include <algorithm>
@@ -39,7 +39,7 @@ array make_gate(const std::vector<array>& inputs, int64_t rule, size_t output, s
 
 struct Rules {
   std::mutex mutex;
-  std::unordered_map<int64_t, std::shared_ptr<VjpRule>> by_id;
+  std::unordered_map<int64_t, std::shared_ptr<const CustomRules>> by_id;
   int64_t next = 0;
 };
 Rules& rules() {
@@ -47,24 +47,22 @@ Rules& rules() {
   return *r;
 }
 
-int64_t add_rule(VjpRule rule) {
+int64_t add_rules(CustomRules added) {
   Rules& r = rules();
   std::lock_guard lock(r.mutex);
-  r.by_id.emplace(r.next, std::make_shared<VjpRule>(std::move(rule)));
+  r.by_id.emplace(r.next, std::make_shared<const CustomRules>(std::move(added)));
   return r.next++;
 }
 
-std::shared_ptr<VjpRule> rule_of(int64_t id) {
+// nullptr if the function no longer exists.
+std::shared_ptr<const CustomRules> rules_of(int64_t id) {
   Rules& r = rules();
   std::lock_guard lock(r.mutex);
   auto found = r.by_id.find(id);
-  if (found == r.by_id.end()) {
-    throw RuntimeError("[custom_vjp] The function whose gradient is wanted no longer exists.");
-  }
-  return found->second;
+  return found == r.by_id.end() ? nullptr : found->second;
 }
 
-// Keeps a rule as long as the function made of it.
+// Keeps rules as long as the function made of it.
 struct RuleOwner {
   int64_t id;
   ~RuleOwner() {
@@ -92,6 +90,7 @@ std::unordered_map<Node*, GateCall> gate_calls(const std::vector<Node*>& order) 
     key.push_back(reinterpret_cast<const void*>(node->params[call_at]));
     Node* first = first_of.emplace(key, node).first->second;
     GateCall& call = calls[first];
+    if (!call.rules) call.rules = rules_of(node->params[rule_at]);
     call.gates.resize(count);
     call.gates[output] = node;
     if (call.primals.empty()) {
@@ -103,6 +102,9 @@ std::unordered_map<Node*, GateCall> gate_calls(const std::vector<Node*>& order) 
 }
 
 std::vector<array> GateCall::products(const Derivatives& cotangents) const {
+  if (!rules) {
+    throw RuntimeError("[custom_function] The function whose gradient is wanted no longer exists.");
+  }
   const Node* some = *std::find_if(gates.begin(), gates.end(), [](Node* n) { return n; });
   int64_t rule = some->params[rule_at];
   std::vector<array> inputs =
@@ -113,7 +115,7 @@ std::vector<array> GateCall::products(const Derivatives& cotangents) const {
                                : make_gate(inputs, rule, i, gates.size(), some->params[call_at]));
     all.push_back(cotangents[i] ? *cotangents[i] : zeros_like(inputs[i]));
   }
-  std::vector<array> result = (*rule_of(rule))(primals, all, outputs);
+  std::vector<array> result = rules->vjp(primals, all, outputs);
   if (result.size() != primals.size()) {
     throw ArgumentError("[custom_vjp] The rule returned " + std::to_string(result.size()) +
                         " products for " + std::to_string(primals.size()) + " primals.");
@@ -121,8 +123,51 @@ std::vector<array> GateCall::products(const Derivatives& cotangents) const {
   return result;
 }
 
-Function custom_vjp(Function fun, VjpRule fun_vjp) {
-  auto owner = std::make_shared<RuleOwner>(add_rule(std::move(fun_vjp)));
+namespace {
+
+void check_count(const std::vector<array>& given, const std::vector<Node*>& gates,
+                 const char* what) {
+  if (given.size() == gates.size()) return;
+  throw ArgumentError("[custom_function] The rule returned " + std::to_string(given.size()) + " " +
+                      what + " for " + std::to_string(gates.size()) + " outputs.");
+}
+
+}  // namespace
+
+std::vector<array> GateCall::tangents(const Derivatives& of_primals) const {
+  std::vector<array> given;
+  std::vector<int> argnums;
+  for (size_t i = 0; i < of_primals.size(); ++i) {
+    if (!of_primals[i]) continue;
+    given.push_back(*of_primals[i]);
+    argnums.push_back(static_cast<int>(i));
+  }
+  if (given.empty()) return {};
+  std::vector<array> result = rules->jvp(primals, given, argnums);
+  check_count(result, gates, "tangents");
+  return result;
+}
+
+std::vector<array> GateCall::batched(const std::vector<array>& inputs, const std::vector<int>& axes,
+                                     int64_t size) const {
+  auto [outputs, places] = rules->vmap(inputs, axes);
+  check_count(outputs, gates, "outputs");
+  if (places.size() != outputs.size()) {
+    throw ArgumentError("[custom_function] The rule returned " + std::to_string(places.size()) +
+                        " axes for " + std::to_string(outputs.size()) + " outputs.");
+  }
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    Shape shape = outputs[i].shape();
+    shape.insert(shape.begin(), size);
+    outputs[i] =
+        places[i] == -1 ? broadcast_to(outputs[i], shape) : moveaxis(outputs[i], places[i], 0);
+  }
+  return outputs;
+}
+
+Function custom_function(Function fun, VjpRule fun_vjp, JvpRule fun_jvp, VmapRule fun_vmap) {
+  auto owner = std::make_shared<RuleOwner>(
+      add_rules({std::move(fun_vjp), std::move(fun_jvp), std::move(fun_vmap)}));
   return [fun = std::move(fun), owner](const std::vector<array>& primals) {
     static std::atomic<int64_t> calls{0};
     int64_t call = calls++;
@@ -134,6 +179,10 @@ Function custom_vjp(Function fun, VjpRule fun_vjp) {
     }
     return gated;
   };
+}
+
+Function custom_vjp(Function fun, VjpRule fun_vjp) {
+  return custom_function(std::move(fun), std::move(fun_vjp));
 }
 
 Function checkpoint(Function fun) {

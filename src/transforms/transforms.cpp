@@ -55,7 +55,7 @@ class Backward {
     for (size_t k = order_.size(); k-- > 0;) {
       Node* node = order_[k];
       if (is_gate(node)) {
-        if (auto call = calls_.find(node); call != calls_.end()) through_rule(call->second);
+        through_gate(node);
         continue;
       }
       auto g = totals_.find(node);
@@ -89,7 +89,18 @@ class Backward {
     if (!fresh) place->second = add(place->second, g);
   }
 
+  void through_gate(Node* node) {
+    auto first = calls_.find(node);
+    if (first != calls_.end()) through_rule(first->second);
+  }
+
   void through_rule(const GateCall& call) {
+    if (call.rules && !call.rules->vjp) {
+      for (Node* gate : call.gates) {
+        if (gate && totals_.contains(gate)) add_to(gate->inputs[0], totals_.at(gate));
+      }
+      return;
+    }
     Derivatives cotangents(call.gates.size());
     bool any = false;
     for (size_t i = 0; i < cotangents.size(); ++i) {
@@ -141,6 +152,47 @@ std::pair<array, array> vjp(const ScalarFunction& fun, const array& primal,
   return {outputs[0], products[0]};
 }
 
+namespace {
+
+using Calls = std::unordered_map<Node*, GateCall>;
+using Known = std::unordered_map<Node*, array>;
+
+bool keep(const GateCall& call, const std::vector<array>& values, Known& known) {
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (call.gates[i]) known.emplace(call.gates[i], values[i]);
+  }
+  return true;
+}
+
+// Whether the gate, perhaps as the first of its call, has its value from a rule.
+bool tangents_by_rule(const Calls& calls, Node* gate, Known& known) {
+  auto found = calls.find(gate);
+  if (found == calls.end() || !found->second.has(&CustomRules::jvp)) return known.contains(gate);
+  const GateCall& call = found->second;
+  Derivatives tangents(call.primals.size());
+  for (size_t i = 0; i < tangents.size(); ++i) {
+    auto t = known.find(call.primals[i].node());
+    if (t != known.end()) tangents[i] = t->second;
+  }
+  return keep(call, call.tangents(tangents), known);
+}
+
+bool batch_by_rule(const Calls& calls, Node* gate, int64_t size, Known& known) {
+  auto found = calls.find(gate);
+  if (found == calls.end() || !found->second.has(&CustomRules::vmap)) return known.contains(gate);
+  const GateCall& call = found->second;
+  std::vector<array> inputs;
+  std::vector<int> axes;
+  for (const array& primal : call.primals) {
+    auto batched = known.find(primal.node());
+    inputs.push_back(batched == known.end() ? primal : batched->second);
+    axes.push_back(batched == known.end() ? -1 : 0);
+  }
+  return keep(call, call.batched(inputs, axes, size), known);
+}
+
+}  // namespace
+
 std::pair<std::vector<array>, std::vector<array>> jvp(const Function& fun,
                                                       const std::vector<array>& primals,
                                                       const std::vector<array>& tangents) {
@@ -153,7 +205,10 @@ std::pair<std::vector<array>, std::vector<array>> jvp(const Function& fun,
     Dtype dtype = promote_types(inputs[i].dtype(), tangents[i].dtype());
     known.emplace(inputs[i].node(), astype(tangents[i], dtype));
   }
-  for (Node* node : nodes_between(inputs, outputs)) {
+  std::vector<Node*> order = nodes_between(inputs, outputs);
+  auto calls = gate_calls(order);
+  for (Node* node : order) {
+    if (is_gate(node) && tangents_by_rule(calls, node, known)) continue;
     Derivatives t(node->inputs.size());
     bool any = false;
     for (size_t k = 0; k < t.size(); ++k) {
@@ -280,7 +335,10 @@ std::vector<array> vectorized(const Function& fun, const std::vector<array>& arg
     known.emplace(slots.back().node(), front);
   }
   std::vector<array> outputs = fun(slots);
-  for (Node* node : nodes_between(mapped, outputs)) {
+  std::vector<Node*> order = nodes_between(mapped, outputs);
+  Calls calls = gate_calls(order);
+  for (Node* node : order) {
+    if (is_gate(node) && batch_by_rule(calls, node, size, known)) continue;
     std::vector<array> in;
     std::vector<bool> batched;
     for (Node* input : node->inputs) {

@@ -333,6 +333,38 @@ def test_wrong_axes(axes, error):
         mx.vmap(lambda d: d["b"], in_axes=axes)({"b": mx.ones((2, 3))})
 
 
+def test_custom_function_has_rules_for_tangents_and_batches():
+    @mx.custom_function
+    def f(x, y):
+        return {"p": x * y["w"]}
+
+    @f.jvp
+    def tangents(primals, tangents):
+        (x, y), (dx, dy) = primals, tangents
+        assert dy == {"w": None}
+        return {"p": dx * 10 + x * 0 + y["w"] * 0}
+
+    @f.vmap
+    def batches(inputs, axes):
+        assert axes == (0, {"w": None})
+        return {"p": inputs[0].T * 7}, {"p": -1}
+
+    assert tangents is f and batches is f
+    y = {"w": one(3.0)}
+    _, (tangent,) = mx.jvp(lambda x: f(x, y)["p"], [one()], [one(2.0)])
+    assert tangent.item() == 20
+    assert mx.grad(lambda x: f(x, y)["p"])(one()).item() == 3
+    batch = mx.vmap(f, in_axes=(0, None))(mx.array([[1.0, 2.0], [3.0, 4.0]]), y)
+    assert batch["p"].tolist() == [[7, 14], [21, 28]]
+
+
+def test_a_rule_with_too_few_products_is_refused():
+    f = mx.custom_function(lambda x, y: x * y)
+    f.vjp(lambda primals, cotangents, outputs: (cotangents,))
+    with pytest.raises(ValueError, match="products"):
+        mx.grad(f, argnums=(0, 1))(one(), one())
+
+
 def test_jvp_goes_through_checkpoint_and_custom_functions():
     f = mx.custom_function(lambda x, y: mx.sin(x) * y)
     f.vjp(lambda primals, cotangents, outputs: (cotangents, cotangents))

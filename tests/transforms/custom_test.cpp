@@ -64,6 +64,31 @@ TEST(CustomVjp, GivesACallOfACompiledFunctionItsOwnGates) {
   EXPECT_EQ(grad(g)(array(3.0f)).item<float>(), 3);  // the rule says 1 of f(x), and of f(2x)
 }
 
+TEST(CustomFunction, HasRulesForTangentsAndBatches) {
+  Function f = custom_function(
+      [](const Arrays& p) { return Arrays{p[0] * p[1], p[0] + p[1]}; }, {},
+      [](const Arrays& p, const Arrays& t, const std::vector<int>& argnums) {
+        array sum = zeros_like(p[0]);
+        for (size_t i = 0; i < t.size(); ++i) sum = sum + t[i] * (10 * (argnums[i] + 1));
+        return Arrays{sum, p[0] * 100};
+      },
+      [](const Arrays& in, const std::vector<int>& axes) {
+        EXPECT_EQ(axes, (std::vector<int>{0, -1}));
+        return std::pair{Arrays{transpose(in[0]), in[1] * 7}, std::vector<int>{1, -1}};
+      });
+  array x = array({1.0, 2.0}, float64), y = array({3.0, 5.0}, float64), t = array({1.0, 4.0});
+  Arrays both = jvp(f, {x, y}, {t, t}).second;
+  expect_close(both[0], t * 30);
+  expect_close(both[1], x * 100);
+  Function of_y = [&](const Arrays& p) { return f({x, p[0]}); };
+  expect_close(jvp(of_y, {y}, {t}).second[0], t * 20);
+  expect_close(vjp(f, {x, y}, {t, t}).second[0], astype(t, float64) * y + t);  // through the body
+  array rows = filled({3, 2}, float64, -1, 1, 8);
+  Arrays batched = vmap(f, {0, -1})({rows, y});
+  expect_close(batched[0], rows);
+  expect_close(batched[1], broadcast_to(y * 7, {3, 2}));
+}
+
 TEST(Checkpoint, HasTangentsWhereSomeArgumentsHaveNone) {
   Function f = checkpoint([](const Arrays& p) { return Arrays{sin(p[0]) * p[1], p[1]}; });
   array x = filled({4}, float64, -1, 1, 5), y = filled({4}, float64, 1, 2, 6);

@@ -298,89 +298,6 @@ class Vmap : public Transformed {
   nb::object in_axes_, out_axes_;
 };
 
-// ---- checkpoint and custom_function -------------------------------------------------------------
-// One call of a function of trees, as a function of arrays. What it holds may outlive the call.
-struct TreeCall {
-  std::shared_ptr<Structure> arguments = shared_structure(), result = shared_structure();
-  std::shared_ptr<PyObject> function;
-  std::vector<array> arrays;
-
-  TreeCall(const nb::object& callable, const nb::args& args, const nb::kwargs& kwargs)
-      : function(nb::object(callable).release().ptr(), release_later) {
-    *arguments = structure_of(nb::make_tuple(args, kwargs), arrays);
-  }
-
-  Function forward() const {
-    return [arguments = arguments, result = result,
-            function = function](const std::vector<array>& traced) {
-      nb::object both = filled(*arguments, traced.data());
-      nb::object tree = nb::handle(function.get())(*nb::object(both[0]), **nb::object(both[1]));
-      std::vector<array> outputs;
-      *result = structure_of(tree, outputs);
-      return outputs;
-    };
-  }
-
-  nb::object finish(Function transformed) const {
-    auto held = std::make_shared<Function>(std::move(transformed));
-    RuleScope::keep(held);
-    std::vector<array> outputs = (*held)(arrays);
-    return filled(*result, outputs.data());
-  }
-};
-
-class Checkpoint : public Transformed {
- public:
-  using Transformed::Transformed;
-  nb::object call(const nb::args& args, const nb::kwargs& kwargs) override {
-    TreeCall call(function_, args, kwargs);
-    return call.finish(checkpoint(call.forward()));
-  }
-};
-
-class CustomFunction : public Transformed {
- public:
-  using Transformed::Transformed;
-
-  nb::object call(const nb::args& args, const nb::kwargs& kwargs) override {
-    if (!rule_.is_valid()) return function_(*args, **kwargs);
-    TreeCall call(function_, args, kwargs);
-    return call.finish(custom_vjp(call.forward(), backward_rule(call)));
-  }
-
-  nb::object set_rule(nb::object rule) {
-    rule_ = std::move(rule);
-    return nb::find(this);
-  }
-
-  std::vector<nb::object*> held() override { return {&function_, &rule_}; }
-
- private:
-  // rule(primals, cotangents, outputs) with one argument in place of a tuple of one; it returns the
-  // products in the form of the primals.
-  VjpRule backward_rule(const TreeCall& call) const {
-    std::shared_ptr<PyObject> rule(nb::object(rule_).release().ptr(), release_later);
-    return [rule, arguments = call.arguments, result = call.result](
-               const std::vector<array>& primals, const std::vector<array>& cotangents,
-               const std::vector<array>& outputs) {
-      nb::object both = filled(*arguments, primals.data());
-      nb::object positional = both[0];
-      nb::object shown = nb::len(positional) == 1 ? nb::object(positional[0]) : positional;
-      nb::object products =
-          nb::handle(rule.get())(shown, filled(*result, cotangents.data()),
-                                 filled(*result, outputs.data()), **nb::object(both[1]));
-      std::vector<array> arrays = only_arrays_of(products);
-      // What is given by keyword has no product.
-      for (size_t i = arrays.size(); i < primals.size(); ++i) {
-        arrays.push_back(zeros_like(primals[i]));
-      }
-      return arrays;
-    };
-  }
-
-  nb::object rule_;
-};
-
 // ---- The Python class ---------------------------------------------------------------------------
 int traverse(PyObject* self, visitproc visit, void* arg) {
   Py_VISIT(Py_TYPE(self));
@@ -428,12 +345,6 @@ void register_class(nb::module_& m) {
             return nb::module_::import_("types").attr("MethodType")(self, object);
           },
           nb::arg("instance").none(), nb::arg("owner") = nb::none());
-  nb::class_<CustomFunction, Transformed>(m, "custom_function",
-                                          "A function with a rule of its own "
-                                          "for products of vectors and its Jacobian.")
-      .def(nb::init<nb::object>(), nb::arg("f"))
-      .def("vjp", &CustomFunction::set_rule, nb::arg("f"),
-           "Takes f(primals, cotangents, outputs) as the rule.");
 }
 
 }  // namespace
@@ -476,10 +387,7 @@ void register_transforms(nb::module_& m) {
       },
       nb::arg("fun"), nb::arg("in_axes") = 0, nb::arg("out_axes") = 0,
       "The function applied to each slice along axes.");
-  m.def(
-      "checkpoint",
-      [](nb::callable fun) { return as_object(std::make_unique<Checkpoint>(std::move(fun))); },
-      nb::arg("fun"), "The function, whose inside is computed again for gradients.");
+  register_custom(m);
 }
 
 }  // namespace lazuli::python

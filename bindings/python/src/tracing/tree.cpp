@@ -105,9 +105,11 @@ Structure structure_of(nb::handle tree, std::vector<array>& arrays) {
   return structure;
 }
 
+bool is_slot(nb::handle leaf) { return leaf.ptr() == slot(); }
+
 nb::object filled(const Structure& structure, const array* arrays) {
   return map_tree(structure.skeleton, [&](nb::handle leaf) {
-    if (leaf.ptr() != slot()) return nb::borrow(leaf);
+    if (!is_slot(leaf)) return nb::borrow(leaf);
     return nb::steal(wrap(array(*arrays++)));
   });
 }

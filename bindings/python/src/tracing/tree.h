@@ -30,6 +30,7 @@ struct Structure {
 };
 Structure structure_of(nb::handle tree, std::vector<array>& arrays);
 nb::object filled(const Structure& structure, const array* arrays);
+bool is_slot(nb::handle leaf);  // stands for an array in a skeleton
 
 // A place for a structure whose objects may be let go of while the library holds locks.
 std::shared_ptr<Structure> shared_structure();
