@@ -37,21 +37,34 @@ array make_gate(const std::vector<array>& inputs, int64_t rule, size_t output, s
                 rotated(inputs, output), std::move(params), to_stream({}));
 }
 
+// Gates name rules by numbers; the rules live as long as the function that has them, and until the
+// end of a transformation in which that was called.
 struct Rules {
   std::mutex mutex;
-  std::unordered_map<int64_t, std::shared_ptr<const CustomRules>> by_id;
+  std::unordered_map<int64_t, std::weak_ptr<const CustomRules>> by_id;
   int64_t next = 0;
 };
 Rules& rules() {
   static Rules* r = new Rules;
   return *r;
 }
+thread_local std::vector<std::shared_ptr<const CustomRules>> kept;
 
-int64_t add_rules(CustomRules added) {
+std::pair<int64_t, std::shared_ptr<const CustomRules>> add_rules(CustomRules added) {
   Rules& r = rules();
   std::lock_guard lock(r.mutex);
-  r.by_id.emplace(r.next, std::make_shared<const CustomRules>(std::move(added)));
-  return r.next++;
+  int64_t id = r.next++;
+  auto forget = [id](const CustomRules* old) {
+    Rules& all = rules();
+    {
+      std::lock_guard guard(all.mutex);
+      all.by_id.erase(id);
+    }
+    delete old;
+  };
+  std::shared_ptr<const CustomRules> shared(new CustomRules(std::move(added)), forget);
+  r.by_id.emplace(id, shared);
+  return {id, shared};
 }
 
 // nullptr if the function no longer exists.
@@ -59,20 +72,19 @@ std::shared_ptr<const CustomRules> rules_of(int64_t id) {
   Rules& r = rules();
   std::lock_guard lock(r.mutex);
   auto found = r.by_id.find(id);
-  return found == r.by_id.end() ? nullptr : found->second;
+  return found == r.by_id.end() ? nullptr : found->second.lock();
 }
 
-// Keeps rules as long as the function made of it.
-struct RuleOwner {
-  int64_t id;
-  ~RuleOwner() {
-    Rules& r = rules();
-    std::lock_guard lock(r.mutex);
-    r.by_id.erase(id);
-  }
-};
-
 }  // namespace
+
+Transformation::Transformation() : outermost_(!tracing()), scope_(std::in_place) {}
+Transformation::~Transformation() {
+  scope_.reset();
+  if (!outermost_) return;
+  // Rules may hold what runs code when it goes.
+  std::vector<std::shared_ptr<const CustomRules>> done;
+  done.swap(kept);
+}
 
 bool is_gate(const Node* node) {
   return node->op == Op::identity && !node->params.empty() && node->params[kind_at] == gate;
@@ -166,16 +178,16 @@ std::vector<array> GateCall::batched(const std::vector<array>& inputs, const std
 }
 
 Function custom_function(Function fun, VjpRule fun_vjp, JvpRule fun_jvp, VmapRule fun_vmap) {
-  auto owner = std::make_shared<RuleOwner>(
-      add_rules({std::move(fun_vjp), std::move(fun_jvp), std::move(fun_vmap)}));
-  return [fun = std::move(fun), owner](const std::vector<array>& primals) {
+  auto [id, rules] = add_rules({std::move(fun_vjp), std::move(fun_jvp), std::move(fun_vmap)});
+  return [fun = std::move(fun), id = id, rules = rules](const std::vector<array>& primals) {
+    if (tracing()) kept.push_back(rules);
     static std::atomic<int64_t> calls{0};
     int64_t call = calls++;
     std::vector<array> inputs = fun(primals), gated;
     size_t count = inputs.size();
     inputs.insert(inputs.end(), primals.begin(), primals.end());
     for (size_t i = 0; i < count; ++i) {
-      gated.push_back(make_gate(inputs, owner->id, i, count, call));
+      gated.push_back(make_gate(inputs, id, i, count, call));
     }
     return gated;
   };

@@ -8,6 +8,19 @@
 
 namespace lazuli {
 
+// The scope of a transformation: what is recorded can be followed, and rules stay that it may need.
+class Transformation {
+ public:
+  Transformation();
+  ~Transformation();
+  Transformation(const Transformation&) = delete;
+  Transformation& operator=(const Transformation&) = delete;
+
+ private:
+  bool outermost_;
+  std::optional<TracingScope> scope_;
+};
+
 struct CustomRules {
   VjpRule vjp;
   JvpRule jvp;

@@ -137,7 +137,7 @@ std::vector<array> backward(const std::vector<array>& inputs, const std::vector<
 std::pair<std::vector<array>, std::vector<array>> vjp(const Function& fun,
                                                       const std::vector<array>& primals,
                                                       const std::vector<array>& cotangents) {
-  TracingScope scope;
+  Transformation scope;
   std::vector<array> inputs = traced(primals);
   std::vector<array> outputs = fun(inputs);
   check_like("vjp", "cotangents", cotangents, outputs);
@@ -197,7 +197,7 @@ std::pair<std::vector<array>, std::vector<array>> jvp(const Function& fun,
                                                       const std::vector<array>& primals,
                                                       const std::vector<array>& tangents) {
   check_like("jvp", "tangents", tangents, primals);
-  TracingScope scope;
+  Transformation scope;
   std::vector<array> inputs = traced(primals);
   std::vector<array> outputs = fun(inputs);
   std::unordered_map<Node*, array> known;
@@ -247,7 +247,7 @@ std::pair<array, array> jvp(const ScalarFunction& fun, const array& primal, cons
 ValueAndGradFunction value_and_grad(const Function& fun, const std::vector<int>& argnums) {
   if (argnums.empty()) throw ArgumentError("[grad] No argument was named.");
   return [fun, argnums](const std::vector<array>& arguments) {
-    TracingScope scope;
+    Transformation scope;
     std::vector<array> chosen;
     std::vector<size_t> places;
     for (int argnum : argnums) {
@@ -320,7 +320,7 @@ std::vector<array> vectorized(const Function& fun, const std::vector<array>& arg
                         std::to_string(arguments.size()) + " arguments.");
   }
   int64_t size = batch_size(arguments, in_axes);
-  TracingScope scope;
+  Transformation scope;
   std::vector<array> slots, mapped;
   std::unordered_map<Node*, array> known;
   for (size_t i = 0; i < arguments.size(); ++i) {

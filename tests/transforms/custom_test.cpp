@@ -2,6 +2,8 @@
 // batches through the function itself.
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "support/against_reference.h"
 
 namespace lazuli {
@@ -62,6 +64,17 @@ TEST(CustomVjp, GivesACallOfACompiledFunctionItsOwnGates) {
       [](const Arrays& p, const Arrays&, const Arrays&) { return Arrays{ones_like(p[0])}; }));
   ScalarFunction g = [&](const array& x) { return f({f({x})[0] * 5})[0] + f({x * 2})[0]; };
   EXPECT_EQ(grad(g)(array(3.0f)).item<float>(), 3);  // the rule says 1 of f(x), and of f(2x)
+}
+
+TEST(CustomVjp, MayBeMadeWithinTheFunctionThatIsTransformed) {
+  ScalarFunction f = [](const array& x) { return doubled_exp()({x})[0]; };
+  array x = array(0.5, float64);
+  EXPECT_DOUBLE_EQ(grad(f)(x).item<double>(), 2 * std::exp(0.5));
+  EXPECT_DOUBLE_EQ(grad(compile(f))(x).item<double>(), 2 * std::exp(0.5));
+  ScalarFunction kept = [](const array& p) {
+    return checkpoint([](const Arrays& in) { return Arrays{sin(in[0])}; })({p})[0];
+  };
+  EXPECT_DOUBLE_EQ(grad(grad(kept))(x).item<double>(), -std::sin(0.5));
 }
 
 TEST(CustomFunction, HasRulesForTangentsAndBatches) {
