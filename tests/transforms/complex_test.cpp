@@ -67,6 +67,11 @@ TEST(ComplexDerivatives, OfEveryUnaryRow) {
   EXPECT_GT(count, 20);
 }
 
+TEST(ComplexDerivatives, OfArccoshAreThoseOfItsBranch) {
+  array left = array({complex64_t(-1, 0.5f), complex64_t(-2, -1), complex64_t(-0.5f, 2)});
+  check([](const Arrays& x) { return Arrays{arccosh(x[0])}; }, {left}, "arccosh");
+}
+
 TEST(ComplexDerivatives, OfEveryBinaryRowAndOfRealTimesComplex) {
   for (const Row& row : testing::binary_rows()) {
     bool jumps = row.name == "maximum" || row.name == "minimum";
