@@ -58,6 +58,17 @@ using VjpRule = std::function<std::vector<array>(
     const std::vector<array>&, const std::vector<array>&, const std::vector<array>&)>;
 Function custom_vjp(Function fun, VjpRule fun_vjp);
 
+// The function with rules of its own; what has none goes through the function itself.
+// fun_jvp(primals, tangents, argnums): the tangents of the outputs, from those of the primals that
+// `argnums` names. fun_vmap(inputs, axes): the outputs for all slices and their axes; an axis of -1
+// stands for the same in all slices.
+using JvpRule = std::function<std::vector<array>(
+    const std::vector<array>&, const std::vector<array>&, const std::vector<int>&)>;
+using VmapRule = std::function<std::pair<std::vector<array>, std::vector<int>>(
+    const std::vector<array>&, const std::vector<int>&)>;
+Function custom_function(Function fun, VjpRule fun_vjp = {}, JvpRule fun_jvp = {},
+                         VmapRule fun_vmap = {});
+
 // Runs `fun` once for each combination of shapes and dtypes, and later repeats what it recorded.
 // Fusion does not need it: every graph is fused. `shapeless` reuses one trace for all shapes.
 Function compile(Function fun, bool shapeless = false);

@@ -1,6 +1,7 @@
 #include "ops/compositions.h"
 
 #include "base/flags.h"
+#include "lazuli/ops.h"
 
 namespace lazuli {
 
@@ -8,8 +9,29 @@ Composition composition_of(Op op) {
   switch (op) {
     case Op::rope: return compose_rope;
     case Op::attention: return compose_attention;
+    case Op::affine_dequantize: return compose_affine_dequantize;
+    case Op::quantized_matmul: return compose_quantized_matmul;
     default: return nullptr;
   }
+}
+
+array compose_affine_dequantize(const Node* node, const std::vector<array>& inputs,
+                                const Stream& s) {
+  int group = static_cast<int>(node->params[0]), bits = static_cast<int>(node->params[1]);
+  const array& scales = inputs[1];
+  array levels = dequantize(stop_gradient(inputs[0], s), ones_like(scales, s),
+                            zeros_like(scales, s), group, bits, "affine", s);
+  Shape grouped = scales.shape();
+  grouped.push_back(group);
+  array product = multiply(reshape(levels, grouped, s), expand_dims(scales, -1, s), s);
+  return reshape(add(product, expand_dims(inputs[2], -1, s), s), levels.shape(), s);
+}
+
+array compose_quantized_matmul(const Node* node, const std::vector<array>& inputs,
+                               const Stream& s) {
+  array matrix = dequantize(inputs[1], inputs[2], inputs[3], static_cast<int>(node->params[0]),
+                            static_cast<int>(node->params[1]), "affine", s);
+  return matmul(inputs[0], node->params[2] ? swapaxes(matrix, -1, -2, s) : matrix, s);
 }
 
 bool records_kernel(Op op, Dtype dtype, const Stream& stream) {

@@ -20,6 +20,9 @@ Composition composition_of(Op op);
 
 array compose_rope(const Node* node, const std::vector<array>& inputs, const Stream& s);
 array compose_attention(const Node* node, const std::vector<array>& inputs, const Stream& s);
+array compose_affine_dequantize(const Node* node, const std::vector<array>& inputs,
+                                const Stream& s);
+array compose_quantized_matmul(const Node* node, const std::vector<array>& inputs, const Stream& s);
 
 // Whether the op is recorded as a node for a result of this dtype: the backend has a kernel,
 // kernels compute it in float32, and the flag `composed` is not set.

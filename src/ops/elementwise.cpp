@@ -81,6 +81,69 @@ array as_imaginary(const array& g) {
   return multiply(astype(g, complex64), array(complex64_t(0, 1)));
 }
 
+// ---- What the columns of gradients call ---------------------------------------------------------
+// About 1 / x where x is above 1 in size, else 1: a factor that keeps squares in range. Its own
+// reciprocal is in range too.
+array down_scale_of(const array& x) {
+  array size = abs(x);
+  double largest = size.dtype() == float64 ? 0x1p1022 : size.dtype() == float16 ? 0x1p14 : 0x1p126;
+  array one = array(1, size.dtype());
+  size = minimum(maximum(size, one), array(largest, size.dtype()));
+  return stop_gradient(reciprocal(size));
+}
+
+// 1 / (1 + x^2) and 1 / sqrt(1 + x^2). A complex square that overflows is NaN.
+array inverse_of_one_plus_square(const array& x) {
+  if (x.dtype() != complex64) return reciprocal(add(array(1, x.dtype()), square(x)));
+  array scale = down_scale_of(x);
+  array scaled = add(square(multiply(x, scale)), square(scale));
+  return multiply(multiply(reciprocal(scaled), scale), scale);
+}
+array rsqrt_of_one_plus_square(const array& x) {
+  array scale = down_scale_of(x);
+  return multiply(rsqrt(add(square(multiply(x, scale)), square(scale))), scale);
+}
+
+// The derivatives of the angle of (y, x), by the quotient that is at most 1.
+array angle_gradient(const array& x, const array& y, bool for_x) {
+  array steep = greater(abs(x), abs(y));
+  array large = where(steep, x, y), quotient = divide(where(steep, y, x), large);
+  array factor = reciprocal(multiply(large, add(array(1, x.dtype()), square(quotient))));
+  array one = array(1, x.dtype());
+  return for_x ? multiply(where(steep, quotient, one), factor)
+               : negative(multiply(where(steep, one, quotient), factor));
+}
+
+// The part of x in log(exp(x) + exp(y)); equal infinities share.
+array share_of_sum(const array& x, const array& y) {
+  array difference = subtract(x, y);
+  array endless = logical_and(isinf(x), equal(x, y));
+  return sigmoid(where(endless, zeros_like(difference), difference));
+}
+
+// x, but `instead` where the condition holds, so that what follows is finite there in every order.
+array unless(const array& condition, const array& x, double instead) {
+  return where(condition, array(instead, x.dtype()), x);
+}
+array power_by_base(const array& x, const array& y) {
+  array zero = array(0, x.dtype());
+  array constant = logical_and(equal(x, zero), equal(y, zero));
+  return multiply(y, power(unless(constant, x, 1), subtract(y, array(1, y.dtype()))));
+}
+
+array power_by_exponent(const array& x, const array& z) {
+  return multiply(z, log(unless(equal(z, array(0, z.dtype())), x, 1)));
+}
+
+// Of z / |z|, where only the part of g across z counts; 0 of real numbers.
+array sign_gradient(const array& x, const array& y, const array& g) {
+  if (x.dtype() != complex64) return zeros_like(g);
+  array along = multiply(y, real(multiply(conjugate(y), g)));
+  array size = abs(x);
+  array none = equal(size, array(0, size.dtype()));
+  return where(none, zeros_like(along), divide(subtract(g, along), unless(none, size, 1)));
+}
+
 }  // namespace
 
 array unary(Op op, const array& x, StreamOrDevice s) {
@@ -123,6 +186,8 @@ array binary(Op op, const array& x, const array& y, StreamOrDevice s) {
 #include "ops/table/binary.def"
 #undef BINARY
 
+namespace {
+
 array unary_gradient(Op op, const array& x, const array& y, const array& g) {
   (void)y;
   switch (op) {
@@ -146,6 +211,28 @@ array binary_gradient(Op op, int which, const array& x, const array& y, const ar
     default:
       throw ArgumentError(std::string("[gradient] '") + op_info(op).name + "' is not binary.");
   }
+}
+
+}  // namespace
+
+// A derivative f' turns t into f' t, and back g into conj(f') g. Where the result is real, the row
+// has the way back; sign is no function of z alone, and the same both ways.
+array unary_vjp(Op op, const array& x, const array& y, const array& g) {
+  bool same = x.dtype() != complex64 || y.dtype() != complex64 || op == Op::sign;
+  return same ? unary_gradient(op, x, y, g) : conjugate(unary_gradient(op, x, y, conjugate(g)));
+}
+array unary_jvp(Op op, const array& x, const array& y, const array& t) {
+  bool to_real = x.dtype() == complex64 && y.dtype() != complex64;
+  if (!to_real) return unary_gradient(op, x, y, t);
+  return real(multiply(conjugate(unary_gradient(op, x, y, ones_like(y))), t));
+}
+
+array binary_vjp(Op op, int which, const array& x, const array& y, const array& z, const array& g) {
+  if (z.dtype() != complex64) return binary_gradient(op, which, x, y, z, g);
+  return conjugate(binary_gradient(op, which, x, y, z, conjugate(g)));
+}
+array binary_jvp(Op op, int which, const array& x, const array& y, const array& z, const array& t) {
+  return binary_gradient(op, which, x, y, z, t);
 }
 
 array positive(const array& a, StreamOrDevice) { return a; }

@@ -146,7 +146,15 @@ const Layout& submitted_layout(const array& a) {
 }
 
 void eval(std::vector<array> outputs) { evaluate(outputs, true); }
-void async_eval(std::vector<array> outputs) { evaluate(outputs, false); }
+void async_eval(std::vector<array> outputs) {
+  for (const array& output : outputs) {
+    if (!output.is_tracer()) continue;
+    throw ArgumentError(
+        "[async_eval] An array of a function under a transformation, which has to follow it, is "
+        "evaluated by eval alone.");
+  }
+  evaluate(outputs, false);
+}
 
 void array::eval() const {
   Node* nodes[] = {node_};

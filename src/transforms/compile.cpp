@@ -7,6 +7,7 @@
 
 #include "lazuli/transforms.h"
 #include "ops/record.h"
+#include "transforms/custom.h"
 #include "transforms/trace.h"
 
 namespace lazuli {
@@ -17,6 +18,7 @@ std::atomic<bool> enabled{true};
 struct Recording {
   std::vector<array> placeholders, outputs;
   std::vector<Node*> order;  // kept alive by `outputs`
+  std::vector<std::shared_ptr<const CustomRules>> rules;  // of the gates among them
 };
 
 bool same_structure(const std::vector<array>& a, const std::vector<array>& b) {
@@ -27,13 +29,27 @@ bool same_structure(const std::vector<array>& a, const std::vector<array>& b) {
   return true;
 }
 
+[[noreturn]] void refuse_captured() {
+  throw ArgumentError(
+      "[compile] The function uses an array that is also one of its arguments, or comes from one, "
+      "past its parameters: name it in `inputs`, or pass it alone.");
+}
+
 Recording record_function(const Function& fun, const std::vector<array>& arguments) {
-  TracingScope scope;
+  Transformation scope;
   Recording r;
   for (const array& a : arguments)
     r.placeholders.push_back(array(make_placeholder(a.dtype(), a.shape())));
   r.outputs = fun(r.placeholders);
   r.order = nodes_between(r.placeholders, r.outputs);
+  for (auto& [first, call] : gate_calls(r.order)) r.rules.push_back(call.rules);
+  // Such an array would be recorded with the value that it has now.
+  if (!arguments.empty() && !nodes_between(arguments, r.outputs).empty()) refuse_captured();
+  for (const array& output : r.outputs) {
+    for (const array& a : arguments) {
+      if (output.node() == a.node()) refuse_captured();
+    }
+  }
   return r;
 }
 

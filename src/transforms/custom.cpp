@@ -1,12 +1,14 @@
-// custom_vjp and checkpoint.
+// custom_function, custom_vjp and checkpoint.
 //
 // The function's outputs pass through one gate each: an identity node with the value as input 0 and
-// the primals behind it. The gate's id names the rule. Walking back, the first gate met computes
-// the products for all outputs and the rest add theirs, each with cotangents of zero for its
-// siblings.
+// the other outputs and the primals behind it. The gate names the rules. A rule is called once for
+// all gates of a call and passes by what the function has recorded; where there is none, the way
+// goes through that as if there were no gate.
 #include "transforms/custom.h"
 
+#include <algorithm>
 #include <atomic>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
@@ -20,88 +22,179 @@ namespace {
 
 constexpr int64_t gate = 2;  // first parameter of an identity node: 0 tracer, 1 stop, 2 gate
 
+// Parameters of a gate. Inputs: its output, the others with the first in its place, the primals.
+enum : size_t { kind_at, rule_at, output_at, count_at, call_at };
+
+std::vector<array> rotated(std::vector<array> inputs, size_t output) {
+  std::swap(inputs[0], inputs[output]);
+  return inputs;
+}
+
+array make_gate(const std::vector<array>& inputs, int64_t rule, size_t output, size_t count,
+                int64_t call) {
+  Params params({gate}, {rule, static_cast<int64_t>(output), static_cast<int64_t>(count), call});
+  return record(Op::identity, inputs[output].dtype(), inputs[output].shape(),
+                rotated(inputs, output), std::move(params), to_stream({}));
+}
+
+// Gates name rules by numbers; the rules live as long as the function that has them, and until the
+// end of a transformation in which that was called.
 struct Rules {
   std::mutex mutex;
-  std::unordered_map<int64_t, std::shared_ptr<VjpRule>> by_id;
+  std::unordered_map<int64_t, std::weak_ptr<const CustomRules>> by_id;
   int64_t next = 0;
 };
 Rules& rules() {
   static Rules* r = new Rules;
   return *r;
 }
+thread_local std::vector<std::shared_ptr<const CustomRules>> kept;
 
-int64_t add_rule(VjpRule rule) {
+std::pair<int64_t, std::shared_ptr<const CustomRules>> add_rules(CustomRules added) {
   Rules& r = rules();
   std::lock_guard lock(r.mutex);
-  r.by_id.emplace(r.next, std::make_shared<VjpRule>(std::move(rule)));
-  return r.next++;
+  int64_t id = r.next++;
+  auto forget = [id](const CustomRules* old) {
+    Rules& all = rules();
+    {
+      std::lock_guard guard(all.mutex);
+      all.by_id.erase(id);
+    }
+    delete old;
+  };
+  std::shared_ptr<const CustomRules> shared(new CustomRules(std::move(added)), forget);
+  r.by_id.emplace(id, shared);
+  return {id, shared};
 }
 
-std::shared_ptr<VjpRule> rule_of(int64_t id) {
+// nullptr if the function no longer exists.
+std::shared_ptr<const CustomRules> rules_of(int64_t id) {
   Rules& r = rules();
   std::lock_guard lock(r.mutex);
   auto found = r.by_id.find(id);
-  if (found == r.by_id.end()) {
-    throw RuntimeError("[custom_vjp] The function whose gradient is wanted no longer exists.");
-  }
-  return found->second;
+  return found == r.by_id.end() ? nullptr : found->second.lock();
 }
-
-// Keeps a rule as long as the function made of it.
-struct RuleOwner {
-  int64_t id;
-  ~RuleOwner() {
-    Rules& r = rules();
-    std::lock_guard lock(r.mutex);
-    r.by_id.erase(id);
-  }
-};
 
 }  // namespace
 
-// Parameters of a gate: 2, rule, which output, number of outputs. Inputs: outputs, then primals.
-Derivatives custom_vjp_of(Node* node, const array& output, const array& g,
-                          const std::vector<bool>& wanted) {
-  bool is_gate = node->op == Op::identity && node->params.size() == 4 && node->params[0] == gate;
-  if (!is_gate) return vjp_of(node, output, g, wanted);
-  size_t which = static_cast<size_t>(node->params[2]), count = static_cast<size_t>(node->params[3]);
-  std::vector<array> inputs = inputs_of(node);
-  std::vector<array> outputs(inputs.begin(), inputs.begin() + static_cast<long>(count));
-  std::swap(outputs[0], outputs[which]);  // as they were before the gate took its own first
-  std::vector<array> primals(inputs.begin() + static_cast<long>(count), inputs.end());
-  std::vector<array> cotangents;
-  for (size_t i = 0; i < count; ++i) cotangents.push_back(i == which ? g : zeros_like(outputs[i]));
-  std::vector<array> products = (*rule_of(node->params[1]))(primals, cotangents, outputs);
-  if (products.size() != primals.size()) {
-    throw ArgumentError("[custom_vjp] The rule returned " + std::to_string(products.size()) +
-                        " products for " + std::to_string(primals.size()) + " primals.");
+Transformation::Transformation() : outermost_(!tracing()), scope_(std::in_place) {}
+Transformation::~Transformation() {
+  scope_.reset();
+  if (!outermost_) return;
+  // Rules may hold what runs code when it goes.
+  std::vector<std::shared_ptr<const CustomRules>> done;
+  done.swap(kept);
+}
+
+bool is_gate(const Node* node) {
+  return node->op == Op::identity && !node->params.empty() && node->params[kind_at] == gate;
+}
+
+std::unordered_map<Node*, GateCall> gate_calls(const std::vector<Node*>& order) {
+  std::unordered_map<Node*, GateCall> calls;
+  std::map<std::vector<const void*>, Node*> first_of;  // by call and inputs: replays are calls too
+  for (Node* node : order) {
+    if (!is_gate(node)) continue;
+    size_t output = static_cast<size_t>(node->params[output_at]);
+    size_t count = static_cast<size_t>(node->params[count_at]);
+    std::vector<const void*> key(node->inputs.begin(), node->inputs.end());
+    std::swap(key[0], key[output]);
+    key.push_back(reinterpret_cast<const void*>(node->params[call_at]));
+    Node* first = first_of.emplace(key, node).first->second;
+    GateCall& call = calls[first];
+    if (!call.rules) call.rules = rules_of(node->params[rule_at]);
+    call.gates.resize(count);
+    call.gates[output] = node;
+    if (call.primals.empty()) {
+      std::vector<array> inputs = inputs_of(node);
+      call.primals.assign(inputs.begin() + static_cast<long>(count), inputs.end());
+    }
   }
-  Derivatives result(inputs.size());
-  for (size_t i = 0; i < products.size(); ++i) {
-    if (wanted[count + i]) result[count + i] = astype(products[i], primals[i].dtype());
+  return calls;
+}
+
+std::vector<array> GateCall::products(const Derivatives& cotangents) const {
+  if (!rules) {
+    throw RuntimeError("[custom_function] The function whose gradient is wanted no longer exists.");
+  }
+  const Node* some = *std::find_if(gates.begin(), gates.end(), [](Node* n) { return n; });
+  int64_t rule = some->params[rule_at];
+  std::vector<array> inputs =
+      rotated(inputs_of(some), static_cast<size_t>(some->params[output_at]));
+  std::vector<array> outputs, all;
+  for (size_t i = 0; i < gates.size(); ++i) {
+    outputs.push_back(gates[i] ? handle(gates[i])
+                               : make_gate(inputs, rule, i, gates.size(), some->params[call_at]));
+    all.push_back(cotangents[i] ? *cotangents[i] : zeros_like(inputs[i]));
+  }
+  std::vector<array> result = rules->vjp(primals, all, outputs);
+  if (result.size() != primals.size()) {
+    throw ArgumentError("[custom_vjp] The rule returned " + std::to_string(result.size()) +
+                        " products for " + std::to_string(primals.size()) + " primals.");
   }
   return result;
 }
 
-Function custom_vjp(Function fun, VjpRule fun_vjp) {
-  auto owner = std::make_shared<RuleOwner>(add_rule(std::move(fun_vjp)));
-  return [fun = std::move(fun), owner](const std::vector<array>& primals) {
-    // Inside, the primals' own history is cut: derivatives come from the rule alone.
-    std::vector<array> cut;
-    for (const array& p : primals) cut.push_back(stop_gradient(p));
-    std::vector<array> outputs = fun(cut), gated;
-    std::vector<array> inputs = outputs;
+namespace {
+
+void check_count(const std::vector<array>& given, const std::vector<Node*>& gates,
+                 const char* what) {
+  if (given.size() == gates.size()) return;
+  throw ArgumentError("[custom_function] The rule returned " + std::to_string(given.size()) + " " +
+                      what + " for " + std::to_string(gates.size()) + " outputs.");
+}
+
+}  // namespace
+
+std::vector<array> GateCall::tangents(const Derivatives& of_primals) const {
+  std::vector<array> given;
+  std::vector<int> argnums;
+  for (size_t i = 0; i < of_primals.size(); ++i) {
+    if (!of_primals[i]) continue;
+    given.push_back(*of_primals[i]);
+    argnums.push_back(static_cast<int>(i));
+  }
+  if (given.empty()) return {};
+  std::vector<array> result = rules->jvp(primals, given, argnums);
+  check_count(result, gates, "tangents");
+  return result;
+}
+
+std::vector<array> GateCall::batched(const std::vector<array>& inputs, const std::vector<int>& axes,
+                                     int64_t size) const {
+  auto [outputs, places] = rules->vmap(inputs, axes);
+  check_count(outputs, gates, "outputs");
+  if (places.size() != outputs.size()) {
+    throw ArgumentError("[custom_function] The rule returned " + std::to_string(places.size()) +
+                        " axes for " + std::to_string(outputs.size()) + " outputs.");
+  }
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    Shape shape = outputs[i].shape();
+    shape.insert(shape.begin(), size);
+    outputs[i] =
+        places[i] == -1 ? broadcast_to(outputs[i], shape) : moveaxis(outputs[i], places[i], 0);
+  }
+  return outputs;
+}
+
+Function custom_function(Function fun, VjpRule fun_vjp, JvpRule fun_jvp, VmapRule fun_vmap) {
+  auto [id, rules] = add_rules({std::move(fun_vjp), std::move(fun_jvp), std::move(fun_vmap)});
+  return [fun = std::move(fun), id = id, rules = rules](const std::vector<array>& primals) {
+    if (tracing()) kept.push_back(rules);
+    static std::atomic<int64_t> calls{0};
+    int64_t call = calls++;
+    std::vector<array> inputs = fun(primals), gated;
+    size_t count = inputs.size();
     inputs.insert(inputs.end(), primals.begin(), primals.end());
-    for (size_t i = 0; i < outputs.size(); ++i) {
-      // The gate's own value is input 0.
-      std::vector<array> rotated = inputs;
-      std::swap(rotated[0], rotated[i]);
-      Params params{gate, owner->id, static_cast<int64_t>(i), static_cast<int64_t>(outputs.size())};
-      gated.push_back(record(Op::identity, outputs[i].dtype(), outputs[i].shape(), rotated,
-                             std::move(params), to_stream({})));
+    for (size_t i = 0; i < count; ++i) {
+      gated.push_back(make_gate(inputs, id, i, count, call));
     }
     return gated;
   };
+}
+
+Function custom_vjp(Function fun, VjpRule fun_vjp) {
+  return custom_function(std::move(fun), std::move(fun_vjp));
 }
 
 Function checkpoint(Function fun) {

@@ -42,11 +42,14 @@ std::vector<Node*> nodes_between(const std::vector<array>& inputs,
 }
 
 array replay(const Node* node, const std::vector<array>& inputs) {
+  return replay(node, inputs, node->type());
+}
+
+array replay(const Node* node, const std::vector<array>& inputs, Dtype dtype) {
   Params params;
   params.words = node->params;
   params.structural = node->structural;
-  return record(node->op, node->type(), node->shape, inputs, std::move(params),
-                stream_at(node->stream));
+  return record(node->op, dtype, node->shape, inputs, std::move(params), stream_at(node->stream));
 }
 
 }  // namespace lazuli

@@ -21,8 +21,10 @@ inline array handle(Node* node) {
 std::vector<Node*> nodes_between(const std::vector<array>& inputs,
                                  const std::vector<array>& outputs);
 
-// The op of `node` recorded again with other inputs, of the same shapes and dtypes as before.
+// The op of `node` recorded again with other inputs, of the same shapes as before; without a dtype
+// of the result, of the same dtypes too.
 array replay(const Node* node, const std::vector<array>& inputs);
+array replay(const Node* node, const std::vector<array>& inputs, Dtype dtype);
 
 std::vector<array> inputs_of(const Node* node);
 
@@ -33,7 +35,8 @@ using Derivatives = std::vector<std::optional<array>>;
 Derivatives vjp_of(const Node* node, const array& output, const array& g,
                    const std::vector<bool>& wanted);
 
-// The Jacobian-vector product with the tangents of the inputs, at least one of which is given.
+// The Jacobian-vector product with the tangents of the inputs, at least one of which is given. A
+// tangent is of the dtype of its primal or of one that this is promoted to.
 std::optional<array> jvp_of(const Node* node, const array& output, const Derivatives& tangents);
 
 // The op on inputs that carry a batch as axis 0 where `batched`; so does the result.

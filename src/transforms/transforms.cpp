@@ -36,44 +36,100 @@ void check_like(const char* op, const char* what, const std::vector<array>& give
   }
 }
 
-using Totals = std::unordered_map<Node*, array>;
+class Backward {
+ public:
+  Backward(const std::vector<array>& inputs, const std::vector<array>& outputs)
+      : inputs_(inputs), order_(nodes_between(inputs, outputs)), calls_(gate_calls(order_)) {
+    for (const array& input : inputs) {
+      depends_.insert(input.node());
+      whole_ = whole_ || !issubdtype(input.dtype(), inexact);
+    }
+    depends_.insert(order_.begin(), order_.end());
+  }
 
-void accumulate(Totals& totals, Node* node, const array& g) {
-  auto [place, fresh] = totals.emplace(node, g);
-  if (!fresh) place->second = add(place->second, g);
-}
+  void start(const array& output, const array& cotangent) {
+    add_to(output.node(), astype(cotangent, output.dtype()));
+  }
+
+  std::vector<array> run() {
+    for (size_t k = order_.size(); k-- > 0;) {
+      Node* node = order_[k];
+      if (is_gate(node)) {
+        through_gate(node);
+        continue;
+      }
+      auto g = totals_.find(node);
+      if (g == totals_.end()) continue;
+      std::vector<bool> wanted;
+      for (Node* input : node->inputs) wanted.push_back(is_wanted(input));
+      Derivatives d = lazuli::vjp_of(node, handle(node), g->second, wanted);
+      for (size_t i = 0; i < d.size(); ++i) {
+        if (d[i]) add_to(node->inputs[i], *d[i]);
+      }
+      totals_.erase(node);
+    }
+    std::vector<array> result;
+    for (const array& input : inputs_) {
+      auto g = totals_.find(input.node());
+      result.push_back(g == totals_.end() ? zeros_like(input) : g->second);
+    }
+    return result;
+  }
+
+ private:
+  // Whole numbers have derivatives where they are asked for; on the way between floating values
+  // they are steps, indices and conditions, which have none.
+  bool is_wanted(Node* node) const {
+    return depends_.contains(node) && (whole_ || issubdtype(node->type(), inexact));
+  }
+
+  void add_to(Node* node, const array& g) {
+    if (!depends_.contains(node)) return;
+    auto [place, fresh] = totals_.emplace(node, g);
+    if (!fresh) place->second = add(place->second, g);
+  }
+
+  void through_gate(Node* node) {
+    auto first = calls_.find(node);
+    if (first != calls_.end()) through_rule(first->second);
+  }
+
+  void through_rule(const GateCall& call) {
+    if (call.rules && !call.rules->vjp) {
+      for (Node* gate : call.gates) {
+        if (gate && totals_.contains(gate)) add_to(gate->inputs[0], totals_.at(gate));
+      }
+      return;
+    }
+    Derivatives cotangents(call.gates.size());
+    bool any = false;
+    for (size_t i = 0; i < cotangents.size(); ++i) {
+      auto g = call.gates[i] ? totals_.find(call.gates[i]) : totals_.end();
+      if (g == totals_.end()) continue;
+      cotangents[i] = g->second;
+      any = true;
+    }
+    if (!any) return;
+    std::vector<array> products = call.products(cotangents);
+    for (size_t i = 0; i < products.size(); ++i) {
+      const array& primal = call.primals[i];
+      if (is_wanted(primal.node())) add_to(primal.node(), astype(products[i], primal.dtype()));
+    }
+  }
+
+  const std::vector<array>& inputs_;
+  std::vector<Node*> order_;
+  std::unordered_map<Node*, GateCall> calls_;
+  std::unordered_set<Node*> depends_;
+  std::unordered_map<Node*, array> totals_;
+  bool whole_ = false;  // an input holds whole numbers
+};
 
 std::vector<array> backward(const std::vector<array>& inputs, const std::vector<array>& outputs,
                             const std::vector<array>& cotangents) {
-  std::vector<Node*> order = nodes_between(inputs, outputs);
-  std::unordered_map<Node*, bool> depends;
-  for (const array& input : inputs) depends[input.node()] = true;
-  for (Node* node : order) depends[node] = true;
-  Totals totals;
-  for (size_t i = 0; i < outputs.size(); ++i) {
-    if (depends.contains(outputs[i].node()))
-      accumulate(totals, outputs[i].node(), astype(cotangents[i], outputs[i].dtype()));
-  }
-  for (size_t k = order.size(); k-- > 0;) {
-    Node* node = order[k];
-    auto g = totals.find(node);
-    if (g == totals.end()) continue;
-    std::vector<bool> wanted;
-    for (Node* input : node->inputs) {
-      wanted.push_back(depends.contains(input) && issubdtype(input->type(), inexact));
-    }
-    Derivatives d = custom_vjp_of(node, handle(node), g->second, wanted);
-    for (size_t i = 0; i < d.size(); ++i) {
-      if (d[i]) accumulate(totals, node->inputs[i], *d[i]);
-    }
-    totals.erase(node);
-  }
-  std::vector<array> result;
-  for (const array& input : inputs) {
-    auto g = totals.find(input.node());
-    result.push_back(g == totals.end() ? zeros_like(input) : g->second);
-  }
-  return result;
+  Backward walk(inputs, outputs);
+  for (size_t i = 0; i < outputs.size(); ++i) walk.start(outputs[i], cotangents[i]);
+  return walk.run();
 }
 
 }  // namespace
@@ -81,7 +137,7 @@ std::vector<array> backward(const std::vector<array>& inputs, const std::vector<
 std::pair<std::vector<array>, std::vector<array>> vjp(const Function& fun,
                                                       const std::vector<array>& primals,
                                                       const std::vector<array>& cotangents) {
-  TracingScope scope;
+  Transformation scope;
   std::vector<array> inputs = traced(primals);
   std::vector<array> outputs = fun(inputs);
   check_like("vjp", "cotangents", cotangents, outputs);
@@ -96,18 +152,63 @@ std::pair<array, array> vjp(const ScalarFunction& fun, const array& primal,
   return {outputs[0], products[0]};
 }
 
+namespace {
+
+using Calls = std::unordered_map<Node*, GateCall>;
+using Known = std::unordered_map<Node*, array>;
+
+bool keep(const GateCall& call, const std::vector<array>& values, Known& known) {
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (call.gates[i]) known.emplace(call.gates[i], values[i]);
+  }
+  return true;
+}
+
+// Whether the gate, perhaps as the first of its call, has its value from a rule.
+bool tangents_by_rule(const Calls& calls, Node* gate, Known& known) {
+  auto found = calls.find(gate);
+  if (found == calls.end() || !found->second.has(&CustomRules::jvp)) return known.contains(gate);
+  const GateCall& call = found->second;
+  Derivatives tangents(call.primals.size());
+  for (size_t i = 0; i < tangents.size(); ++i) {
+    auto t = known.find(call.primals[i].node());
+    if (t != known.end()) tangents[i] = t->second;
+  }
+  return keep(call, call.tangents(tangents), known);
+}
+
+bool batch_by_rule(const Calls& calls, Node* gate, int64_t size, Known& known) {
+  auto found = calls.find(gate);
+  if (found == calls.end() || !found->second.has(&CustomRules::vmap)) return known.contains(gate);
+  const GateCall& call = found->second;
+  std::vector<array> inputs;
+  std::vector<int> axes;
+  for (const array& primal : call.primals) {
+    auto batched = known.find(primal.node());
+    inputs.push_back(batched == known.end() ? primal : batched->second);
+    axes.push_back(batched == known.end() ? -1 : 0);
+  }
+  return keep(call, call.batched(inputs, axes, size), known);
+}
+
+}  // namespace
+
 std::pair<std::vector<array>, std::vector<array>> jvp(const Function& fun,
                                                       const std::vector<array>& primals,
                                                       const std::vector<array>& tangents) {
   check_like("jvp", "tangents", tangents, primals);
-  TracingScope scope;
+  Transformation scope;
   std::vector<array> inputs = traced(primals);
   std::vector<array> outputs = fun(inputs);
   std::unordered_map<Node*, array> known;
   for (size_t i = 0; i < inputs.size(); ++i) {
-    known.emplace(inputs[i].node(), astype(tangents[i], inputs[i].dtype()));
+    Dtype dtype = promote_types(inputs[i].dtype(), tangents[i].dtype());
+    known.emplace(inputs[i].node(), astype(tangents[i], dtype));
   }
-  for (Node* node : nodes_between(inputs, outputs)) {
+  std::vector<Node*> order = nodes_between(inputs, outputs);
+  auto calls = gate_calls(order);
+  for (Node* node : order) {
+    if (is_gate(node) && tangents_by_rule(calls, node, known)) continue;
     Derivatives t(node->inputs.size());
     bool any = false;
     for (size_t k = 0; k < t.size(); ++k) {
@@ -122,7 +223,16 @@ std::pair<std::vector<array>, std::vector<array>> jvp(const Function& fun,
   std::vector<array> result;
   for (const array& output : outputs) {
     auto found = known.find(output.node());
-    result.push_back(found == known.end() ? zeros_like(output) : found->second);
+    if (found == known.end()) {
+      // Zeros, of the dtype that a tangent would have.
+      Dtype dtype = output.dtype();
+      for (Node* input : output.node()->inputs) {
+        auto t = known.find(input);
+        if (t != known.end()) dtype = promote_types(dtype, t->second.dtype());
+      }
+      found = known.emplace(output.node(), zeros(output.shape(), dtype)).first;
+    }
+    result.push_back(found->second);
   }
   return {outputs, result};
 }
@@ -137,7 +247,7 @@ std::pair<array, array> jvp(const ScalarFunction& fun, const array& primal, cons
 ValueAndGradFunction value_and_grad(const Function& fun, const std::vector<int>& argnums) {
   if (argnums.empty()) throw ArgumentError("[grad] No argument was named.");
   return [fun, argnums](const std::vector<array>& arguments) {
-    TracingScope scope;
+    Transformation scope;
     std::vector<array> chosen;
     std::vector<size_t> places;
     for (int argnum : argnums) {
@@ -152,12 +262,11 @@ ValueAndGradFunction value_and_grad(const Function& fun, const std::vector<int>&
     std::vector<array> inputs = traced(chosen), all = arguments;
     for (size_t i = 0; i < places.size(); ++i) all[places[i]] = inputs[i];
     std::vector<array> outputs = fun(all);
-    if (outputs.empty() || outputs[0].size() != 1) {
+    if (outputs.empty() || outputs[0].ndim() != 0) {
       throw ArgumentError("[grad] The function must return a scalar first" +
                           (outputs.empty() ? "." : ", not " + describe(outputs[0]) + "."));
     }
-    std::vector<array> first = {outputs[0]};
-    return std::pair{outputs, backward(inputs, first, {ones_like(outputs[0])})};
+    return std::pair{outputs, backward(inputs, {outputs[0]}, {ones_like(outputs[0])})};
   };
 }
 
@@ -211,7 +320,7 @@ std::vector<array> vectorized(const Function& fun, const std::vector<array>& arg
                         std::to_string(arguments.size()) + " arguments.");
   }
   int64_t size = batch_size(arguments, in_axes);
-  TracingScope scope;
+  Transformation scope;
   std::vector<array> slots, mapped;
   std::unordered_map<Node*, array> known;
   for (size_t i = 0; i < arguments.size(); ++i) {
@@ -226,7 +335,10 @@ std::vector<array> vectorized(const Function& fun, const std::vector<array>& arg
     known.emplace(slots.back().node(), front);
   }
   std::vector<array> outputs = fun(slots);
-  for (Node* node : nodes_between(mapped, outputs)) {
+  std::vector<Node*> order = nodes_between(mapped, outputs);
+  Calls calls = gate_calls(order);
+  for (Node* node : order) {
+    if (is_gate(node) && batch_by_rule(calls, node, size, known)) continue;
     std::vector<array> in;
     std::vector<bool> batched;
     for (Node* input : node->inputs) {

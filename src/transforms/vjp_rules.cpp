@@ -7,7 +7,8 @@
 #include "ops/compositions.h"
 #include "ops/elementwise.h"
 #include "ops/record.h"
-#include "transforms/trace.h"
+#include "transforms/cumulative_rules.h"
+#include "transforms/rule_parts.h"
 
 namespace lazuli {
 namespace {
@@ -41,7 +42,12 @@ struct Rule {
 }
 
 void elementwise(Rule& r) {
-  if (r.node->op == Op::astype) return r.set(0, astype(r.g, r.x().dtype(), r.stream));
+  if (r.node->op == Op::astype) {
+    // Rounding to whole numbers is flat.
+    bool flat = issubdtype(r.x().dtype(), inexact) && !issubdtype(r.output.dtype(), inexact);
+    if (!flat) r.set(0, astype(r.g, r.x().dtype(), r.stream));
+    return;
+  }
   if (r.node->op == Op::copy) return r.set(0, r.g);
   if (r.node->op == Op::select) {
     array zero = zeros_like(r.g, r.stream);
@@ -55,9 +61,9 @@ void elementwise(Rule& r) {
   if (op_info(r.node->op).result == Result::Boolean) return;
   for (size_t k = 0; k < r.inputs.size(); ++k) {
     if (!r.wanted[k]) continue;
-    array d = r.inputs.size() == 1 ? unary_gradient(r.node->op, r.x(), r.output, r.g)
-                                   : binary_gradient(r.node->op, static_cast<int>(k), r.x(),
-                                                     r.inputs[1], r.output, r.g);
+    array d = r.inputs.size() == 1
+                  ? unary_vjp(r.node->op, r.x(), r.output, r.g)
+                  : binary_vjp(r.node->op, static_cast<int>(k), r.x(), r.inputs[1], r.output, r.g);
     d = broadcast_to(d, r.output.shape(), r.stream);
     r.set(k, sum_to(d, r.inputs[k].shape(), r.stream));
   }
@@ -93,7 +99,7 @@ void view(Rule& r) {
     case Op::identity:
       if (r.params()[0] == 0) return r.set(0, r.g);
       if (r.params()[0] == 1) return;  // stop_gradient
-      refuse(r.node, "after vmap of a custom function");
+      refuse(r.node, "yet");
     case Op::reshape: return r.set(0, reshape(r.g, r.x().shape(), r.stream));
     case Op::broadcast_to: return r.set(0, sum_to(r.g, r.x().shape(), r.stream));
     case Op::squeeze: return r.set(0, expand_dims(r.g, r.axes(), r.stream));
@@ -110,31 +116,14 @@ void view(Rule& r) {
   }
 }
 
-// The product of all elements of each row but one, for every one: no division, so zeros are safe.
-array products_of_others(const array& x, const std::vector<int>& axes, const Stream& s) {
-  std::vector<int> order;
-  for (int d : all_axes(x)) {
-    if (std::find(axes.begin(), axes.end(), d) == axes.end()) order.push_back(d);
-  }
-  size_t kept = order.size();
-  order.insert(order.end(), axes.begin(), axes.end());
-  array moved = transpose(x, order, s);
-  Shape rows(moved.shape().begin(), moved.shape().begin() + static_cast<long>(kept));
-  rows.push_back(-1);
-  array flat = reshape(moved, rows, s);
-  array others = multiply(cumprod(flat, -1, false, false, s), cumprod(flat, -1, true, false, s), s);
-  std::vector<int> inverse(order.size());
-  for (size_t i = 0; i < order.size(); ++i)
-    inverse[static_cast<size_t>(order[i])] = static_cast<int>(i);
-  return transpose(reshape(others, moved.shape(), s), inverse, s);
-}
-
 void reduction(Rule& r) {
   const Shape& shape = r.x().shape();
   switch (r.node->op) {
     case Op::sum: return r.set(0, broadcast_to(r.g, shape, r.stream));
     case Op::prod:
-      return r.set(0, multiply(r.g, products_of_others(r.x(), r.axes(), r.stream), r.stream));
+      return r.set(
+          0, multiply(r.g, products_of_others(conjugated(r.x(), r.stream), r.axes(), r.stream),
+                      r.stream));
     case Op::max:
     case Op::min: {
       // Equal extremes share the derivative.
@@ -149,10 +138,11 @@ void reduction(Rule& r) {
 void matmul_rule(Rule& r) {
   const array& a = r.inputs[0];
   const array& b = r.inputs[1];
-  if (r.wanted[0])
-    r.set(0, sum_to(matmul(r.g, swapaxes(b, -1, -2, r.stream), r.stream), a.shape(), r.stream));
-  if (r.wanted[1])
-    r.set(1, sum_to(matmul(swapaxes(a, -1, -2, r.stream), r.g, r.stream), b.shape(), r.stream));
+  auto adjoint = [&](const array& m) {
+    return conjugated(swapaxes(m, -1, -2, r.stream), r.stream);
+  };
+  if (r.wanted[0]) r.set(0, sum_to(matmul(r.g, adjoint(b), r.stream), a.shape(), r.stream));
+  if (r.wanted[1]) r.set(1, sum_to(matmul(adjoint(a), r.g, r.stream), b.shape(), r.stream));
 }
 
 void concatenate_rule(Rule& r) {
@@ -178,16 +168,25 @@ void gather_rule(Rule& r) {
 
 void scatter_rule(Rule& r) {
   auto mode = static_cast<ScatterMode>(r.params()[0]);
-  if (mode != ScatterMode::replace && mode != ScatterMode::add) refuse(r.node, "in this mode");
-  std::vector<array> indices(r.inputs.begin() + 2, r.inputs.end());
-  const array& updates = r.inputs[1];
-  Shape sizes(updates.shape().end() - static_cast<long>(r.x().ndim()), updates.shape().end());
-  if (r.wanted[0]) {
-    r.set(0, mode == ScatterMode::add ? r.g
-                                      : scatter(r.g, indices, zeros_like(updates, r.stream),
-                                                axes_after(r, 1), r.stream));
+  std::vector<array> indices = scatter_indices(r.inputs);
+  std::vector<int> axes = scatter_axes(r.node);
+  array base = r.g, updates = r.g;
+  auto taken = [&](const array& x) {
+    return gather(x, indices, axes, scatter_sizes(r.inputs), r.stream);
+  };
+  if (mode == ScatterMode::multiply) refuse(r.node, "of products");
+  if (mode == ScatterMode::replace || mode == ScatterMode::add) {
+    updates = taken(r.g);
+    if (mode == ScatterMode::replace)
+      base = scatter(r.g, indices, zeros_like(r.inputs[1], r.stream), axes, r.stream);
+  } else {
+    ScatterShares shares = scatter_shares(r.node, r.inputs, r.output, r.stream);
+    array shared = divide(r.g, shares.count, r.stream);
+    base = multiply(shared, shares.base, r.stream);
+    updates = multiply(taken(shared), shares.updates, r.stream);
   }
-  if (r.wanted[1]) r.set(1, gather(r.g, indices, axes_after(r, 1), sizes, r.stream));
+  r.set(0, base);
+  r.set(1, updates);
 }
 
 void scatter_axis_rule(Rule& r) {
@@ -200,20 +199,6 @@ void scatter_axis_rule(Rule& r) {
                  : put_along_axis(r.g, index, zeros_like(r.inputs[2], r.stream), axis, r.stream));
   }
   if (r.wanted[2]) r.set(2, take_along_axis(r.g, index, axis, r.stream));
-}
-
-void cumulative_rule(Rule& r) {
-  int axis = static_cast<int>(r.params()[0]);
-  auto mode = static_cast<ScatterMode>(r.params()[1]);
-  bool reverse = r.params()[2] != 0, inclusive = r.params()[3] != 0;
-  if (mode == ScatterMode::add) {
-    return r.set(0, cumsum(r.g, axis, !reverse, inclusive, r.stream));
-  }
-  if (mode == ScatterMode::multiply) {
-    array sums = cumsum(multiply(r.g, r.output, r.stream), axis, !reverse, inclusive, r.stream);
-    return r.set(0, divide(sums, r.x(), r.stream));
-  }
-  refuse(r.node, "for maxima and minima");
 }
 
 void sort_rule(Rule& r) {
@@ -274,16 +259,9 @@ void kernel(Rule& r) {
       if (r.wanted[0]) r.set(0, unslice(r, r.g, zeros_like(r.inputs[1], r.stream)));
       if (r.wanted[1]) r.set(1, reslice(r, r.g, r.inputs[1].shape()));
       return;
-    case Op::cumulative: return cumulative_rule(r);
+    case Op::cumulative: return r.set(0, cumulative_vjp(r.node, r.x(), r.g, r.stream));
     case Op::sort:
     case Op::partition: return sort_rule(r);
-    case Op::quantized_matmul: {
-      if (r.wanted[2] || r.wanted[3]) refuse(r.node, "for its scales and biases");
-      array w = dequantize(r.inputs[1], r.inputs[2], r.inputs[3], static_cast<int>(r.params()[0]),
-                           static_cast<int>(r.params()[1]), "affine", r.stream);
-      if (r.params()[2]) return r.set(0, matmul(r.g, w, r.stream));
-      return r.set(0, matmul(r.g, transpose(w, r.stream), r.stream));
-    }
     case Op::packed_matmul: return packed_rule(r);
     case Op::argmax:
     case Op::argmin:

@@ -7,6 +7,7 @@
 #include "ops/compositions.h"
 #include "ops/elementwise.h"
 #include "ops/record.h"
+#include "transforms/custom.h"
 #include "transforms/trace.h"
 
 namespace lazuli {
@@ -92,11 +93,18 @@ Params structural(const std::vector<int>& axes) {
   return params;
 }
 
+Params same(const Batch& b) {
+  Params params;
+  params.words = b.node->params;
+  params.structural = b.node->structural;
+  return params;
+}
+
 array view(const Batch& b) {
   const array& x = b.in[0];
   switch (b.node->op) {
-    // A gate of custom_vjp (2) loses its rule: differentiating it is refused from then on (3).
-    case Op::identity: return b.again({b.spread(0)}, Params{b.param(0) == 2 ? 3 : b.param(0)});
+    // A gate of custom_vjp loses its rule: derivatives go through what the function has recorded.
+    case Op::identity: return is_gate(b.node) ? b.spread(0) : b.again({b.spread(0)}, same(b));
     case Op::reshape: return reshape(x, b.batched_shape(), b.stream);
     case Op::broadcast_to:
       return broadcast_to(b.aligned(0, b.node->shape.size()), b.batched_shape(), b.stream);
@@ -166,13 +174,6 @@ Params next_axis(const Batch& b) {
   return params;
 }
 
-Params same(const Batch& b) {
-  Params params;
-  params.words = b.node->params;
-  params.structural = b.node->structural;
-  return params;
-}
-
 std::vector<array> all_spread(const Batch& b) {
   std::vector<array> in;
   for (size_t k = 0; k < b.in.size(); ++k) in.push_back(b.spread(k));
@@ -209,6 +210,9 @@ array kernel(const Batch& b) {
     case Op::random_bits: return b.again(b.in, same(b));
     case Op::gather: return gather_rule(b);
     case Op::scatter: return scatter_rule(b);
+    case Op::affine_quantize:
+    case Op::affine_dequantize: return b.again(all_spread(b), same(b));
+    case Op::quantized_matmul:
     case Op::packed_matmul:
       if (std::count(b.batched.begin() + 1, b.batched.end(), true)) break;
       return b.again(b.in, same(b));

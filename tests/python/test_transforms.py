@@ -199,3 +199,209 @@ def test_cycles_through_transformed_functions_are_collected(transform):
 def test_a_shared_output_counts_twice():
     _, products = mx.vjp(lambda x: [x, x], [one()], [one(), one()])
     assert products[0].item() == 2
+
+
+class Model(dict):
+    """A dictionary that can be called, as modules are."""
+
+    def __call__(self, x):
+        return self["layers"][0]["w"] * x
+
+
+def test_containers_of_an_argument_are_the_very_objects():
+    inner = [{"w": one(2.0)}]
+    model, weight, seen = Model(layers=inner), inner[0]["w"], []
+
+    def f(m, x):
+        seen.append(m)
+        return m(x)
+
+    for transform in (mx.grad, mx.value_and_grad):
+        result = transform(f)(model, one(3.0))
+        gradient = result[1] if transform is mx.value_and_grad else result
+        assert type(gradient) is dict and gradient["layers"][0]["w"].item() == 3
+    assert all(m is model for m in seen)
+    assert model["layers"] is inner and inner[0]["w"] is weight and weight.item() == 2
+
+
+def test_what_a_function_puts_into_its_argument_stays():
+    m = {"a": one(), "n": [one(2.0)], "t": (one(7.0),)}
+
+    def f(m):
+        m["a"] = m["a"] + 1
+        m["n"].append(m["n"][0] * 10)
+        m["new"] = m["a"] * 3
+        return m["a"] * m["a"]
+
+    gradients = mx.grad(f)(m)
+    assert gradients["a"].item() == 4 and gradients["t"][0].item() == 0
+    assert m["a"].item() == 2 and m["new"].item() == 6 and m["t"][0].item() == 7
+    assert [x.item() for x in m["n"]] == [2, 20]
+
+
+def test_an_exception_gives_an_argument_back():
+    m = [one(), one(2.0)]
+
+    def f(m):
+        m[0] = m[0] + 1
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError):
+        mx.grad(f)(m)
+    assert [x.item() for x in m] == [2, 2]
+
+
+def test_values_that_print_alike_have_traces_of_their_own():
+    f = Counted(lambda x, k: x / k)
+    g = mx.compile(f)
+    assert [g(one(), k).item() for k in (0.0, -0.0, 0.0)] == [float("inf"), float("-inf"),
+                                                              float("inf")]
+    assert f.calls == 2
+    for k in (1, 1.0, True, 1, True):
+        assert g(one(), k).item() == 1
+    assert f.calls == 5
+    g(one(), float("nan")), g(one(), float("nan"))
+    assert f.calls == 6
+
+
+def test_shapeless_values_are_those_of_each_shape():
+    f = mx.compile(lambda x: x.reshape(-1) * x.shape[0] + x.mean(), shapeless=True)
+    for n in (1, 2, 3):
+        assert f(mx.ones((n, 2))).tolist() == [n + 1] * (2 * n)
+
+
+def test_compile_keeps_what_a_function_captures():
+    y, z = one(), [1.0]
+    g = mx.compile(lambda x: x + y + z[0])
+    assert g(one()).item() == 3
+    y, z[0] = one(6.0), 5.0
+    assert g(one()).item() == 3
+
+
+def test_compile_refuses_an_argument_that_is_captured_too():
+    z = one(2.0)
+    g = mx.compile(lambda x: x * z)
+    for f in (g, mx.compile(lambda x: z), mx.compile(mx.grad(lambda x: x * z))):
+        with pytest.raises(ValueError, match="inputs"):
+            f(z)
+    assert g(one(3.0)).item() == 6 and g(z).item() == 4
+    assert mx.compile(lambda x: x * z, inputs=[z])(one(3.0)).item() == 6
+
+
+@pytest.mark.parametrize("transform", [mx.grad, mx.vmap, mx.compile, mx.checkpoint])
+def test_async_eval_is_refused_inside(transform):
+    def f(x):
+        mx.async_eval(mx.ones(2))
+        mx.async_eval(x * 2)
+        return x
+
+    if transform is mx.checkpoint:
+        transform = lambda f: mx.grad(mx.checkpoint(f))  # noqa: E731
+    with pytest.raises(ValueError, match="async_eval"):
+        transform(f)(mx.ones(3) if transform is mx.vmap else one())
+
+
+@pytest.mark.parametrize("transform", [mx.grad, mx.value_and_grad, mx.vmap, mx.compile,
+                                       mx.checkpoint])
+def test_transformed_functions_say_what_the_function_says(transform):
+    def f(x, *, scale=2):
+        "Scales."
+        return x
+
+    f.mine = 5
+    g = transform(f)
+    assert g.__doc__ == "Scales." and g.__module__ == __name__ and g.mine == 5
+    assert g.__kwdefaults__ == {"scale": 2} and g.__wrapped__ is f
+    with pytest.raises(AttributeError, match="missing"):
+        g.missing
+
+
+@pytest.mark.parametrize("function, axes, argument, shape", [
+    (lambda x: x * 2, {"out_axes": (1,)}, mx.ones((2, 3)), (3, 2)),
+    (lambda d: d["a"], {"in_axes": {"a": 0}}, {"a": mx.ones((2, 3))}, (2, 3)),
+    (lambda d: d["a"], {"in_axes": ({"a": 1},)}, {"a": mx.ones((2, 3))}, (3, 2)),
+    (lambda d: d[0] + d[1], {"in_axes": [0, 1]}, [mx.ones((2, 3)), mx.ones((3, 2))], (2, 3)),
+    (lambda x: x, {"in_axes": (0,), "out_axes": -1}, mx.ones((2, 3)), (3, 2))])
+def test_axes_of_one_argument_or_result(function, axes, argument, shape):
+    assert mx.vmap(function, **axes)(argument).shape == shape
+
+
+@pytest.mark.parametrize("axes, error", [
+    ({"a": 0}, ValueError), ((0, 0), ValueError), (2**40, IndexError), (2, IndexError)])
+def test_wrong_axes(axes, error):
+    with pytest.raises(error):
+        mx.vmap(lambda d: d["b"], in_axes=axes)({"b": mx.ones((2, 3))})
+
+
+def test_custom_function_has_rules_for_tangents_and_batches():
+    @mx.custom_function
+    def f(x, y):
+        return {"p": x * y["w"]}
+
+    @f.jvp
+    def tangents(primals, tangents):
+        (x, y), (dx, dy) = primals, tangents
+        assert dy == {"w": None}
+        return {"p": dx * 10 + x * 0 + y["w"] * 0}
+
+    @f.vmap
+    def batches(inputs, axes):
+        assert axes == (0, {"w": None})
+        return {"p": inputs[0].T * 7}, {"p": -1}
+
+    assert tangents is f and batches is f
+    y = {"w": one(3.0)}
+    _, (tangent,) = mx.jvp(lambda x: f(x, y)["p"], [one()], [one(2.0)])
+    assert tangent.item() == 20
+    assert mx.grad(lambda x: f(x, y)["p"])(one()).item() == 3
+    batch = mx.vmap(f, in_axes=(0, None))(mx.array([[1.0, 2.0], [3.0, 4.0]]), y)
+    assert batch["p"].tolist() == [[7, 14], [21, 28]]
+
+
+def test_a_rule_with_too_few_products_is_refused():
+    f = mx.custom_function(lambda x, y: x * y)
+    f.vjp(lambda primals, cotangents, outputs: (cotangents,))
+    with pytest.raises(ValueError, match="products"):
+        mx.grad(f, argnums=(0, 1))(one(), one())
+
+
+def test_jvp_goes_through_checkpoint_and_custom_functions():
+    f = mx.custom_function(lambda x, y: mx.sin(x) * y)
+    f.vjp(lambda primals, cotangents, outputs: (cotangents, cotangents))
+    for g in (f, mx.checkpoint(lambda x, y: mx.sin(x) * y)):
+        for h in (g, mx.compile(g)):
+            _, (tangent,) = mx.jvp(lambda x: h(x, one(2.0)), [one(0.0)], [one(3.0)])
+            assert tangent.item() == 6
+        _, (tangents,) = mx.jvp(mx.vmap(g), [mx.zeros(2), mx.ones(2)], [mx.ones(2), mx.zeros(2)])
+        assert tangents.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("arguments", [
+    ((None,),), ("x",), (1.5,), (0, 3), (0, [3]), ([[0]],), ({},)])
+def test_what_names_no_argument_is_a_type_error(arguments):
+    for transform in (mx.grad, mx.value_and_grad):
+        with pytest.raises(TypeError):
+            transform(lambda x: x, *arguments)
+
+
+@pytest.mark.parametrize("shape", [(1,), (1, 1)])
+def test_only_scalars_have_gradients(shape):
+    with pytest.raises(ValueError, match="scalar"):
+        mx.grad(lambda x: x)(mx.ones(shape))
+
+
+def test_gradients_of_integers_are_integers():
+    gradient = mx.grad(lambda x: (x * 2).sum())(mx.array([1, 2]))
+    assert gradient.tolist() == [2, 2] and gradient.dtype == mx.int32
+
+
+def test_gradients_of_divmod():
+    gradients = mx.grad(lambda a, b: mx.divmod(a, b)[1], (0, 1))(one(5.0), one(3.0))
+    assert [g.item() for g in gradients] == [1, -1]
+
+
+def test_indices_have_no_gradient():
+    gradient = mx.grad(lambda x: mx.take_along_axis(x, mx.argsort(x), 0)[0] * 3)(
+        mx.array([2.0, 1.0]))
+    assert gradient.tolist() == [0, 3]
+    assert mx.grad(lambda x: mx.array([1.0, 2.0])[x.astype(mx.int32)])(one()).item() == 0

@@ -185,13 +185,51 @@ std::vector<Case> index_cases() {
          return Arrays{square(fast::rope(x[0], 4, false, 100.0f, 1.0f, 3)) * x[0]};
        },
        {{2, 3, 4}}},
-      {"stop", [](const Arrays& x) { return Arrays{x[0] * exp(x[0] * 0.5)}; }, {{4, 6}}},
+  };
+}
+
+std::vector<Case> scan_and_scatter_cases() {
+  using Arrays = std::vector<array>;
+  auto rows = [] { return array({2, 0, 1, 2}); };
+  auto columns = [] { return array({5, 0, 3, 5}); };
+  return {
+      {"scans back and without the last",
+       [](const Arrays& x) {
+         return Arrays{square(cumsum(x[0], 1, true)), square(cumsum(x[0], 0, false, false)),
+                       cumprod(x[0], 1, true),        square(cumprod(x[0], 0, true, false)),
+                       square(cummax(x[0], 1)),       square(cummin(x[0], 0, true))};
+       },
+       {{4, 6}}},
+      {"put_along_axis",
+       [](const Arrays& x) {
+         array order = argsort(stop_gradient(x[1]), 1);
+         return Arrays{square(put_along_axis(x[0], order, x[1], 1)),
+                       square(scatter_add_axis(x[0], order, x[1], 1))};
+       },
+       {{4, 6}, {4, 3}}},
+      {"gather of two indices",
+       [=](const Arrays& x) {
+         return Arrays{square(gather(x[0], {rows(), columns()}, {0, 1}, {1, 1})),
+                       square(gather(x[0], {columns(), rows()}, {1, 0}, {2, 1}))};
+       },
+       {{4, 6}}},
+      {"scatter of two indices",
+       [=](const Arrays& x) {
+         array distinct = array({3, 0, 1, 2});
+         array updates = reshape(x[1], {4, 1, 1});
+         return Arrays{square(scatter(x[0], {distinct, columns()}, updates, {0, 1})),
+                       square(scatter_add(x[0], {rows(), columns()}, updates, {0, 1})),
+                       square(scatter_max(x[0], {distinct, columns()}, updates, {0, 1})),
+                       square(scatter_min(x[0], {distinct, columns()}, updates, {0, 1}))};
+       },
+       {{4, 6}, {4}}},
   };
 }
 
 std::vector<Case> cases() {
   std::vector<Case> all = shape_cases();
   for (Case& c : index_cases()) all.push_back(std::move(c));
+  for (Case& c : scan_and_scatter_cases()) all.push_back(std::move(c));
   return all;
 }
 
@@ -241,6 +279,15 @@ TEST(Compile, GivesWhatThePlainFunctionGives) {
   EXPECT_EQ(calls, 4 + 2);
 }
 
+TEST(Grad, TakesWhatIsStoppedForConstant) {
+  ScalarFunction f = [](const array& x) { return x * stop_gradient(exp(x * 0.5)); };
+  array x = filled({5}, float64, -1, 1, 79), one = ones_like(x);
+  EXPECT_TRUE(allclose(vjp(f, x, one).second, exp(x * 0.5), 1e-12, 1e-12).item<bool>());
+  EXPECT_TRUE(allclose(jvp(f, x, one).second, exp(x * 0.5), 1e-12, 1e-12).item<bool>());
+  ScalarFunction all = [](const array& y) { return sum(stop_gradient(y)); };
+  EXPECT_TRUE(array_equal(grad(all)(x), zeros_like(x)).item<bool>());
+}
+
 TEST(Grad, OfGradAndThroughCustomRules) {
   ScalarFunction f = [](const array& x) { return sum(sin(x) * exp(x)); };
   ScalarFunction second = grad(ScalarFunction([&](const array& x) { return sum(grad(f)(x)); }));
@@ -265,7 +312,7 @@ TEST(Grad, RefusesWhatIsNotAScalar) {
   EXPECT_THROW(vjp(f, array({1.0f}), array({1.0f, 2.0f})), ArgumentError);
 }
 
-TEST(Training, OfASmallNetworkReachesTheRecordedLoss) {
+TEST(Training, OfASmallNetworkLowersItsLoss) {
   array w1 = filled({2, 32}, float32, -0.5, 0.5, 90), w2 = filled({32, 1}, float32, -0.2, 0.2, 91);
   array x = filled({64, 2}, float32, -1, 1, 92), y = prod(x, 1, true);
   auto step = value_and_grad(

@@ -19,7 +19,8 @@ bool is_constant(nb::handle leaf) {
 }
 
 // A value that is equal for equal structures: trees with their classes, arrays as dtype and shape,
-// constants with their type (1, 1.0 and True are equal in Python).
+// constants with their type (1, 1.0 and True are equal in Python), floats with their digits (0.0
+// and -0.0 are equal, NaN is not).
 nb::object key_of(nb::handle tree, bool shapeless) {
   if (auto value = array_at(tree)) {
     if (shapeless) return nb::make_tuple("array", nb::cast(value->dtype()), value->ndim());
@@ -42,6 +43,7 @@ nb::object key_of(nb::handle tree, bool shapeless) {
                                     "None, not of the type ") +
                         Py_TYPE(tree.ptr())->tp_name + ".");
   }
+  if (PyFloat_Check(tree.ptr())) return nb::make_tuple(tree.type(), tree.attr("hex")());
   return nb::make_tuple(tree.type(), tree);
 }
 

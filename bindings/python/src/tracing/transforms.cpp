@@ -20,20 +20,28 @@ struct Wanted {
   std::vector<std::string> names;
 };
 
+// One value of type T or a sequence of them.
+template <class T>
+std::vector<T> one_or_more(const char* op, nb::handle value, const char* what) {
+  std::vector<T> result;
+  T single;
+  if (nb::try_cast<T>(value, single)) {
+    result.push_back(single);
+  } else if (!nb::try_cast<std::vector<T>>(value, result)) {
+    raise(PyExc_TypeError, std::string("[") + op + "] " + what + ", not of the type " +
+                               Py_TYPE(value.ptr())->tp_name + ".");
+  }
+  return result;
+}
+
 Wanted load_wanted(const char* op, nb::handle argnums, nb::handle argnames) {
   std::string prefix = std::string("[") + op + "] ";
   Wanted wanted;
-  if (PyUnicode_Check(argnames.ptr())) {
-    wanted.names.push_back(nb::cast<std::string>(argnames));
-  } else {
-    wanted.names = nb::cast<std::vector<std::string>>(argnames);
-  }
-  if (argnums.is_none()) {
-    if (wanted.names.empty()) wanted.numbers.push_back(0);
-  } else if (PyLong_Check(argnums.ptr())) {
-    wanted.numbers.push_back(nb::cast<int>(argnums));
-  } else {
-    wanted.numbers = nb::cast<std::vector<int>>(argnums);
+  wanted.names = one_or_more<std::string>(op, argnames, "argnames are strings");
+  if (!argnums.is_none()) {
+    wanted.numbers = one_or_more<int>(op, argnums, "argnums are integers");
+  } else if (wanted.names.empty()) {
+    wanted.numbers.push_back(0);
   }
   if (wanted.numbers.empty() && wanted.names.empty()) {
     throw ArgumentError(prefix + "No argument is named.");
@@ -83,14 +91,13 @@ class Arguments {
     nb::dict kwargs;
     for (auto [key, value] : kwargs_) kwargs[key] = value;
     const array* next = traced.data();
-    for (size_t i = 0; i < trees_.size(); ++i) {
-      nb::object tree = filled(trees_[i], next);
-      next += trees_[i].count;
-      if (i < wanted_.numbers.size()) {
-        args[static_cast<size_t>(wanted_.numbers[i])] = tree;
-      } else {
-        kwargs[wanted_.names[i - wanted_.numbers.size()].c_str()] = tree;
-      }
+    Substituted substituted;
+    for (int number : wanted_.numbers) {
+      size_t at = static_cast<size_t>(number);
+      args[at] = substituted.put(args_[at], next);
+    }
+    for (const std::string& name : wanted_.names) {
+      kwargs[name.c_str()] = substituted.put(kwargs_[name.c_str()], next);
     }
     return function(*nb::tuple(args), **kwargs);
   }
@@ -198,26 +205,49 @@ nb::object jvp_of(const nb::object& function, const std::vector<array>& primals,
 // ---- vmap ---------------------------------------------------------------------------------------
 constexpr int not_mapped = INT_MIN;
 
+bool is_sequence(nb::handle tree) { return PyList_Check(tree.ptr()) || PyTuple_Check(tree.ptr()); }
+
+[[noreturn]] void refuse_axes() {
+  throw ArgumentError("[vmap] Axes are integers, None, or trees of them like the arguments.");
+}
+
 // The axis of each leaf of a tree; `axes` is a tree that ends where all that is below shares one.
 void spread_axes(nb::handle tree, nb::handle axes, std::vector<int>& result) {
   if (axes.is_none() || PyLong_Check(axes.ptr())) {
-    int axis = axes.is_none() ? not_mapped : nb::cast<int>(axes);
+    int axis = not_mapped;
+    if (!axes.is_none() && !nb::try_cast<int>(axes, axis)) {
+      throw IndexError("[vmap] No array has the axis " + nb::cast<std::string>(nb::str(axes)) +
+                       ".");
+    }
     visit_leaves(tree, [&](nb::handle) { result.push_back(axis); });
     return;
   }
   bool dicts = PyDict_Check(tree.ptr()) && PyDict_Check(axes.ptr());
-  bool sequences = (PyList_Check(tree.ptr()) || PyTuple_Check(tree.ptr())) &&
-                   (PyList_Check(axes.ptr()) || PyTuple_Check(axes.ptr()));
-  if ((!dicts && !sequences) || nb::len(tree) != nb::len(axes)) {
-    throw ArgumentError("[vmap] Axes are integers, None, or trees of them like the arguments.");
+  if ((!dicts && !(is_sequence(tree) && is_sequence(axes))) || nb::len(tree) != nb::len(axes)) {
+    refuse_axes();
   }
   if (dicts) {
-    for (auto [key, value] : nb::borrow<nb::dict>(tree)) spread_axes(value, axes[key], result);
+    for (auto [key, value] : nb::borrow<nb::dict>(tree)) {
+      if (!nb::borrow<nb::dict>(axes).contains(key)) refuse_axes();
+      spread_axes(value, axes[key], result);
+    }
   } else {
     for (size_t i = 0; i < nb::len(tree); ++i) {
       spread_axes(nb::object(tree[i]), nb::object(axes[i]), result);
     }
   }
+}
+
+// Of a function of one argument, whose axes may stand for themselves or in a sequence of one.
+void spread_input_axes(const nb::args& args, nb::handle axes, std::vector<int>& result) {
+  bool one_for_each = is_sequence(axes) && nb::len(axes) == args.size();
+  spread_axes(args, args.size() == 1 && !one_for_each ? nb::make_tuple(axes) : nb::borrow(axes),
+              result);
+}
+// Of a result that is no sequence likewise.
+void spread_output_axes(nb::handle tree, nb::handle axes, std::vector<int>& result) {
+  bool in_sequence = !is_sequence(tree) && is_sequence(axes) && nb::len(axes) == 1;
+  spread_axes(tree, in_sequence ? nb::object(axes[0]) : nb::borrow(axes), result);
 }
 
 class Vmap : public Transformed {
@@ -232,7 +262,7 @@ class Vmap : public Transformed {
     only_arrays_of(args);
     Structure structure = structure_of(args, arrays), result;
     std::vector<int> axes;
-    spread_axes(args, in_axes_, axes);
+    spread_input_axes(args, in_axes_, axes);
     for (size_t i = 0; i < axes.size(); ++i) axes[i] = input_axis(arrays[i], axes[i]);
     RuleScope scope;
     auto run = [&](const std::vector<array>& traced) {
@@ -244,7 +274,7 @@ class Vmap : public Transformed {
     };
     std::vector<array> outputs = vmap(Function(run), axes)(arrays);
     std::vector<int> places;
-    spread_axes(result.skeleton, out_axes_, places);
+    spread_output_axes(result.skeleton, out_axes_, places);
     for (size_t i = 0; i < outputs.size(); ++i) {
       outputs[i] = places[i] == not_mapped ? take(outputs[i], array(0), 0)
                                            : moveaxis(outputs[i], 0, places[i]);
@@ -268,89 +298,6 @@ class Vmap : public Transformed {
   nb::object in_axes_, out_axes_;
 };
 
-// ---- checkpoint and custom_function -------------------------------------------------------------
-// One call of a function of trees, as a function of arrays. What it holds may outlive the call.
-struct TreeCall {
-  std::shared_ptr<Structure> arguments = shared_structure(), result = shared_structure();
-  std::shared_ptr<PyObject> function;
-  std::vector<array> arrays;
-
-  TreeCall(const nb::object& callable, const nb::args& args, const nb::kwargs& kwargs)
-      : function(nb::object(callable).release().ptr(), release_later) {
-    *arguments = structure_of(nb::make_tuple(args, kwargs), arrays);
-  }
-
-  Function forward() const {
-    return [arguments = arguments, result = result,
-            function = function](const std::vector<array>& traced) {
-      nb::object both = filled(*arguments, traced.data());
-      nb::object tree = nb::handle(function.get())(*nb::object(both[0]), **nb::object(both[1]));
-      std::vector<array> outputs;
-      *result = structure_of(tree, outputs);
-      return outputs;
-    };
-  }
-
-  nb::object finish(Function transformed) const {
-    auto held = std::make_shared<Function>(std::move(transformed));
-    RuleScope::keep(held);
-    std::vector<array> outputs = (*held)(arrays);
-    return filled(*result, outputs.data());
-  }
-};
-
-class Checkpoint : public Transformed {
- public:
-  using Transformed::Transformed;
-  nb::object call(const nb::args& args, const nb::kwargs& kwargs) override {
-    TreeCall call(function_, args, kwargs);
-    return call.finish(checkpoint(call.forward()));
-  }
-};
-
-class CustomFunction : public Transformed {
- public:
-  using Transformed::Transformed;
-
-  nb::object call(const nb::args& args, const nb::kwargs& kwargs) override {
-    if (!rule_.is_valid()) return function_(*args, **kwargs);
-    TreeCall call(function_, args, kwargs);
-    return call.finish(custom_vjp(call.forward(), backward_rule(call)));
-  }
-
-  nb::object set_rule(nb::object rule) {
-    rule_ = std::move(rule);
-    return nb::find(this);
-  }
-
-  std::vector<nb::object*> held() override { return {&function_, &rule_}; }
-
- private:
-  // rule(primals, cotangents, outputs) with one argument in place of a tuple of one; it returns the
-  // products in the form of the primals.
-  VjpRule backward_rule(const TreeCall& call) const {
-    std::shared_ptr<PyObject> rule(nb::object(rule_).release().ptr(), release_later);
-    return [rule, arguments = call.arguments, result = call.result](
-               const std::vector<array>& primals, const std::vector<array>& cotangents,
-               const std::vector<array>& outputs) {
-      nb::object both = filled(*arguments, primals.data());
-      nb::object positional = both[0];
-      nb::object shown = nb::len(positional) == 1 ? nb::object(positional[0]) : positional;
-      nb::object products =
-          nb::handle(rule.get())(shown, filled(*result, cotangents.data()),
-                                 filled(*result, outputs.data()), **nb::object(both[1]));
-      std::vector<array> arrays = only_arrays_of(products);
-      // What is given by keyword has no product.
-      for (size_t i = arrays.size(); i < primals.size(); ++i) {
-        arrays.push_back(zeros_like(primals[i]));
-      }
-      return arrays;
-    };
-  }
-
-  nb::object rule_;
-};
-
 // ---- The Python class ---------------------------------------------------------------------------
 int traverse(PyObject* self, visitproc visit, void* arg) {
   Py_VISIT(Py_TYPE(self));
@@ -366,19 +313,30 @@ int clear(PyObject* self) {
   return 0;
 }
 
-const PyType_Slot collector_slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(traverse)},
-                                       {Py_tp_clear, reinterpret_cast<void*>(clear)},
-                                       {0, nullptr}};
-
-// What tools ask a function for: its own name, and what it wraps.
-nb::object attribute(const Transformed& t, const std::string& name) {
-  if (name == "__wrapped__") return t.function();
-  if (name == "__name__" || name == "__qualname__") return t.function().attr(name.c_str());
-  raise(PyExc_AttributeError, "A transformed function has no attribute '" + name + "'.");
+// What a function says of itself, a transformed one says too: its name, its documentation, and
+// what else is set there.
+PyObject* get_attribute(PyObject* self, PyObject* name) {
+  bool of_function = PyUnicode_CompareWithASCIIString(name, "__doc__") == 0 ||
+                     PyUnicode_CompareWithASCIIString(name, "__module__") == 0;
+  if (!of_function || !nb::inst_ready(self)) {
+    PyObject* own = PyObject_GenericGetAttr(self, name);
+    if (own || !nb::inst_ready(self) || !PyErr_ExceptionMatches(PyExc_AttributeError)) return own;
+    PyErr_Clear();
+  }
+  const nb::object& function = nb::inst_ptr<Transformed>(self)->function();
+  if (PyUnicode_CompareWithASCIIString(name, "__wrapped__") == 0) {
+    return nb::borrow(function).release().ptr();
+  }
+  return PyObject_GetAttr(function.ptr(), name);
 }
 
+const PyType_Slot slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(traverse)},
+                             {Py_tp_clear, reinterpret_cast<void*>(clear)},
+                             {Py_tp_getattro, reinterpret_cast<void*>(get_attribute)},
+                             {0, nullptr}};
+
 void register_class(nb::module_& m) {
-  nb::class_<Transformed>(m, "_Transformed", nb::type_slots(collector_slots))
+  nb::class_<Transformed>(m, "_Transformed", nb::type_slots(slots))
       .def("__call__", &Transformed::call)
       .def(
           "__get__",
@@ -386,14 +344,7 @@ void register_class(nb::module_& m) {
             if (object.is_none()) return self;
             return nb::module_::import_("types").attr("MethodType")(self, object);
           },
-          nb::arg("instance").none(), nb::arg("owner") = nb::none())
-      .def("__getattr__", &attribute);
-  nb::class_<CustomFunction, Transformed>(m, "custom_function",
-                                          "A function with a rule of its own "
-                                          "for products of vectors and its Jacobian.")
-      .def(nb::init<nb::object>(), nb::arg("f"))
-      .def("vjp", &CustomFunction::set_rule, nb::arg("f"),
-           "Takes f(primals, cotangents, outputs) as the rule.");
+          nb::arg("instance").none(), nb::arg("owner") = nb::none());
 }
 
 }  // namespace
@@ -436,10 +387,7 @@ void register_transforms(nb::module_& m) {
       },
       nb::arg("fun"), nb::arg("in_axes") = 0, nb::arg("out_axes") = 0,
       "The function applied to each slice along axes.");
-  m.def(
-      "checkpoint",
-      [](nb::callable fun) { return as_object(std::make_unique<Checkpoint>(std::move(fun))); },
-      nb::arg("fun"), "The function, whose inside is computed again for gradients.");
+  register_custom(m);
 }
 
 }  // namespace lazuli::python

@@ -43,4 +43,7 @@ class RuleScope {
   std::vector<std::shared_ptr<Function>> kept_;
 };
 
+// checkpoint and custom_function. Called where the other transformations are registered.
+void register_custom(nb::module_& m);
+
 }  // namespace lazuli::python

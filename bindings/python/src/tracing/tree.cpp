@@ -105,11 +105,78 @@ Structure structure_of(nb::handle tree, std::vector<array>& arrays) {
   return structure;
 }
 
+bool is_slot(nb::handle leaf) { return leaf.ptr() == slot(); }
+
 nb::object filled(const Structure& structure, const array* arrays) {
   return map_tree(structure.skeleton, [&](nb::handle leaf) {
-    if (leaf.ptr() != slot()) return nb::borrow(leaf);
+    if (!is_slot(leaf)) return nb::borrow(leaf);
     return nb::steal(wrap(array(*arrays++)));
   });
+}
+
+namespace {
+
+void set_item(nb::handle container, nb::handle place, nb::handle value) {
+  // Past what classes make of assignments: their lists and dictionaries are trees like all others.
+  int failed = PyDict_Check(container.ptr())
+                   ? PyDict_SetItem(container.ptr(), place.ptr(), value.ptr())
+                   : PyList_SetItem(container.ptr(), PyLong_AsSsize_t(place.ptr()),
+                                    nb::borrow(value).release().ptr());
+  if (failed) throw nb::python_error();
+}
+
+// A new reference, or nothing where there is no such item.
+nb::object item_of(nb::handle container, nb::handle place) {
+  PyObject* item = nullptr;
+  if (PyDict_Check(container.ptr())) {
+    item = PyDict_GetItem(container.ptr(), place.ptr());
+  } else if (PyLong_AsSsize_t(place.ptr()) < PyList_Size(container.ptr())) {
+    item = PyList_GetItem(container.ptr(), PyLong_AsSsize_t(place.ptr()));
+  }
+  return item ? nb::borrow(item) : nb::object();
+}
+
+}  // namespace
+
+Substituted::~Substituted() {
+  nb::error_scope running;  // an exception of the function may be on its way
+  for (auto item = items_.rbegin(); item != items_.rend(); ++item) {
+    nb::object now = item_of(item->container, item->place);
+    bool changed =
+        !now.is(item->shown) || (item->value && value_of(now.ptr()).node() != item->value->node());
+    if (!changed) set_item(item->container, item->place, item->original);
+  }
+}
+
+nb::object Substituted::put(nb::handle tree, const array*& next) {
+  if (!is_branch(tree)) return nb::steal(wrap(array(*next++)));
+  RecursionGuard guard;
+  if (PyTuple_Check(tree.ptr())) return put_items(tree, next);
+  if (PyDict_Check(tree.ptr())) {
+    for (nb::handle item : nb::steal<nb::list>(PyDict_Items(tree.ptr())))
+      replace(tree, item[0], item[1], next);
+  } else {
+    for (Py_ssize_t i = 0; i < PyList_Size(tree.ptr()); ++i)
+      replace(tree, nb::int_(i), nb::borrow(PyList_GetItem(tree.ptr(), i)), next);
+  }
+  return nb::borrow(tree);
+}
+
+nb::object Substituted::put_items(nb::handle tuple, const array*& next) {
+  nb::list items;
+  for (nb::handle item : tuple) items.append(put(item, next));
+  return tuple_like(tuple, items);
+}
+
+void Substituted::replace(nb::handle container, nb::handle place, nb::handle original,
+                          const array*& next) {
+  nb::object shown = put(original, next);
+  if (shown.is(original)) return;
+  std::optional<array> value;
+  if (is_array(shown.ptr())) value = value_of(shown.ptr());
+  set_item(container, place, shown);
+  items_.push_back(
+      {nb::borrow(container), nb::borrow(place), nb::borrow(original), shown, std::move(value)});
 }
 
 std::shared_ptr<Structure> shared_structure() {

@@ -30,6 +30,7 @@ struct Structure {
 };
 Structure structure_of(nb::handle tree, std::vector<array>& arrays);
 nb::object filled(const Structure& structure, const array* arrays);
+bool is_slot(nb::handle leaf);  // stands for an array in a skeleton
 
 // A place for a structure whose objects may be let go of while the library holds locks.
 std::shared_ptr<Structure> shared_structure();
@@ -37,6 +38,29 @@ std::shared_ptr<Structure> shared_structure();
 // The value of a leaf that is an array or stands for one, and a new value for it.
 std::optional<array> array_at(nb::handle leaf);
 void set_array_at(nb::handle leaf, const array& value);
+
+// A tree whose arrays have other values while this exists. Lists and dictionaries stay the very
+// objects; what the function that sees them puts there stays too.
+class Substituted {
+ public:
+  Substituted() = default;
+  ~Substituted();
+  Substituted(const Substituted&) = delete;
+  Substituted& operator=(const Substituted&) = delete;
+
+  // The tree to show instead; `next` moves on by the number of its arrays.
+  nb::object put(nb::handle tree, const array*& next);
+
+ private:
+  struct Item {
+    nb::object container, place, original, shown;
+    std::optional<array> value;  // of an array
+  };
+  nb::object put_items(nb::handle tuple, const array*& next);
+  void replace(nb::handle container, nb::handle place, nb::handle original, const array*& next);
+
+  std::vector<Item> items_;
+};
 
 // Brings `tree` to what `source` is: arrays take new values, lists and dictionaries new items.
 void update_tree(nb::handle tree, nb::handle source);
