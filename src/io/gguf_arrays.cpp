@@ -203,8 +203,8 @@ array gguf::tensor_array(const File& file, const Tensor& tensor) {
   return io::array_over(file.storage(), tensor.bytes, shape, uint8);
 }
 
-GGUFLoad load_gguf(const std::string& path, StreamOrDevice s) {
-  gguf::File file = gguf::open(path);
+GGUFLoad load_gguf(const std::string& path, StreamOrDevice s, io::FileAccess access) {
+  gguf::File file = gguf::open(path, access);
   GGUFLoad result;
   for (const gguf::Tensor& tensor : file.tensors()) add_tensor(file, tensor, s, result.first);
   for (const gguf::Entry& entry : file.metadata()) {

@@ -191,7 +191,9 @@ class Reader {
   uint64_t data_offset_ = 0;
 };
 
-File open(const std::string& path) { return open(io::MappedFile::open(path)); }
+File open(const std::string& path, io::FileAccess access) {
+  return open(io::MappedFile::open(path, access));
+}
 
 File open(std::shared_ptr<const io::MappedFile> storage) {
   return Reader(std::move(storage)).read();

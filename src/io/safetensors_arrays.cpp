@@ -40,8 +40,8 @@ array safetensors::tensor_array(const File& file, const Tensor& tensor) {
   return io::array_over(file.storage(), tensor.bytes, tensor.shape, tensor.dtype);
 }
 
-SafetensorsLoad load_safetensors(const std::string& file, StreamOrDevice) {
-  return arrays_of(safetensors::open(file));
+SafetensorsLoad load_safetensors(const std::string& file, StreamOrDevice, io::FileAccess access) {
+  return arrays_of(safetensors::open(file, access));
 }
 
 SafetensorsLoad load_safetensors(std::shared_ptr<io::Reader> in_stream, StreamOrDevice) {

@@ -208,6 +208,18 @@ TEST(GgufArrays, MayBeSavedOverTheirOwnFile) {
   EXPECT_TRUE(same(load_gguf(path).first.at("a"), arange(1, 1001)));
 }
 
+TEST(GgufArrays, OfAFileThatIsReadOutliveItsBytes) {
+  TemporaryFolder folder;
+  std::string path = folder.file("a.gguf");
+  save_gguf(path, {{"a", arange(100'000)}});
+  gguf::File file = gguf::open(path, io::FileAccess::read);
+  GGUFLoad loaded = load_gguf(path, {}, io::FileAccess::read);
+  std::filesystem::resize_file(path, 0);
+  EXPECT_FALSE(file.storage()->is_mapped());
+  EXPECT_TRUE(same(gguf::tensor_array(file, file.tensor("a")), arange(100'000)));
+  EXPECT_TRUE(same(loaded.first.at("a"), arange(100'000)));
+}
+
 template <class Expected>
 std::string save_error(std::unordered_map<std::string, array> arrays,
                        std::unordered_map<std::string, GGUFMetaData> metadata = {}) {

@@ -66,6 +66,15 @@ TEST(SafetensorsArrays, MayBeSavedOverTheirOwnFile) {
   EXPECT_TRUE(same(load_safetensors(path).first.at("a"), arange(1, 1001)));
 }
 
+TEST(SafetensorsArrays, OfAFileThatIsReadOutliveItsBytes) {
+  TemporaryFolder folder;
+  std::string path = folder.file("a.safetensors");
+  save_safetensors(path, {{"a", arange(100'000)}});
+  SafetensorsLoad loaded = load_safetensors(path, {}, io::FileAccess::read);
+  std::filesystem::resize_file(path, 0);
+  EXPECT_TRUE(same(loaded.first.at("a"), arange(100'000)));
+}
+
 // The bytes that MLX 0.32.4 writes for {"b": arange(6) as int32 [2, 3], "a": the same in bfloat16,
 // "c": 1.0} and the metadata {"k": "v"}; the header's length is odd, so the data lies unaligned.
 TEST(SafetensorsArrays, ReadsAFileOfMlx) {

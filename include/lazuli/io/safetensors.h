@@ -1,4 +1,4 @@
-// Safetensors files: named tensors as they lie in the file, mapped, nothing converted.
+// Safetensors files: named tensors as they lie in the file, nothing converted.
 //
 // Source: the safetensors format description. Eight bytes give the length of a JSON header, which
 // gives for each tensor its dtype, shape and place in the bytes that follow; the tensors fill those
@@ -57,7 +57,7 @@ class File {
 // Opens and checks the file. IoError, naming the file, the field and the offset, if it is damaged,
 // if its header is longer than 100 MB, or if a tensor has a dtype that Lazuli has not. F8_E4M3 is
 // read as its bytes, uint8, as MLX does.
-File open(const std::string& path);
+File open(const std::string& path, io::FileAccess access = io::FileAccess::map);
 File open(std::shared_ptr<const io::MappedFile> storage);
 
 // A tensor to write.
