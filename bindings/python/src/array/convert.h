@@ -37,6 +37,13 @@ std::pair<array, array> from_operands(PyObject* a, PyObject* b);
 PyObject* to_number(const array& a);  // of an array of size 1
 PyObject* to_list(const array& a);
 
+// A constant is one element with strides of 0. Before its memory is given away the array takes over a
+// dense value, so that what others write reaches one element. Evaluates.
+void unfold_constant(array& a);
+bool is_constant(const Shape& shape, const Strides& strides);
+// In elements; row-major ones for dense memory, whatever the strides of its axes of extent 1 are.
+Strides exported_strides(const Shape& shape, const Strides& strides);
+
 // Buffer protocol slots, and the methods of NumPy and of DLPack.
 int get_buffer(PyObject* object, Py_buffer* view, int flags);
 void release_buffer(PyObject* object, Py_buffer* view);
