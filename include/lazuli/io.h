@@ -40,7 +40,8 @@ array load(std::string file, StreamOrDevice s = {},
            io::FileAccess access = io::FileAccess::map);
 
 // Named arrays in the safetensors format. ".safetensors" is appended to a name that does not end
-// in it. Tensors of 8-bit floats (F8_E4M3) load as their bytes, uint8.
+// in it. Tensors of 8-bit floats (F8_E4M3 ...) load as their bytes, uint8; those of dtypes that Lazuli
+// has not are left out: `safetensors::open` tells of them.
 void save_safetensors(std::shared_ptr<io::Writer> out_stream,
                       std::unordered_map<std::string, array> arrays,
                       std::unordered_map<std::string, std::string> metadata = {});
@@ -52,7 +53,7 @@ SafetensorsLoad load_safetensors(const std::string& file, StreamOrDevice s = {},
 
 // Named arrays and metadata of a GGUF file. Tensors of the types Q4_0, Q4_1 and Q8_0 become the
 // three arrays of affine quantisation in groups of 32: "x.weight" (uint32), "x.scales" and
-// "x.biases" (float16). The other packed types and BF16 become float16, the plain types stay.
+// "x.biases" (float16). The other packed types become float16, the plain types stay.
 // `gguf::tensor_array` gives the packed form instead.
 GGUFLoad load_gguf(const std::string& file, StreamOrDevice s = {},
                    io::FileAccess access = io::FileAccess::map);

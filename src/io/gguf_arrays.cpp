@@ -137,7 +137,6 @@ void add_tensor(const gguf::File& file, const gguf::Tensor& tensor, StreamOrDevi
   if (is_affine) return add_affine(tensor, *format, arrays);
   array values = gguf::tensor_array(file, tensor);
   if (format) values = packed_dequantize(values, *format, float16, s);
-  if (tensor.type.dtype && *tensor.type.dtype == bfloat16) values = astype(values, float16, s);
   arrays.emplace(std::string(tensor.name), values);
 }
 
