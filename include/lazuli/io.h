@@ -2,8 +2,9 @@
 //
 // Files named by path are mapped where they can be (lazuli/io/mapped_file.h says when), so loading
 // reads nothing until an array is used. Whoever truncates such a file ends the process at the next
-// use of a missing page; with io::FileAccess::read the whole file is read at once instead. Saving computes the arrays first, writes under a temporary
-// name and renames, so that an array may be saved over the file it was loaded from.
+// use of a missing page; with io::FileAccess::read the whole file is read at once instead. Saving
+// computes the arrays first, writes under a temporary name and renames, so that an array may be
+// saved over the file it was loaded from.
 //
 // Errors: IoError, naming the file, the field and the offset, for a file that cannot be read,
 // written or understood; TypeError for a dtype that the format cannot hold.
@@ -36,12 +37,11 @@ using SafetensorsLoad =
 void save(std::shared_ptr<io::Writer> out_stream, array a);
 void save(std::string file, array a);
 array load(std::shared_ptr<io::Reader> in_stream, StreamOrDevice s = {});
-array load(std::string file, StreamOrDevice s = {},
-           io::FileAccess access = io::FileAccess::map);
+array load(std::string file, StreamOrDevice s = {}, io::FileAccess access = io::FileAccess::map);
 
 // Named arrays in the safetensors format. ".safetensors" is appended to a name that does not end
-// in it. Tensors of 8-bit floats (F8_E4M3 ...) load as their bytes, uint8; those of dtypes that Lazuli
-// has not are left out: `safetensors::open` tells of them.
+// in it. Tensors of 8-bit floats (F8_E4M3 ...) load as their bytes, uint8; those of dtypes that
+// Lazuli has not are left out: `safetensors::open` tells of them.
 void save_safetensors(std::shared_ptr<io::Writer> out_stream,
                       std::unordered_map<std::string, array> arrays,
                       std::unordered_map<std::string, std::string> metadata = {});

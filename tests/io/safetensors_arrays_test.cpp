@@ -99,8 +99,7 @@ TEST(SafetensorsArrays, ReadsAFileOfMlx) {
 
 // A file of the tensor "a", two bytes of data, and nothing else.
 std::string two_bytes_file(const TemporaryFolder& folder, const std::string& dtype) {
-  std::string header =
-      "{\"a\":{\"dtype\":\"" + dtype + "\",\"shape\":[2],\"data_offsets\":[0,2]}}";
+  std::string header = "{\"a\":{\"dtype\":\"" + dtype + "\",\"shape\":[2],\"data_offsets\":[0,2]}}";
   uint64_t length = header.size();
   return folder.write("x",
                       std::string(reinterpret_cast<const char*>(&length), 8) + header + "\x38\x40");

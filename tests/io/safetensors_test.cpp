@@ -84,8 +84,8 @@ TEST(SafetensorsReader, FieldsThatAreNotTheFormatsAreIgnored) {
 
 TEST(SafetensorsReader, ATensorOfAnotherDtypeHidesNoOther) {
   TemporaryFolder folder;
-  std::string header = "{" + record("a", "F4", "[4]", "[0,2]") + "," +
-                       record("b", "F32", "[1]", "[2,6]") + "}";
+  std::string header =
+      "{" + record("a", "F4", "[4]", "[0,2]") + "," + record("b", "F32", "[1]", "[2,6]") + "}";
   File file = open(folder.write("x", file_text(header, 6)));
   EXPECT_EQ(file.tensor("b").dtype, float32);
   EXPECT_EQ(file.tensor("a").dtype, std::nullopt);

@@ -1,4 +1,4 @@
-"""Memory given to others: consumers of the buffer protocol and of DLPack, and who may write where."""
+"""Memory given to others by the buffer protocol and DLPack: its layout, and who may write where."""
 
 import ctypes
 import hashlib
@@ -131,7 +131,8 @@ def test_views_whose_elements_share_places_are_read_only():
 
 def test_strides_of_views():
     assert memoryview(mx.zeros((4, 2)).T).shape == (2, 4)
-    assert np.asarray(mx.broadcast_to(mx.arange(2).reshape(1, 2, 1), (3, 2, 1))).strides[:2] == (0, 4)
+    wide = mx.broadcast_to(mx.arange(2).reshape(1, 2, 1), (3, 2, 1))
+    assert np.asarray(wide).strides[:2] == (0, 4)
     assert memoryview(mx.ones((1,))).strides == (4,)
     assert memoryview(mx.from_dlpack(np.arange(8, dtype=np.int32).reshape(2, 4)[:, ::2])).strides \
         == (16, 8)

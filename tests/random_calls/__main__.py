@@ -1,4 +1,4 @@
-"""Random calls of everything public, with odd arguments: none may crash, hang or tell of the inside.
+"""Random calls of everything public, with odd arguments: none may crash, hang or tell of insides.
 
     PYTHONPATH=build/release/python python tests/random_calls --calls 100000
     PYTHONPATH=build/release/python python tests/random_calls --call 4711
@@ -75,7 +75,7 @@ class Worker:
 
 
 def environment():
-    # Its folder is another one; one thread for the products' library, since each takes address space.
+    # Its folder is another one. Each thread of the products' library takes address space.
     paths = [os.path.abspath(path) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OPENBLAS_NUM_THREADS": "1",
             "PYTHONDONTWRITEBYTECODE": "1"}

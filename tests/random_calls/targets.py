@@ -29,12 +29,14 @@ BY_NAME = {
     "key": lambda v: v.r.choice([lambda: None, lambda: mx.random.key(3), v.array])(),
     "num": lambda v: v.r.choice([0, 1, 2, 50, -1, v.integer()]), "seed": Values.integer,
     "fun": lambda v: function(v), "primals": lambda v: [v.array() for _ in range(v.r.randrange(3))],
+    "strides": lambda v: v.r.choice([v.shape, lambda: tuple(v.integer() for _ in v.base)])(),
     "n": lambda v: v.r.choice([0, 1, 3, 17, v.integer()]),
     "m": lambda v: v.r.choice([None, 0, 1, 3, v.integer()]),
 }
 BY_TYPE = [("array]", lambda v: [v.array() for _ in range(v.r.randrange(4))]),
-           ("scalar | array", Values.operand), ("array", Values.array), ("Dtype", Values.dtype_like),
-           ("Sequence[int]", Values.shape), ("Stream", Values.stream), ("Device", Values.stream),
+           ("scalar | array", Values.operand), ("array", Values.array),
+           ("Dtype", Values.dtype_like), ("Sequence[int]", Values.shape),
+           ("Stream", Values.stream), ("Device", Values.stream),
            ("bool", lambda v: v.r.random() < 0.5), ("int", Values.integer), ("float", Values.real),
            ("str", Values.text), ("dict", lambda v: {"a": v.array(), "b": v.array()})]
 FUNCTIONS = [lambda *a: mx.sum(a[0]), lambda *a: mx.exp(a[0]), lambda *a: a, lambda *a: a[-1] * 2,
@@ -118,6 +120,32 @@ def arguments_for(v, callable_):
     return positional, keywords
 
 
+def quantized_arguments(v, name):
+    parts, group, bits, shape = v.quantized()
+    keywords = {"group_size": group, "bits": bits}
+    if v.r.random() < 0.2:
+        keywords[v.r.choice(["group_size", "bits", "mode"])] = v.odd()
+    if name == "dequantize":
+        return parts, keywords
+    transpose = v.r.random() < 0.6
+    rows = v.array(shape=(*shape[:-2], v.r.choice([1, 2, 9]), shape[-1 if transpose else -2]))
+    return [v.odd() if v.r.random() < 0.1 else rows, *parts, transpose], keywords
+
+
+def attention_arguments(v, _):
+    arrays, mask_shape = v.heads()
+    mask = v.r.choice([None, "causal", v.array(mx.bool_, mask_shape), v.array(shape=mask_shape)])
+    keywords = {"scale": v.real(), "mask": v.odd() if v.r.random() < 0.1 else mask}
+    if v.r.random() < 0.3:
+        keywords["sinks"] = v.array(shape=arrays[0].shape[1:2])
+    return arrays, keywords
+
+
+# Where independent arguments would hardly ever fit together.
+TOGETHER = {"quantized_matmul": quantized_arguments, "dequantize": quantized_arguments,
+            "fast.scaled_dot_product_attention": attention_arguments}
+
+
 def public_functions():
     found = []
     for prefix, place in [("", mx)] + [(f"{name}.", getattr(mx, name)) for name in
@@ -129,6 +157,10 @@ def public_functions():
 
 
 FUNCTION_LIST = public_functions()
+# Called more often: their arguments have most ways to be odd.
+LIST_OF_MANY_WAYS = 4 * [(name, function) for name, function in FUNCTION_LIST if name in
+                         {*TOGETHER, "fast.rope", "as_strided", "pad", "quantize", "roll", "take",
+                          "reshape", "where", "concatenate", "addmm", "matmul", "tile", "repeat"}]
 METHOD_LIST = [name for name in dir(mx.array) if not name.startswith("__")
                or name in ("__array__", "__dlpack__", "__getitem__", "__format__", "__deepcopy__",
                            "__array_namespace__", "__reduce__", "__getstate__", "__dir__")]
@@ -147,8 +179,12 @@ class Call:
 
     def of_function(self):
         v = self.values
-        self.name, self.function = v.r.choice(FUNCTION_LIST)
-        self.arguments, self.keywords = arguments_for(v, self.function)
+        self.name, self.function = v.r.choice(FUNCTION_LIST + LIST_OF_MANY_WAYS)
+        together = TOGETHER.get(self.name)
+        if together and v.r.random() < 0.7:
+            self.arguments, self.keywords = together(v, self.name)
+        else:
+            self.arguments, self.keywords = arguments_for(v, self.function)
 
     def of_method(self):
         v = self.values
@@ -194,7 +230,7 @@ class Call:
         """A transformation of a call with its arrays as the arguments."""
         v = self.values
         v.r.choice([self.of_function, self.of_function, self.of_method, self.of_operator,
-                    self.of_subscript, self.of_update])()
+                    self.of_subscript, self.of_update, self.of_transformation])()
         inner, arguments, keywords = self.function, list(self.arguments), self.keywords
         places = [i for i, value in enumerate(arguments) if isinstance(value, mx.array)]
         arrays = [arguments[i] for i in places]
@@ -209,8 +245,8 @@ class Call:
                           "shapeless", "grad of grad"])
         cotangents = [v.array() for _ in range(v.r.randrange(3))]
         axes = v.axis()
-        self.name, self.keywords = f"{way} of {self.name}", {}
-        self.function = lambda *_: transformed(way, called, arrays, cotangents, axes)
+        self.name, self.arguments, self.keywords = f"{way} of {self.name}", arrays, {}
+        self.function = lambda *given: transformed(way, called, given, cotangents, axes)
 
     def describe(self):
         given = [brief(a) for a in self.arguments]
@@ -228,6 +264,8 @@ def put(x, index, value):
 
 
 def transformed(way, called, arrays, cotangents, axes):
+    arrays = list(arrays)
+
     def total(*given):
         leaves = arrays_in(called(*given))
         return sum((mx.sum(mx.abs(leaf).astype(mx.float32)) for leaf in leaves), mx.array(0.0))
@@ -245,7 +283,7 @@ def transformed(way, called, arrays, cotangents, axes):
             return mx.vjp(called, arrays, [mx.ones_like(o) for o in outputs])
         return outputs
     if way == "jvp":
-        return mx.jvp(called, arrays, cotangents if cotangents else [mx.ones_like(a) for a in arrays])
+        return mx.jvp(called, arrays, cotangents or [mx.ones_like(a) for a in arrays])
     if way == "vmap":
         return mx.vmap(called, in_axes=axes)(*arrays)
     if way == "shapeless":
@@ -268,12 +306,13 @@ class Wrong(Exception):
 
 
 def read(value):
-    for x in arrays_in(value):
+    for x in arrays_in(value)[:64]:
         mx.eval(x)
         if any(extent < 0 for extent in x.shape) or x.nbytes != x.size * x.itemsize:
             raise Wrong(f"shape {x.shape}, size {x.size}, nbytes {x.nbytes}")
-        if x.size > 1_000_000:
-            x[(-1,) * x.ndim].item()
+        if np.prod([max(extent, 1) for extent in x.shape], dtype=float) > 1e6:
+            if x.size:
+                x[(-1,) * x.ndim].item()
             continue
         repr(x)
         values = x.tolist()

@@ -13,11 +13,13 @@ EXTENTS = [0, 1, 1, 2, 2, 3, 4, 5, 7, 8, 9, 16, 17, 31, 32, 33, 64, 65, 128, 257
 SIZE_MAX = 20_000
 HUGE = [2**31 - 1, 2**31, -2**31, -2**31 - 1, 2**32, 2**32 + 1, 2**62, 2**63 - 1, 2**63, -2**63,
         2**64, 10**30, -10**30, 255, 256, 300, 65536, 2**40]
+# Of constants, which take no memory.
+HUGE_SHAPES = [(2**32, 1), (1, 2**32), (2**31,), (2**31 - 1,), (2**33, 0), (0, 2**40, 2)]
 FLOATS = [0.0, -0.0, 0.5, 1.0, -1.0, 1e-5, 1e-45, 1e38, 1e300, -1e300, float("nan"), float("inf"),
           -float("inf"), 3.14, 1e10]
 TEXTS = ["", "constant", "edge", "reflect", "symmetric", "affine", "mxfp4", "nvfp4", "causal", "xy",
-         "ij", "float32", "no such thing", "a\0b", "é" * 3, "x" * 5000, "npy", "safetensors", "gguf",
-         "numeric", "bool"]
+         "ij", "float32", "no such thing", "a\0b", "é" * 3, "x" * 5000, "npy", "safetensors",
+         "gguf", "numeric", "bool"]
 PATHS = ["a.npy", "b.npz", "c.safetensors", "d.gguf", "missing.npy", "folder", "empty.gguf", "no",
          "a\0.npy", ".npy"]
 
@@ -106,6 +108,8 @@ class Values:
 
     def array(self, dtype=None, shape=None):
         r = self.r
+        if r.random() < 0.02:
+            return mx.zeros(r.choice(HUGE_SHAPES), r.choice(DTYPES))
         if shape is None:
             shape = related_shape(r, self.base) if r.random() < 0.5 else self.base
         if r.random() < 0.07:
@@ -169,6 +173,32 @@ class Values:
     def operand(self):
         return self.array() if self.r.random() < 0.6 else self.number()
 
+    def quantized(self):
+        """Weights, scales and biases that belong together, or nearly."""
+        r = self.r
+        group, bits = r.choice([32, 64, 128]), r.choice([2, 3, 4, 5, 6, 8])
+        shape = (*shape_of(r, r.choice([0, 0, 0, 1, 2])), r.choice([1, 7, 32, 64]),
+                 group * r.choice([1, 2, 3, 8]))
+        dtype = r.choice([mx.float32, mx.float16, mx.bfloat16])
+        parts = list(mx.quantize(mx.array(numbers(r, shape[-2:], dtype), dtype), group, bits))
+        if r.random() < 0.3:
+            parts[r.randrange(3)] = self.array()
+        return parts, group, bits, shape
+
+    def heads(self):
+        """Queries, keys and values for attention, or nearly."""
+        r = self.r
+        batch, groups, heads = r.choice([1, 2, 0]), r.choice([1, 2, 4]), r.choice([1, 2])
+        length, keys, width = r.choice([0, 1, 5, 33]), r.choice([0, 1, 7, 65]), r.choice([1, 8, 64])
+        shapes = [(batch, heads * groups, length, width), (batch, heads, keys, width),
+                  (batch, heads, keys, r.choice([width, width, 3]))]
+        dtype = r.choice([mx.float32, mx.float16, mx.bfloat16])
+        arrays = [viewed(r, mx.array(numbers(r, shape, dtype), dtype)) for shape in shapes]
+        if r.random() < 0.3:
+            arrays[r.randrange(3)] = self.array()
+        mask_shape = r.choice([(length, keys), (batch, 1, length, keys), (keys,), (heads, 1, 1, 1)])
+        return arrays, mask_shape
+
     def nested(self):
         r = self.r
         leaf = r.choice([self.number, self.integer, self.operand])
@@ -185,8 +215,8 @@ class Values:
         bound = lambda: r.choice([None, self.integer(), r.randint(-5, 5)])
         return r.choice([
             lambda: slice(bound(), bound(), bound()), lambda: slice(None), self.axis, self.axis,
-            lambda: None, lambda: Ellipsis, self.indices, self.indices, lambda: self.array(mx.bool_),
-            lambda: [r.randrange(-3, 3) for _ in range(r.randrange(4))], self.odd,
+            lambda: None, lambda: Ellipsis, self.indices, self.indices,
+            lambda: self.array(mx.bool_), lambda: [r.randrange(-3, 3) for _ in range(3)], self.odd,
             lambda: np.array([0, -1])])()
 
     def dtype_like(self):

@@ -27,7 +27,7 @@ const char* format_name(Dtype dtype);
 struct Tensor {
   std::string name;
   std::optional<Dtype> dtype;  // none where Lazuli has no such dtype: the bytes are all there is
-  std::string dtype_name;      // as the file spells it
+  std::string dtype_name;  // as the file spells it
   std::vector<int64_t> shape;  // row-major
   uint64_t offset;  // of the first byte, from the start of the file
   std::span<const std::byte> bytes;  // a view into the file; may be unaligned
@@ -56,10 +56,10 @@ class File {
   std::map<std::string, size_t, std::less<>> index_;
 };
 
-// Opens and checks the file. IoError, naming the file, the field and the offset, if it is damaged or
-// if its header is longer than 100 MB. Floats of 8 bits (F8_E4M3, F8_E5M2, F8_E8M0 ...) are read as
-// their bytes, uint8; a tensor of another dtype that Lazuli has not is there without a dtype. Fields
-// of a tensor that are not the format's are ignored.
+// Opens and checks the file. IoError, naming the file, the field and the offset, if it is damaged
+// or if its header is longer than 100 MB. Floats of 8 bits (F8_E4M3, F8_E5M2, F8_E8M0 ...) are read
+// as their bytes, uint8; a tensor of another dtype that Lazuli has not is there without a dtype.
+// Fields of a tensor that are not the format's are ignored.
 File open(const std::string& path, io::FileAccess access = io::FileAccess::map);
 File open(std::shared_ptr<const io::MappedFile> storage);
 

@@ -1,8 +1,8 @@
 // The buffer protocol and NumPy.
 //
-// An export holds the array's memory where it is, so that no evaluation takes it over. Where elements
-// share a place it is read-only; who asks for a layout that the array has not gets a copy, read-only
-// too.
+// An export holds the array's memory where it is, so that no evaluation takes it over. Where
+// elements share a place it is read-only; who asks for a layout that the array has not gets a copy,
+// read-only too.
 #include <algorithm>
 #include <cstring>
 #include <memory>
@@ -74,8 +74,7 @@ class Import {
     const char* format = buffer().format ? buffer().format : "B";
     is_complex128_ = std::strcmp(format, "Zd") == 0;
     if (is_complex128_) return complex64;
-    std::optional<Dtype> stored =
-        dtype_from_format(format, static_cast<size_t>(buffer().itemsize));
+    std::optional<Dtype> stored = dtype_from_format(format, static_cast<size_t>(buffer().itemsize));
     if (!stored) {
       throw ArgumentError(std::string("A buffer of the format '") + format + "' with " +
                           std::to_string(buffer().itemsize) + " bytes an item is no array.");

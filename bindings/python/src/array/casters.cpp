@@ -39,6 +39,12 @@ int to_int(int64_t number, const char* function, const char* argument) {
                       std::to_string(number) + " does not fit into 32 bits.");
 }
 
+std::vector<int> to_ints(const Shape& numbers, const char* function, const char* argument) {
+  std::vector<int> result;
+  for (int64_t number : numbers) result.push_back(to_int(number, function, argument));
+  return result;
+}
+
 bool load_axes(PyObject* object, Axes& axes) {
   axes.all = false;
   bool fit = true;

@@ -42,6 +42,7 @@ T load_argument(nb::handle object, const char* function, const char* argument) {
 }
 // The number as an int; ValueError if it does not fit.
 int to_int(int64_t number, const char* function, const char* argument);
+std::vector<int> to_ints(const Shape& numbers, const char* function, const char* argument);
 
 bool load_stream(PyObject* object, StreamOrDevice& stream);
 bool load_axes(PyObject* object, Axes& axes);

@@ -160,9 +160,8 @@ nb::object to_dlpack(array& a, nb::handle stream, nb::handle version,
   if (copy.value_or(false)) copied = lazuli::copy(a, device);
   array& value = copy.value_or(false) ? copied : a;
   bool may_copy = copy.value_or(true);
-  nb::object tensor = device == Device::cpu
-                          ? export_from_host(value, may_copy)
-                          : export_from_device(value, device, stream, may_copy);
+  nb::object tensor = device == Device::cpu ? export_from_host(value, may_copy)
+                                            : export_from_device(value, device, stream, may_copy);
   nb::dict keywords;
   keywords["max_version"] = version;
   return tensor.attr("__dlpack__")(**keywords);

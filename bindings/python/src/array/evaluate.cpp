@@ -191,6 +191,8 @@ void register_evaluation(nb::module_& module) {
       set_error(error);
     } catch (const std::bad_cast&) {
       PyErr_SetString(PyExc_TypeError, wrong_type);
+    } catch (const std::bad_alloc&) {
+      PyErr_NoMemory();
     }
   });
   if (PyModule_AddFunctions(module.ptr(), functions) != 0) throw nb::python_error();

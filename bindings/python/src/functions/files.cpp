@@ -61,8 +61,8 @@ class MemoryWriter : public io::Writer {
 // The path that a str, bytes or an object with __fspath__ names; nothing for objects like files.
 // ValueError for a name with a NUL, which no file has.
 std::optional<std::string> path_of(nb::handle file) {
-  bool is_path = PyUnicode_Check(file.ptr()) || PyBytes_Check(file.ptr()) ||
-                 nb::hasattr(file, "__fspath__");
+  bool is_path =
+      PyUnicode_Check(file.ptr()) || PyBytes_Check(file.ptr()) || nb::hasattr(file, "__fspath__");
   if (!is_path) return std::nullopt;
   PyObject* encoded = nullptr;
   if (!PyUnicode_FSConverter(file.ptr(), &encoded)) throw nb::python_error();
@@ -308,11 +308,12 @@ void save_gguf_file(nb::handle file, nb::dict arrays, std::optional<nb::dict> me
 void register_files(nb::module_& m) {
   auto stream = nb::arg("stream") = nb::none(), metadata = nb::arg("metadata") = nb::none();
   auto file = nb::arg("file");
-  m.def("load", &load_any, file, nb::arg("format") = nb::none(), nb::arg("return_metadata") = false,
-        nb::kw_only(), stream, nb::arg("mmap") = true,
-        "The array or arrays of a npy, npz, safetensors or GGUF file. A file named by its path is "
-        "mapped: its bytes are read when they are used, and whoever truncates it meanwhile ends this "
-        "process (SIGBUS). mmap=False reads it at once.");
+  m.def(
+      "load", &load_any, file, nb::arg("format") = nb::none(), nb::arg("return_metadata") = false,
+      nb::kw_only(), stream, nb::arg("mmap") = true,
+      "The array or arrays of a npy, npz, safetensors or GGUF file. A file named by its path is "
+      "mapped: its bytes are read when they are used, and whoever truncates it meanwhile ends this "
+      "process (SIGBUS). mmap=False reads it at once.");
   m.def("save", &save_array, file, nb::arg("arr"), "Writes an array in NumPy's format.");
   m.def("save_safetensors", &save_tensors, file, nb::arg("arrays"), metadata);
   m.def("save_gguf", &save_gguf_file, file, nb::arg("arrays"), metadata);
