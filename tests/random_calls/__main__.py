@@ -31,7 +31,7 @@ class Worker:
 
     def start(self):
         self.folder = tempfile.TemporaryDirectory()
-        self.current, self.since = None, time.monotonic()
+        self.current, self.since, self.interrupted = None, time.monotonic(), False
         self.process = subprocess.Popen(
             [sys.executable, "-X", "faulthandler", HERE / "worker.py", str(self.next),
              str(self.last)], cwd=self.folder.name, stdout=subprocess.PIPE,
@@ -45,14 +45,21 @@ class Worker:
         for line in lines:
             kind, _, rest = line.decode().partition(" ")
             if kind == "begin":
-                self.current, self.since = int(rest), time.monotonic()
+                self.current, self.since, self.interrupted = int(rest), time.monotonic(), False
             elif kind == "fault":
                 number, _, text = rest.partition(" ")
                 self.faults.append((int(number), text))
         return bool(data)
 
     def has_hung(self):
-        return time.monotonic() - self.since > self.seconds
+        """Long work is none, if it ends when it is interrupted."""
+        if time.monotonic() - self.since <= self.seconds:
+            return False
+        if self.interrupted:
+            return True
+        self.process.send_signal(signal.SIGINT)
+        self.since, self.interrupted = time.monotonic(), True
+        return False
 
     def end(self, hung):
         """Notes how the process went; whether calls are left."""
@@ -60,7 +67,7 @@ class Worker:
             self.process.kill()
         code = self.process.wait()
         if hung:
-            self.faults.append((self.current, f"no end after {self.seconds} s"))
+            self.faults.append((self.current, f"no end, {self.seconds} s after an interrupt"))
         elif code != 0:
             said = (Path(self.folder.name) / "stderr").read_text(errors="replace")[-600:]
             if code > 0:
@@ -118,7 +125,8 @@ def main():
     parser.add_argument("--calls", type=int, default=1000)
     parser.add_argument("--first", type=int, default=0, help="the number of the first call")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--seconds", type=float, default=30, help="that one call may take")
+    parser.add_argument("--seconds", type=float, default=10,
+                        help="after which a call is interrupted; as long again, and it hangs")
     parser.add_argument("--call", type=int, help="makes this one here")
     options = parser.parse_args()
     if options.call is not None:

@@ -66,11 +66,14 @@ def main():
     out = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     for number in range(first, last):
-        out.write(f"begin {number}\n")
-        fault = make(number)
-        restore(limits)
-        if fault:
-            out.write(f"fault {number} {fault[:600]!r}\n")
+        try:
+            out.write(f"begin {number}\n")
+            fault = make(number)
+            restore(limits)
+            if fault:
+                out.write(f"fault {number} {fault[:600]!r}\n")
+        except KeyboardInterrupt:  # it takes long, and can be stopped
+            restore(limits)
     out.write("end\n")
 
 
