@@ -1,5 +1,5 @@
-// Functions that look at the last axes of their arrays, on arrays of ranks that they do not take: an
-// error that names the function, or a value that can be computed.
+// Functions that look at the last axes of their arrays, on arrays of ranks that they do not take:
+// an error that names the function, or a value that can be computed.
 #include <gtest/gtest.h>
 
 #include "lazuli/error.h"

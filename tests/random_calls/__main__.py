@@ -125,7 +125,7 @@ def main():
     parser.add_argument("--calls", type=int, default=1000)
     parser.add_argument("--first", type=int, default=0, help="the number of the first call")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--seconds", type=float, default=10,
+    parser.add_argument("--seconds", type=float, default=30,
                         help="after which a call is interrupted; as long again, and it hangs")
     parser.add_argument("--call", type=int, help="makes this one here")
     options = parser.parse_args()
