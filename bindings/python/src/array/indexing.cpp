@@ -192,14 +192,15 @@ array set_by_arrays(const array& a, const Subscript& s, const array& value, Upda
   return s.whole ? changed : slice_update(a, changed, s.start, s.stop, s.strides);
 }
 
-// The values of v where the mask is set, in order; v has the mask's ones as its first dimension.
+// The values of v where the mask is set, in order; v has at least the mask's ones as its first
+// dimension.
 array expand_masked(const array& a, const array& mask, const array& value, size_t rest) {
   array flat = flatten(mask);
   array position = subtract(cumsum(astype(flat, int32), 0), array(1));
   if (!mask.is_tracer()) {
     array count = sum(astype(mask, int32));
     evaluate(count);
-    if (count.item<int64_t>() != value.shape()[0]) {
+    if (count.item<int64_t>() > value.shape()[0]) {
       throw ArgumentError("The mask chooses " + std::to_string(count.item<int64_t>()) +
                           " places for " + std::to_string(value.shape()[0]) + " values.");
     }
