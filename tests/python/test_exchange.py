@@ -13,6 +13,15 @@ STRIDES = 0x10 | ND
 C, F, ANY = 0x20 | STRIDES, 0x40 | STRIDES, 0x80 | STRIDES
 
 
+@pytest.fixture(autouse=True)
+def _on_the_host():
+    """test_dlpack.py is about devices."""
+    before = mx.default_device()
+    mx.set_default_device(mx.cpu)
+    yield
+    mx.set_default_device(before)
+
+
 class Buffer(ctypes.Structure):
     _fields_ = [("buf", ctypes.c_void_p), ("obj", ctypes.py_object), ("len", ctypes.c_ssize_t),
                 ("itemsize", ctypes.c_ssize_t), ("readonly", ctypes.c_int), ("ndim", ctypes.c_int),
