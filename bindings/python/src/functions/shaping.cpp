@@ -120,7 +120,11 @@ array strided(const array& a, std::optional<Shape> shape, std::optional<Shape> s
               size_t offset, StreamOrDevice s) {
   Shape extents = shape.value_or(a.shape());
   Strides steps(extents.size(), 1);
-  for (size_t d = extents.size(); d-- > 1;) steps[d - 1] = steps[d] * extents[d];
+  for (size_t d = extents.size(); d-- > 1 && !strides;) {
+    if (__builtin_mul_overflow(steps[d], extents[d], &steps[d - 1])) {
+      throw ArgumentError("[as_strided] The shape has too many elements.");
+    }
+  }
   return as_strided(a, extents, strides.value_or(steps), offset, s);
 }
 
