@@ -1,4 +1,5 @@
-// Memory on a device, shared with other libraries there and never copied (DLPack).
+// Memory that is shared with other libraries: what they may be given, and devices' memory, which is
+// never copied (DLPack).
 #pragma once
 
 #include "lazuli/array.h"
@@ -7,6 +8,9 @@ namespace lazuli {
 
 // What DLPack calls devices of this kind: 1 the host, 2 CUDA. DeviceError if there is none.
 int dlpack_type(const Device& device);
+
+// Whether two elements with these strides may lie in one place, as those of a broadcast view do.
+bool may_overlap(const Shape& shape, const Strides& strides);
 
 // Where the value of an array lies, or is going to: the device that computed it, until the host
 // writes there. Starts computing it.

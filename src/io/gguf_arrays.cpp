@@ -137,7 +137,6 @@ void add_tensor(const gguf::File& file, const gguf::Tensor& tensor, StreamOrDevi
   if (is_affine) return add_affine(tensor, *format, arrays);
   array values = gguf::tensor_array(file, tensor);
   if (format) values = packed_dequantize(values, *format, float16, s);
-  if (tensor.type.dtype && *tensor.type.dtype == bfloat16) values = astype(values, float16, s);
   arrays.emplace(std::string(tensor.name), values);
 }
 
@@ -203,8 +202,8 @@ array gguf::tensor_array(const File& file, const Tensor& tensor) {
   return io::array_over(file.storage(), tensor.bytes, shape, uint8);
 }
 
-GGUFLoad load_gguf(const std::string& path, StreamOrDevice s) {
-  gguf::File file = gguf::open(path);
+GGUFLoad load_gguf(const std::string& path, StreamOrDevice s, io::FileAccess access) {
+  gguf::File file = gguf::open(path, access);
   GGUFLoad result;
   for (const gguf::Tensor& tensor : file.tensors()) add_tensor(file, tensor, s, result.first);
   for (const gguf::Entry& entry : file.metadata()) {

@@ -315,7 +315,9 @@ class Reader {
   std::vector<uint64_t> info_offsets_;  // of each tensor's record, for messages
 };
 
-File open(const std::string& path) { return open(io::MappedFile::open(path)); }
+File open(const std::string& path, io::FileAccess access) {
+  return open(io::MappedFile::open(path, access));
+}
 
 File open(std::shared_ptr<const io::MappedFile> storage) {
   return Reader(std::move(storage)).read();

@@ -75,7 +75,8 @@ uint64_t physical_memory() {
 
 }  // namespace
 
-std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path) {
+std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path, FileAccess access) {
+  if (access == FileAccess::read) return read(path);
   Descriptor descriptor{open_for_reading(path)};
   struct stat status = status_of(descriptor.value, path);
   bool mapped = S_ISREG(status.st_mode) && is_on_local_filesystem(descriptor.value);

@@ -65,8 +65,8 @@ void write(const array& a, const io::Sink& sink) {
 
 }  // namespace
 
-array load(std::string file, StreamOrDevice s) {
-  std::shared_ptr<const io::MappedFile> storage = io::MappedFile::open(file);
+array load(std::string file, StreamOrDevice s, io::FileAccess access) {
+  std::shared_ptr<const io::MappedFile> storage = io::MappedFile::open(file, access);
   std::span<const std::byte> bytes = storage->bytes();
   Layout layout = parse(file, bytes);
   bytes = bytes.subspan(layout.data_offset);

@@ -40,8 +40,7 @@ std::optional<Dtype> dtype_of(std::string_view name) {
   for (const DtypeName& row : dtype_names) {
     if (name == row.name) return row.dtype;
   }
-  // A float of 8 bits: its bytes, which from_fp8 takes.
-  if (name == "F8_E4M3") return uint8;
+  if (name.starts_with("F8_")) return uint8;  // its bytes, which from_fp8 takes
   return std::nullopt;
 }
 
@@ -134,10 +133,6 @@ class Reader {
     uint64_t offset = sizeof(uint64_t) + parsed.position;
     std::string of_tensor = " of tensor " + printable(parsed.name);
     std::optional<Dtype> dtype = dtype_of(parsed.dtype);
-    if (!dtype.has_value()) {
-      fail("field 'dtype'" + of_tensor, offset,
-           "dtype " + printable(parsed.dtype) + " is not supported; convert the tensor to another");
-    }
     std::vector<int64_t> shape;
     for (uint64_t extent : parsed.shape) {
       if (!std::in_range<int64_t>(extent)) {
@@ -146,8 +141,6 @@ class Reader {
       }
       shape.push_back(static_cast<int64_t>(extent));
     }
-    std::optional<int64_t> bytes = byte_count(*dtype, shape);
-    if (!bytes.has_value()) fail("field 'shape'" + of_tensor, offset, "more than 2^63 bytes");
     uint64_t begin = parsed.offsets[0];
     uint64_t end = parsed.offsets[1];
     uint64_t data_size = bytes_.size() - data_offset_;
@@ -156,13 +149,20 @@ class Reader {
            std::to_string(begin) + " to " + std::to_string(end) + " is no range in the " +
                std::to_string(data_size) + " bytes of data");
     }
-    if (end - begin != static_cast<uint64_t>(*bytes)) {
+    if (dtype) check_size(*dtype, shape, end - begin, of_tensor, offset);
+    file_.tensors_.push_back({std::move(parsed.name), dtype, std::move(parsed.dtype),
+                              std::move(shape), data_offset_ + begin,
+                              bytes_.subspan(data_offset_ + begin, end - begin)});
+  }
+
+  void check_size(Dtype dtype, std::span<const int64_t> shape, uint64_t given,
+                  const std::string& of_tensor, uint64_t offset) const {
+    std::optional<int64_t> bytes = byte_count(dtype, shape);
+    if (!bytes.has_value()) fail("field 'shape'" + of_tensor, offset, "more than 2^63 bytes");
+    if (given != static_cast<uint64_t>(*bytes)) {
       fail("field 'data_offsets'" + of_tensor, offset,
-           std::to_string(end - begin) + " bytes where dtype and shape need " +
-               std::to_string(*bytes));
+           std::to_string(given) + " bytes where dtype and shape need " + std::to_string(*bytes));
     }
-    file_.tensors_.push_back({std::move(parsed.name), *dtype, std::move(shape),
-                              data_offset_ + begin, bytes_.subspan(data_offset_ + begin, *bytes)});
   }
 
   // The tensors fill the data: no two share bytes, none are left over.
@@ -191,7 +191,9 @@ class Reader {
   uint64_t data_offset_ = 0;
 };
 
-File open(const std::string& path) { return open(io::MappedFile::open(path)); }
+File open(const std::string& path, io::FileAccess access) {
+  return open(io::MappedFile::open(path, access));
+}
 
 File open(std::shared_ptr<const io::MappedFile> storage) {
   return Reader(std::move(storage)).read();

@@ -1,5 +1,7 @@
 // Arrays from and into safetensors files.
+#include "base/message.h"
 #include "io/array_bytes.h"
+#include "lazuli/error.h"
 #include "lazuli/io.h"
 
 namespace lazuli {
@@ -9,7 +11,7 @@ namespace {
 SafetensorsLoad arrays_of(const safetensors::File& file) {
   SafetensorsLoad result;
   for (const safetensors::Tensor& tensor : file.tensors()) {
-    result.first.emplace(tensor.name, safetensors::tensor_array(file, tensor));
+    if (tensor.dtype) result.first.emplace(tensor.name, safetensors::tensor_array(file, tensor));
   }
   result.second.insert(file.metadata().begin(), file.metadata().end());
   return result;
@@ -37,11 +39,16 @@ Prepared prepare(const std::unordered_map<std::string, array>& arrays,
 }  // namespace
 
 array safetensors::tensor_array(const File& file, const Tensor& tensor) {
-  return io::array_over(file.storage(), tensor.bytes, tensor.shape, tensor.dtype);
+  if (tensor.dtype) {
+    return io::array_over(file.storage(), tensor.bytes, tensor.shape, *tensor.dtype);
+  }
+  throw IoError("safetensors file " + printable(file.path(), 1000) + ": tensor " +
+                printable(tensor.name) + " is of dtype " + printable(tensor.dtype_name) +
+                ", which is not supported; convert it to another");
 }
 
-SafetensorsLoad load_safetensors(const std::string& file, StreamOrDevice) {
-  return arrays_of(safetensors::open(file));
+SafetensorsLoad load_safetensors(const std::string& file, StreamOrDevice, io::FileAccess access) {
+  return arrays_of(safetensors::open(file, access));
 }
 
 SafetensorsLoad load_safetensors(std::shared_ptr<io::Reader> in_stream, StreamOrDevice) {

@@ -84,6 +84,7 @@ class Handler {
 
   bool start_object(size_t) {
     switch (level_) {
+      case Level::ignored: ++depth_; return true;
       case Level::outside: level_ = Level::names; return true;
       case Level::names:
         level_ = key_ == "__metadata__" ? Level::metadata : Level::tensor;
@@ -97,18 +98,22 @@ class Handler {
 
   bool key(Json::string_t& value) {
     bool is_new = true;
+    if (level_ == Level::ignored) return true;
+    if (level_ == Level::tensor && value != "dtype" && value != "shape" &&
+        value != "data_offsets") {
+      level_ = Level::ignored;  // until its value has ended
+      return true;
+    }
     if (level_ == Level::names) is_new = names_.insert(value).second;
     if (level_ == Level::tensor) is_new = fields_.insert(value).second;
     if (level_ == Level::metadata) is_new = header_.metadata.emplace(value, "").second;
     key_ = std::move(value);
     if (!is_new) fail("is there twice");
-    if (level_ == Level::tensor && key_ != "dtype" && key_ != "shape" && key_ != "data_offsets") {
-      fail("is no field of the format");
-    }
     return true;
   }
 
   bool end_object() {
+    if (level_ == Level::ignored) return leave();
     if (level_ == Level::names) {
       level_ = Level::outside;
       return true;
@@ -127,6 +132,10 @@ class Handler {
   }
 
   bool start_array(size_t) {
+    if (level_ == Level::ignored) {
+      ++depth_;
+      return true;
+    }
     if (level_ != Level::tensor || key_ == "dtype") return unexpected("an array");
     numbers_ = key_ == "shape" ? &tensor_.shape : &tensor_.offsets;
     level_ = Level::numbers;
@@ -134,6 +143,7 @@ class Handler {
   }
 
   bool end_array() {
+    if (level_ == Level::ignored) return leave();
     level_ = Level::tensor;
     return true;
   }
@@ -146,7 +156,17 @@ class Handler {
   }
 
  private:
-  enum class Level { outside, names, metadata, tensor, numbers };
+  enum class Level { outside, names, metadata, tensor, numbers, ignored };
+
+  // A value of a field that is not the format's, or a part of it.
+  bool ignore() {
+    if (depth_ == 0) level_ = Level::tensor;
+    return true;
+  }
+  bool leave() {
+    --depth_;
+    return ignore();
+  }
 
   uint64_t position() const { return static_cast<uint64_t>(*progress_ - begin_); }
 
@@ -163,7 +183,8 @@ class Handler {
     throw HeaderError{field(), problem, position()};
   }
 
-  bool unexpected(const char* what) const {
+  bool unexpected(const char* what) {
+    if (level_ == Level::ignored) return ignore();
     fail(std::string("is ") + what + ", which does not belong there");
   }
 
@@ -171,6 +192,7 @@ class Handler {
   const char* const* progress_;
   Header header_;
   Level level_ = Level::outside;
+  uint64_t depth_ = 0;  // of arrays and objects in a value that is ignored
   std::string key_;
   HeaderTensor tensor_;
   std::vector<uint64_t>* numbers_ = nullptr;

@@ -30,7 +30,7 @@ struct HeaderError {
 };
 
 // Parses the text. Nothing is kept but the format's own fields, so memory stays within a small
-// factor of the text; nesting deeper than the format's ends the parse. Throws HeaderError.
+// factor of the text; other fields of a tensor are passed over. Throws HeaderError.
 Header parse_header(std::string_view text);
 
 }  // namespace lazuli::safetensors

@@ -230,10 +230,28 @@ array roll(const array& a, int shift, int axis, StreamOrDevice s) {
   return roll(a, Shape{shift}, std::vector<int>{axis}, s);
 }
 
+namespace {
+
+// Padded by what a mirror at each end shows, again and again: "symmetric" with the end, "reflect"
+// without it.
+array mirrored(const array& a, int axis, int64_t before, int64_t after, bool with_end,
+               StreamOrDevice s) {
+  int64_t extent = a.shape()[axis];
+  int64_t mirror = with_end ? 2 * extent - 1 : 2 * extent - 2;  // i and mirror - i show the same
+  int64_t period = std::max<int64_t>(with_end ? mirror + 1 : mirror, 1);
+  array place = remainder(
+      arange(static_cast<double>(-before), static_cast<double>(extent + after), 1.0, int64, s),
+      array(period, int64), s);
+  return take(a, minimum(place, subtract(array(mirror, int64), place, s), s), axis, s);
+}
+
+}  // namespace
+
 array pad(const array& a, const std::vector<int>& axes, const Shape& low, const Shape& high,
           const array& value, const std::string& mode, StreamOrDevice s) {
-  if (mode != "constant" && mode != "edge") {
-    throw ArgumentError("[pad] mode is 'constant' or 'edge', not '" + mode + "'.");
+  if (mode != "constant" && mode != "edge" && mode != "reflect" && mode != "symmetric") {
+    throw ArgumentError("[pad] mode is 'constant', 'edge', 'reflect' or 'symmetric', not '" + mode +
+                        "'.");
   }
   if (axes.size() != low.size() || axes.size() != high.size()) {
     throw ArgumentError("[pad] Each axis needs a low and a high width.");
@@ -254,7 +272,13 @@ array pad(const array& a, const std::vector<int>& axes, const Shape& low, const 
     int64_t before = start[axis], after = shape[axis] - stop[axis];
     if (before + after == 0) continue;
     int64_t extent = result.shape()[axis];
-    if (extent == 0) throw ArgumentError("[pad] mode 'edge' needs an element along each axis.");
+    if (extent == 0) {
+      throw ArgumentError("[pad] mode '" + mode + "' needs an element along each axis.");
+    }
+    if (mode != "edge") {
+      result = mirrored(result, static_cast<int>(axis), before, after, mode == "symmetric", s);
+      continue;
+    }
     Shape first(result.ndim(), 0), first_end = result.shape(), last(result.ndim(), 0);
     first_end[axis] = 1;
     last[axis] = extent - 1;

@@ -1,5 +1,10 @@
 #include "lazuli/exchange.h"
 
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+#include <vector>
+
 #include "core/node.h"
 #include "ops/table/op.h"
 #include "runtime/registry.h"
@@ -31,6 +36,22 @@ array pinned_on_device(const array& shared, const Device& device) {
 }
 
 }  // namespace
+
+bool may_overlap(const Shape& shape, const Strides& strides) {
+  std::vector<std::pair<int64_t, int64_t>> axes;  // stride, extent
+  for (size_t d = 0; d < shape.size(); ++d) {
+    if (shape[d] == 0) return false;
+    if (shape[d] > 1) axes.emplace_back(std::abs(strides[d]), shape[d]);
+  }
+  // From the narrowest axis on: each must step over all that those before it reach.
+  std::sort(axes.begin(), axes.end());
+  int64_t reach = 0;
+  for (auto [stride, extent] : axes) {
+    if (stride <= reach) return true;
+    reach += stride * (extent - 1);
+  }
+  return false;
+}
 
 int dlpack_type(const Device& device) { return backend_at(device, "dlpack").dlpack_type(); }
 

@@ -75,6 +75,18 @@ array long_work(array x) {
   return x;
 }
 
+TEST(Exchange, TellsWhetherElementsShareAPlace) {
+  EXPECT_FALSE(may_overlap({}, {}));
+  EXPECT_FALSE(may_overlap({3, 4}, {4, 1}));
+  EXPECT_FALSE(may_overlap({3, 4}, {1, 3}));
+  EXPECT_FALSE(may_overlap({3, 4}, {-8, 2}));
+  EXPECT_FALSE(may_overlap({1, 4}, {0, 1}));
+  EXPECT_FALSE(may_overlap({0, 4}, {0, 0}));
+  EXPECT_TRUE(may_overlap({3, 4}, {0, 1}));
+  EXPECT_TRUE(may_overlap({3, 2}, {1, 1}));
+  EXPECT_TRUE(may_overlap({3, 4}, {3, -1}));
+}
+
 TEST(Exchange, TellsWhereAValueLies) {
   array x = filled({16}, float32, -1, 1, 1), y = exp(x, gpu);
   EXPECT_EQ(device_of(x), cpu);

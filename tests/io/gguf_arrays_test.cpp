@@ -166,8 +166,9 @@ TEST(GgufArrays, RoundTripOfArrays) {
   ASSERT_EQ(loaded.first.size(), arrays.size());
   for (const auto& [name, value] : arrays) EXPECT_TRUE(same(loaded.first.at(name), value)) << name;
   EXPECT_TRUE(loaded.second.empty());
-  save_gguf(folder.file("b"), {{"half", ones({2}, bfloat16)}});
-  EXPECT_TRUE(same(load_gguf(folder.file("b.gguf")).first.at("half"), ones({2}, float16)));
+  array large = array({1e30f, 1.5f}, bfloat16);  // beyond float16
+  save_gguf(folder.file("b"), {{"half", large}});
+  EXPECT_TRUE(same(load_gguf(folder.file("b.gguf")).first.at("half"), large));
 }
 
 TEST(GgufArrays, RoundTripOfMetadata) {
@@ -206,6 +207,18 @@ TEST(GgufArrays, MayBeSavedOverTheirOwnFile) {
   save_gguf(path, {{"a", add(loaded.first.at("a"), array(1))}}, loaded.second);
   EXPECT_TRUE(same(loaded.first.at("a"), arange(1000)));
   EXPECT_TRUE(same(load_gguf(path).first.at("a"), arange(1, 1001)));
+}
+
+TEST(GgufArrays, OfAFileThatIsReadOutliveItsBytes) {
+  TemporaryFolder folder;
+  std::string path = folder.file("a.gguf");
+  save_gguf(path, {{"a", arange(100'000)}});
+  gguf::File file = gguf::open(path, io::FileAccess::read);
+  GGUFLoad loaded = load_gguf(path, {}, io::FileAccess::read);
+  std::filesystem::resize_file(path, 0);
+  EXPECT_FALSE(file.storage()->is_mapped());
+  EXPECT_TRUE(same(gguf::tensor_array(file, file.tensor("a")), arange(100'000)));
+  EXPECT_TRUE(same(loaded.first.at("a"), arange(100'000)));
 }
 
 template <class Expected>

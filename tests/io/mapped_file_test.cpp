@@ -46,6 +46,16 @@ TEST(MappedFile, ReadsIntoMemory) {
   EXPECT_EQ(text_of(*file), content);
 }
 
+TEST(MappedFile, ReadsARegularFileWhereAsked) {
+  TemporaryFolder folder;
+  std::string content(100'000, 'x');
+  std::string path = folder.write("a", content);
+  std::shared_ptr<const MappedFile> file = MappedFile::open(path, FileAccess::read);
+  EXPECT_FALSE(file->is_mapped());
+  std::filesystem::resize_file(path, 0);
+  EXPECT_EQ(text_of(*file), content);
+}
+
 TEST(MappedFile, ReadsAPipe) {
   TemporaryFolder folder;
   std::string path = folder.file("pipe");

@@ -104,6 +104,15 @@ TEST(Npy, MayBeSavedOverItsOwnFile) {
   EXPECT_EQ(values_of<int32_t>(load(path))[999], 1000);
 }
 
+TEST(Npy, OfAFileThatIsReadOutlivesItsBytes) {
+  TemporaryFolder folder;
+  std::string path = folder.file("a.npy");
+  save(path, arange(100'000));
+  array a = load(path, {}, io::FileAccess::read);
+  std::filesystem::resize_file(path, 0);
+  EXPECT_EQ(values_of<int32_t>(a)[99'999], 99'999);
+}
+
 TEST(Npy, ReadsOtherOrders) {
   std::string big("\0\0\0\1\0\0\0\2\0\0\0\3", 12);
   EXPECT_EQ(values_of<int32_t>(load_text(npy(dict(">i4", "False", "(3,)"), big))),

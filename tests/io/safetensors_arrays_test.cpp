@@ -66,6 +66,15 @@ TEST(SafetensorsArrays, MayBeSavedOverTheirOwnFile) {
   EXPECT_TRUE(same(load_safetensors(path).first.at("a"), arange(1, 1001)));
 }
 
+TEST(SafetensorsArrays, OfAFileThatIsReadOutliveItsBytes) {
+  TemporaryFolder folder;
+  std::string path = folder.file("a.safetensors");
+  save_safetensors(path, {{"a", arange(100'000)}});
+  SafetensorsLoad loaded = load_safetensors(path, {}, io::FileAccess::read);
+  std::filesystem::resize_file(path, 0);
+  EXPECT_TRUE(same(loaded.first.at("a"), arange(100'000)));
+}
+
 // The bytes that MLX 0.32.4 writes for {"b": arange(6) as int32 [2, 3], "a": the same in bfloat16,
 // "c": 1.0} and the metadata {"k": "v"}; the header's length is odd, so the data lies unaligned.
 TEST(SafetensorsArrays, ReadsAFileOfMlx) {
@@ -88,13 +97,30 @@ TEST(SafetensorsArrays, ReadsAFileOfMlx) {
   EXPECT_EQ(loaded.second.at("k"), "v");
 }
 
-TEST(SafetensorsArrays, EightBitFloatsAreBytes) {
-  std::string header = R"({"a":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]}})";
+// A file of the tensor "a", two bytes of data, and nothing else.
+std::string two_bytes_file(const TemporaryFolder& folder, const std::string& dtype) {
+  std::string header = "{\"a\":{\"dtype\":\"" + dtype + "\",\"shape\":[2],\"data_offsets\":[0,2]}}";
   uint64_t length = header.size();
+  return folder.write("x",
+                      std::string(reinterpret_cast<const char*>(&length), 8) + header + "\x38\x40");
+}
+
+TEST(SafetensorsArrays, EightBitFloatsAreBytes) {
   TemporaryFolder folder;
-  std::string path = folder.write(
-      "x", std::string(reinterpret_cast<const char*>(&length), 8) + header + "\x38\x40");
-  EXPECT_TRUE(same(load_safetensors(path).first.at("a"), array({0x38, 0x40}, uint8)));
+  for (const char* dtype : {"F8_E4M3", "F8_E5M2", "F8_E8M0"}) {
+    std::string path = two_bytes_file(folder, dtype);
+    EXPECT_TRUE(same(load_safetensors(path).first.at("a"), array({0x38, 0x40}, uint8))) << dtype;
+  }
+}
+
+TEST(SafetensorsArrays, OtherDtypesAreErrorsWhenTheyAreAskedFor) {
+  TemporaryFolder folder;
+  std::string path = two_bytes_file(folder, "F4");
+  EXPECT_TRUE(load_safetensors(path).first.empty());
+  safetensors::File file = safetensors::open(path);
+  EXPECT_EQ(message_of<IoError>([&] { safetensors::tensor_array(file, file.tensor("a")); }),
+            "safetensors file '" + path +
+                "': tensor 'a' is of dtype 'F4', which is not supported; convert it to another");
 }
 
 }  // namespace

@@ -137,7 +137,7 @@ TEST(PackedDequantize, ErrorsNameTheMistake) {
   cpu::PackedGather gather{PackedFormat::q8_0, w.data(), 2, 32, &index, int64, 1,
                            out.data(),         float32};
   EXPECT_EQ(message_of([&] { cpu::packed_gather(gather); }),
-            "packed_gather: index 2 at position 0 is outside a matrix of 2 rows");
+            "[packed_take] index 2 at position 0 is outside a matrix of 2 rows");
   EXPECT_THROW(cpu::packed_gather(gather), IndexError);
   gather.index_dtype = float32;
   EXPECT_THROW(cpu::packed_gather(gather), ArgumentError);

@@ -81,6 +81,20 @@ TEST(Concatenate, JoinsViewsAndEmptyParts) {
       agrees({pad(x, {{1, 2}, {0, 3}}, array(7.0f)), pad(x, {{2, 1}, {1, 0}}, array(0), "edge")}));
 }
 
+TEST(Pad, Mirrors) {
+  array x = filled({3, 4}, float32, -1, 1, 8), row = arange(4);
+  auto padded = [&](const std::string& mode) { return pad(row, {{5, 3}}, array(0), mode); };
+  EXPECT_TRUE(
+      array_equal(padded("reflect"), array({1, 2, 3, 2, 1, 0, 1, 2, 3, 2, 1, 0})).item<bool>());
+  EXPECT_TRUE(
+      array_equal(padded("symmetric"), array({3, 3, 2, 1, 0, 0, 1, 2, 3, 3, 2, 1})).item<bool>());
+  for (const char* mode : {"reflect", "symmetric"}) {
+    EXPECT_TRUE(agrees({pad(x, {{1, 2}, {0, 9}}, array(0), mode),
+                        pad(ones({1, 2}), {{3, 1}, {0, 0}}, array(0), mode)}));
+    EXPECT_THROW(pad(zeros({0, 2}), {{1, 0}, {0, 0}}, array(0), mode), ArgumentError);
+  }
+}
+
 TEST(Reductions, AgreeInEveryDtypeAndAxis) {
   const std::vector<std::vector<int>> axes = {{0}, {1}, {2}, {1, 2}, {0, 1}, {0, 2}, {0, 1, 2}};
   for (Dtype dtype : testing::all_dtypes()) {

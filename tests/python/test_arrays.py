@@ -201,3 +201,20 @@ def test_memory_is_given_back():
     assert mx.get_active_memory() >= before + (1 << 22)
     del x
     assert mx.get_active_memory() < before + (1 << 22)
+
+
+def test_bfloat16_of_ml_dtypes():
+    ml_dtypes = pytest.importorskip("ml_dtypes", reason="ml_dtypes is not installed")
+    x = np.array([[1.5, -2], [3, 1e30]], ml_dtypes.bfloat16)
+    assert mx.array(x).dtype == mx.bfloat16
+    assert mx.array(x).tolist() == x.astype(np.float64).tolist()
+    assert mx.array(x[::-1, :1]).tolist() == [[3], [1.5]]
+    assert mx.array(x, mx.float32).dtype == mx.float32
+    shared = mx.asarray(x, copy=False)
+    x[0, 0] = 7
+    assert shared.dtype == mx.bfloat16 and shared[0, 0].item() == 7
+    assert mx.array(x[0, 0]).dtype == mx.bfloat16 and mx.array(x[0, 0]).item() == 7
+    assert (mx.array([1.0], mx.float16) * x[0, 0]).tolist() == [7]
+    assert (mx.array([1.0], mx.float16) + x[:1]).tolist() == [[8, -1]]
+    with pytest.raises(ValueError):
+        mx.array(np.array([1], ml_dtypes.float8_e4m3fn))

@@ -63,6 +63,29 @@ assert scalar.shape == () and scalar.item() == 5
 """)
 
 
+def test_exports_of_the_gpu_have_places_of_their_own():
+    on_stand_in("""
+x = mx.add(mx.arange(6, stream=mx.gpu), 0, stream=mx.gpu)
+for view in (mx.flip(x, stream=mx.gpu), mx.broadcast_to(x, (2, 6), stream=mx.gpu)):
+    capsule = view.__dlpack__(stream=1)
+    assert "dltensor" in repr(capsule)
+    assert mx.from_dlpack(view).tolist() == view.tolist()
+    try:
+        view.__dlpack__(stream=1, copy=False)
+        raise AssertionError(view)
+    except BufferError:
+        pass
+constant = mx.full((3,), mx.add(mx.array(1.0), 1.0, stream=mx.gpu), stream=mx.gpu)
+shared = mx.from_dlpack(constant, copy=False)
+assert shared.tolist() == [2.0] * 3 and constant.tolist() == [2.0] * 3
+try:
+    mx.zeros(2, stream=mx.gpu).__dlpack__(stream="x", dl_device=there)
+    raise AssertionError("a stream that is no number")
+except TypeError as error:
+    assert "stream" in str(error) and "str" in str(error)
+""")
+
+
 def test_the_producer_is_told_of_our_stream():
     on_stand_in("""
 old = Old(gpu)

@@ -83,3 +83,19 @@ def test_function(oracle, arity, name):
     wrong = [f"{key}: {ours[key]} not {theirs[key]}" for key in theirs
              if not agree(name, key, ours[key], theirs[key])]
     assert not wrong
+
+
+@pytest.mark.parametrize("mode", ["reflect", "symmetric", "edge"])
+@pytest.mark.parametrize("extent", [1, 2, 5])
+def test_pad_modes_are_numpys(mode, extent):
+    x = np.arange(2 * extent, dtype=np.float32).reshape(2, extent)
+    for widths in [(0, 0), (1, 0), (0, 2), (4, 7), (13, 11)]:
+        every = [(1, 1), widths]
+        np.testing.assert_array_equal(np.array(mx.pad(mx.array(x), every, mode)),
+                                      np.pad(x, every, mode))
+
+
+def test_gradient_of_a_mirrored_pad():
+    weights = mx.array([1.0, 2, 4, 8, 16, 32])
+    gradient = mx.grad(lambda x: (mx.pad(x, (2, 1), "reflect") * weights).sum())
+    assert gradient(mx.zeros(3)).tolist() == [4, 2 + 8 + 32, 1 + 16]

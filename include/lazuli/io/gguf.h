@@ -1,4 +1,4 @@
-// GGUF files: metadata and tensors as they lie in the file, mapped, nothing converted.
+// GGUF files: metadata and tensors as they lie in the file, nothing converted.
 //
 // Source: the GGUF specification (ggml project, docs/gguf.md). Versions 2 and 3, little endian.
 // Strings and tensor bytes are views into the file; they live as long as the File, or as long as
@@ -157,7 +157,7 @@ class File {
 
 // Opens and checks the file: every count, size and offset lies inside it, every name is unique.
 // IoError, naming the file, the field and its offset, if not.
-File open(const std::string& path);
+File open(const std::string& path, io::FileAccess access = io::FileAccess::map);
 File open(std::shared_ptr<const io::MappedFile> storage);
 
 // Collects metadata and tensors and writes a version 3 file.

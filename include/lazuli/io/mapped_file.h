@@ -9,20 +9,27 @@
 
 namespace lazuli::io {
 
+// How the bytes of a file that is named by path come into memory.
+enum class FileAccess {
+  map,   // mapped where it can be: a page is read when it is first touched
+  read,  // read at once, so that what others do to the file later is not seen
+};
+
 class MappedFile {
  public:
-  // The file's bytes. A regular file on a local filesystem is mapped: nothing is read until it is
-  // touched, and the pages are shared with every other reader. Anything else (a pipe, a device, a
-  // file on a network filesystem) is read into memory.
+  // The file's bytes. With FileAccess::map a regular file on a local filesystem is mapped: nothing
+  // is read until it is touched, and the pages are shared with every other reader. Anything else (a
+  // pipe, a device, a file on a network filesystem) is read into memory.
   //
   // A mapped file must not be truncated by anyone while the handle lives: the kernel answers a
-  // touch of the missing pages with SIGBUS, which no library can turn into an error. Files that
-  // others may change belong into `read`.
+  // touch of the missing pages with SIGBUS, which ends the process. Files that others may change
+  // are opened with FileAccess::read.
   //
   // IoError, naming the file and the system's reason, if it cannot be opened or read.
-  static std::shared_ptr<const MappedFile> open(const std::string& path);
+  static std::shared_ptr<const MappedFile> open(const std::string& path,
+                                                FileAccess access = FileAccess::map);
 
-  // The same, always read into memory of our own. IoError if the file is larger than `bytes_max`
+  // Always read into memory of our own. IoError if the file is larger than `bytes_max`
   // (0: the machine's physical memory); MemoryError if the memory is not to be had.
   static std::shared_ptr<const MappedFile> read(const std::string& path, uint64_t bytes_max = 0);
 

@@ -1,4 +1,4 @@
-// Safetensors files: named tensors as they lie in the file, mapped, nothing converted.
+// Safetensors files: named tensors as they lie in the file, nothing converted.
 //
 // Source: the safetensors format description. Eight bytes give the length of a JSON header, which
 // gives for each tensor its dtype, shape and place in the bytes that follow; the tensors fill those
@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,7 +26,8 @@ const char* format_name(Dtype dtype);
 
 struct Tensor {
   std::string name;
-  Dtype dtype;
+  std::optional<Dtype> dtype;  // none where Lazuli has no such dtype: the bytes are all there is
+  std::string dtype_name;  // as the file spells it
   std::vector<int64_t> shape;  // row-major
   uint64_t offset;  // of the first byte, from the start of the file
   std::span<const std::byte> bytes;  // a view into the file; may be unaligned
@@ -54,10 +56,11 @@ class File {
   std::map<std::string, size_t, std::less<>> index_;
 };
 
-// Opens and checks the file. IoError, naming the file, the field and the offset, if it is damaged,
-// if its header is longer than 100 MB, or if a tensor has a dtype that Lazuli has not. F8_E4M3 is
-// read as its bytes, uint8, as MLX does.
-File open(const std::string& path);
+// Opens and checks the file. IoError, naming the file, the field and the offset, if it is damaged
+// or if its header is longer than 100 MB. Floats of 8 bits (F8_E4M3, F8_E5M2, F8_E8M0 ...) are read
+// as their bytes, uint8; a tensor of another dtype that Lazuli has not is there without a dtype.
+// Fields of a tensor that are not the format's are ignored.
+File open(const std::string& path, io::FileAccess access = io::FileAccess::map);
 File open(std::shared_ptr<const io::MappedFile> storage);
 
 // A tensor to write.

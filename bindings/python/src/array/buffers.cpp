@@ -1,6 +1,9 @@
 // The buffer protocol and NumPy.
 //
-// An export holds the array's memory where it is, so that no evaluation takes it over.
+// An export holds the array's memory where it is, so that no evaluation takes it over. Where
+// elements share a place it is read-only; who asks for a layout that the array has not gets a copy,
+// read-only too.
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <vector>
@@ -9,6 +12,7 @@
 #include "array/convert.h"
 #include "array/dtypes.h"
 #include "array/evaluate.h"
+#include "lazuli/exchange.h"
 #include "lazuli/ops.h"
 
 namespace lazuli::python {
@@ -21,22 +25,26 @@ struct Export {
   std::vector<Py_ssize_t> shape, strides;
 };
 
+// Of ml_dtypes, whose arrays give no buffer.
+bool is_bfloat16_of_numpy(nb::handle object) {
+  nb::object dtype = nb::getattr(object, "dtype", nb::none());
+  return nb::getattr(dtype, "name", nb::none()).equal(nb::str("bfloat16"));
+}
+
 // A memoryview, and the array's memory in it.
 class Import {
  public:
   explicit Import(PyObject* object) : view_(nb::steal(PyMemoryView_FromObject(object))) {
-    if (!view_.is_valid()) throw nb::python_error();
-    const char* format = buffer().format ? buffer().format : "B";
-    is_complex128_ = std::strcmp(format, "Zd") == 0;
-    std::optional<Dtype> stored = complex64;
-    if (!is_complex128_) {
-      stored = dtype_from_format(format, static_cast<size_t>(buffer().itemsize));
+    bool is_bfloat16 = false;
+    if (!view_.is_valid()) {
+      nb::python_error error;
+      is_bfloat16 = is_bfloat16_of_numpy(object);
+      if (!is_bfloat16) throw error;
+      nb::object numbers = nb::module_::import_("numpy").attr("asarray")(nb::handle(object));
+      view_ = nb::steal(PyMemoryView_FromObject(nb::object(numbers.attr("view")("uint16")).ptr()));
+      if (!view_.is_valid()) throw nb::python_error();
     }
-    if (!stored) {
-      throw ArgumentError(std::string("A buffer of the format '") + format + "' with " +
-                          std::to_string(buffer().itemsize) + " bytes an item is no array.");
-    }
-    stored_ = *stored;
+    stored_ = is_bfloat16 ? bfloat16 : dtype_of_buffer();
     for (int d = 0; d < buffer().ndim; ++d) shape_.push_back(buffer().shape[d]);
   }
 
@@ -62,6 +70,18 @@ class Import {
   }
 
  private:
+  Dtype dtype_of_buffer() {
+    const char* format = buffer().format ? buffer().format : "B";
+    is_complex128_ = std::strcmp(format, "Zd") == 0;
+    if (is_complex128_) return complex64;
+    std::optional<Dtype> stored = dtype_from_format(format, static_cast<size_t>(buffer().itemsize));
+    if (!stored) {
+      throw ArgumentError(std::string("A buffer of the format '") + format + "' with " +
+                          std::to_string(buffer().itemsize) + " bytes an item is no array.");
+    }
+    return *stored;
+  }
+
   array narrowed(const std::complex<double>* values, Dtype dtype) const {
     std::vector<complex64_t> narrow(static_cast<size_t>(buffer().len / buffer().itemsize));
     for (size_t i = 0; i < narrow.size(); ++i) narrow[i] = complex64_t(values[i]);
@@ -79,19 +99,68 @@ array shared(void* data, Shape shape, Dtype dtype, PyObject* owner) {
   return array(data, std::move(shape), dtype, [owner](void*) { release_later(owner); });
 }
 
-nb::object to_numpy(const array& a, nb::handle dtype, nb::handle copy) {
-  if (a.dtype() == bfloat16) {
+nb::object to_numpy(nb::handle self, nb::handle dtype, std::optional<bool> copy) {
+  if (value_of(self.ptr()).dtype() == bfloat16) {
     raise(PyExc_TypeError, "NumPy has no bfloat16: convert with astype(float32) first.");
   }
-  nb::object view = nb::steal(PyMemoryView_FromObject(nb::steal(wrap(array(a))).ptr()));
+  nb::object view = nb::steal(PyMemoryView_FromObject(self.ptr()));
   if (!view.is_valid()) throw nb::python_error();
   nb::module_ numpy = nb::module_::import_("numpy");
   nb::object result = numpy.attr("asarray")(view);
   if (!dtype.is_none()) {
-    return result.attr("astype")(dtype, nb::arg("copy") = copy.is_none() || nb::cast<bool>(copy));
+    return result.attr("astype")(dtype, nb::arg("copy") = copy.value_or(true));
   }
-  bool wants_copy = !copy.is_none() && nb::cast<bool>(copy);
-  return wants_copy ? result.attr("copy")() : result;
+  return copy.value_or(false) ? result.attr("copy")() : result;
+}
+
+// ---- Exports ------------------------------------------------------------------------------------
+bool is_column_major(const array& a) {
+  int64_t step = 1;
+  for (size_t d = 0; d < a.ndim(); ++d) {
+    if (a.shape()[d] != 1 && a.strides()[d] != step) return false;
+    step *= a.shape()[d];
+  }
+  return true;
+}
+
+bool asks_for(int flags, int what) { return (flags & what) == what; }
+
+// Whether the consumer can use the array's layout; `a` is evaluated.
+bool suits(const array& a, int flags) {
+  bool rows = a.is_row_contiguous();
+  if (asks_for(flags, PyBUF_C_CONTIGUOUS) || !asks_for(flags, PyBUF_STRIDES)) return rows;
+  if (asks_for(flags, PyBUF_F_CONTIGUOUS)) return is_column_major(a);
+  return !asks_for(flags, PyBUF_ANY_CONTIGUOUS) || rows || is_column_major(a);
+}
+
+// A copy in the layout that the consumer asks for.
+array laid_out(const array& a, int flags) {
+  bool columns = asks_for(flags, PyBUF_F_CONTIGUOUS);
+  array copy = columns ? transpose(contiguous(transpose(a))) : contiguous(a);
+  evaluate(copy);
+  return copy;
+}
+
+void fill_view(Py_buffer* view, const array& a, bool readonly, int flags) {
+  auto data = std::make_unique<Export>(a);
+  auto size = static_cast<Py_ssize_t>(a.itemsize());
+  Strides strides = exported_strides(a.shape(), a.strides());
+  for (size_t d = 0; d < a.ndim(); ++d) {
+    data->shape.push_back(a.shape()[d]);
+    data->strides.push_back(strides[d] * size);
+  }
+  view->buf = data->memory.data();
+  view->len = static_cast<Py_ssize_t>(a.nbytes());
+  view->itemsize = size;
+  view->readonly = readonly;
+  // Without a shape it is bytes in a row.
+  view->ndim = asks_for(flags, PyBUF_ND) ? static_cast<int>(a.ndim()) : 1;
+  bool typed = asks_for(flags, PyBUF_FORMAT);
+  view->format = typed ? const_cast<char*>(buffer_format(a.dtype())) : nullptr;
+  view->shape = asks_for(flags, PyBUF_ND) ? data->shape.data() : nullptr;
+  view->strides = asks_for(flags, PyBUF_STRIDES) ? data->strides.data() : nullptr;
+  view->suboffsets = nullptr;
+  view->internal = data.release();
 }
 
 // ---- Pickles ------------------------------------------------------------------------------------
@@ -157,27 +226,46 @@ nb::object asarray(nb::handle object, std::optional<Dtype> dtype, std::optional<
   refuse_sharing("the object has no memory to share");
 }
 
-int get_buffer(PyObject* object, Py_buffer* view, int) {
+bool is_constant(const Shape& shape, const Strides& strides) {
+  for (size_t d = 0; d < shape.size(); ++d) {
+    if (shape[d] != 1 && strides[d] != 0) return false;
+  }
+  return true;
+}
+
+void unfold_constant(array& a) {
+  evaluate(a);
+  if (a.size() <= 1 || !is_constant(a.shape(), a.strides())) return;
+  array unfolded = contiguous(a);
+  evaluate(unfolded);
+  a = unfolded;
+}
+
+Strides exported_strides(const Shape& shape, const Strides& strides) {
+  Strides dense(shape.size());
+  bool is_dense = true;
+  int64_t step = 1, size = 1;
+  for (size_t d = shape.size(); d-- > 0; step *= std::max<int64_t>(shape[d], 1)) {
+    dense[d] = step;
+    is_dense = is_dense && (shape[d] == 1 || strides[d] == step);
+    size *= shape[d];
+  }
+  return is_dense || size == 0 ? dense : strides;
+}
+
+int get_buffer(PyObject* object, Py_buffer* view, int flags) {
   try {
-    const array& a = value_of(object);
-    evaluate(a);
-    auto data = std::make_unique<Export>(a);
-    auto size = static_cast<Py_ssize_t>(a.itemsize());
-    for (size_t d = 0; d < a.ndim(); ++d) {
-      data->shape.push_back(a.shape()[d]);
-      data->strides.push_back(a.strides()[d] * size);
+    unfold_constant(value_of(object));
+    array a = value_of(object);
+    bool readonly = may_overlap(a.shape(), a.strides());
+    bool suitable = suits(a, flags);
+    if (asks_for(flags, PyBUF_WRITABLE) && (readonly || !suitable)) {
+      raise(PyExc_BufferError,
+            readonly ? "Elements of the array share their places: it cannot be written to."
+                     : "The array's memory has gaps or another order than the one asked for.");
     }
-    view->buf = data->memory.data();
+    fill_view(view, suitable ? a : laid_out(a, flags), readonly || !suitable, flags);
     view->obj = Py_NewRef(object);
-    view->len = static_cast<Py_ssize_t>(a.nbytes());
-    view->itemsize = size;
-    view->readonly = 0;
-    view->ndim = static_cast<int>(a.ndim());
-    view->format = const_cast<char*>(buffer_format(a.dtype()));
-    view->shape = data->shape.data();
-    view->strides = data->strides.data();
-    view->suboffsets = nullptr;
-    view->internal = data.release();
     return 0;
   } catch (...) {
     view->obj = nullptr;

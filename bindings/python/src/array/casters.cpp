@@ -1,5 +1,8 @@
 #include "array/casters.h"
 
+#include <string>
+#include <utility>
+
 namespace lazuli::python {
 namespace {
 
@@ -30,14 +33,29 @@ bool load_integers(PyObject* object, Add add) {
 
 }  // namespace
 
+int to_int(int64_t number, const char* function, const char* argument) {
+  if (std::in_range<int>(number)) return static_cast<int>(number);
+  throw ArgumentError(std::string("[") + function + "] " + argument + ": " +
+                      std::to_string(number) + " does not fit into 32 bits.");
+}
+
+std::vector<int> to_ints(const Shape& numbers, const char* function, const char* argument) {
+  std::vector<int> result;
+  for (int64_t number : numbers) result.push_back(to_int(number, function, argument));
+  return result;
+}
+
 bool load_axes(PyObject* object, Axes& axes) {
   axes.all = false;
+  bool fit = true;
+  auto add = [&](int64_t axis) {
+    fit = fit && std::in_range<int>(axis);
+    axes.list.push_back(static_cast<int>(axis));
+  };
   int64_t one;
-  if (load_integer(object, one)) {
-    axes.list.push_back(static_cast<int>(one));
-    return true;
-  }
-  return load_integers(object, [&](int64_t axis) { axes.list.push_back(static_cast<int>(axis)); });
+  if (!load_integer(object, one)) return load_integers(object, add) && fit;
+  add(one);
+  return fit;
 }
 
 bool load_extents(PyObject* object, Shape& shape, bool accept_one) {

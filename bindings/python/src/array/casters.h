@@ -31,6 +31,19 @@ struct Extents {
   Shape shape;
 };
 
+// The object as a value of C++; TypeError, naming the function and its argument, if it is none.
+template <class T>
+T load_argument(nb::handle object, const char* function, const char* argument) {
+  T value{};
+  if (nb::try_cast(object, value)) return value;
+  raise(PyExc_TypeError, std::string("[") + function + "] The argument " + argument + " is " +
+                             nb::detail::make_caster<T>::Name.text + ", not " +
+                             Py_TYPE(object.ptr())->tp_name + ".");
+}
+// The number as an int; ValueError if it does not fit.
+int to_int(int64_t number, const char* function, const char* argument);
+std::vector<int> to_ints(const Shape& numbers, const char* function, const char* argument);
+
 bool load_stream(PyObject* object, StreamOrDevice& stream);
 bool load_axes(PyObject* object, Axes& axes);
 bool load_extents(PyObject* object, Shape& shape, bool accept_one);

@@ -1,5 +1,6 @@
 #include "array/convert.h"
 
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -71,11 +72,32 @@ Integer load_integer(PyObject* number) {
   return {static_cast<int64_t>(large), true};
 }
 
+// Below, within or above the range of an integer dtype: -1, 0 or 1.
+int place_in_range(PyObject* number, Dtype dtype) {
+  int overflowed = 0;
+  long long value = PyLong_AsLongLongAndOverflow(number, &overflowed);
+  unsigned width = 8 * dtype.size();
+  bool is_signed = issubdtype(dtype, signedinteger);
+  if (!overflowed) {
+    uint64_t max = ~uint64_t{0} >> (is_signed ? 65 - width : 64 - width);
+    int64_t min = is_signed ? -static_cast<int64_t>(max) - 1 : 0;
+    return value < min ? -1 : value > 0 && static_cast<uint64_t>(value) > max;
+  }
+  if (overflowed < 0 || dtype != uint64) return overflowed;
+  PyLong_AsUnsignedLongLong(number);
+  bool above = PyErr_Occurred();
+  PyErr_Clear();
+  return above;
+}
+
 array from_integer(PyObject* number, std::optional<Dtype> dtype) {
   if (dtype && issubdtype(*dtype, inexact)) {
     double value = PyLong_AsDouble(number);
     if (PyErr_Occurred()) throw nb::python_error();
     return array(value, *dtype);
+  }
+  if (dtype && issubdtype(*dtype, integer) && place_in_range(number, *dtype) != 0) {
+    overflow(number, dtype_name(*dtype));
   }
   auto [bits, above] = load_integer(number);
   if (!dtype) {
@@ -83,20 +105,6 @@ array from_integer(PyObject* number, std::optional<Dtype> dtype) {
     dtype = above ? uint64 : narrow ? int32 : int64;
   }
   return array(bits, *dtype);
-}
-
-void check_range(PyObject* number, Dtype dtype) {
-  auto [bits, above] = load_integer(number);
-  bool fits;
-  unsigned width = 8 * dtype.size();
-  if (issubdtype(dtype, unsignedinteger)) {
-    uint64_t max = ~uint64_t{0} >> (64 - width);
-    fits = (above || bits >= 0) && static_cast<uint64_t>(bits) <= max;
-  } else {
-    int64_t max = static_cast<int64_t>(~uint64_t{0} >> (65 - width));
-    fits = !above && bits <= max && bits >= -max - 1;
-  }
-  if (!fits) overflow(number, dtype_name(dtype));
 }
 
 array from_complex(PyObject* number, Dtype dtype) {
@@ -141,8 +149,17 @@ array from_weak_number(PyObject* object, Dtype beside) {
   nb::object number = plain(object);
   Kind kind = kind_of_number(number.ptr());
   Dtype dtype = weak(kind, beside);
-  if (kind == Kind::integer && issubdtype(dtype, integer)) check_range(number.ptr(), dtype);
   return from_number(number.ptr(), dtype);
+}
+
+array from_compared_number(PyObject* object, Dtype beside) {
+  nb::object number = plain(object);
+  Kind kind = kind_of_number(number.ptr());
+  Dtype dtype = weak(kind, beside);
+  if (kind != Kind::integer || !issubdtype(dtype, integer)) return from_weak_number(object, beside);
+  int place = place_in_range(number.ptr(), dtype);
+  if (place == 0) return from_number(number.ptr(), dtype);
+  return array(place * std::numeric_limits<float>::infinity());
 }
 
 array from_operand(PyObject* object) {
@@ -152,14 +169,14 @@ array from_operand(PyObject* object) {
   refuse(object);
 }
 
-std::pair<array, array> from_operands(PyObject* a, PyObject* b) {
+std::pair<array, array> from_operands(PyObject* a, PyObject* b, NumberBeside from_number_beside) {
   bool a_is_array = is_array(a), b_is_array = is_array(b);
   if (a_is_array == b_is_array) return {from_operand(a), from_operand(b)};
   PyObject* other = a_is_array ? b : a;
   const array& known = value_of(a_is_array ? a : b);
   std::optional<array> value;
   if (is_number(other)) {
-    value = from_weak_number(other, known.dtype());
+    value = from_number_beside(other, known.dtype());
   } else {
     value = from_operand(other);
     if (kind_of(value->dtype()) <= kind_of(known.dtype())) value = astype(*value, known.dtype());

@@ -5,7 +5,9 @@
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/pair.h>
 
+#include <algorithm>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "array/casters.h"
@@ -89,9 +91,26 @@ Device wanted_device(const array& a, const std::optional<TypeAndIndex>& wanted,
   return *device;
 }
 
+// Consumers write where they like and know nothing of negative strides, whatever the memory says.
+bool suits_consumers(const Shape& shape, const Strides& strides) {
+  bool backwards = std::any_of(strides.begin(), strides.end(), [](int64_t s) { return s < 0; });
+  return !backwards && !may_overlap(shape, strides);
+}
+
+// What is exported instead.
+array dense_copy(const array& a, const Device& device, bool may_copy) {
+  if (!may_copy) {
+    raise(PyExc_BufferError,
+          "Elements of the array share their places or lie backwards: an export needs copy=True or "
+          "None.");
+  }
+  return contiguous(a, false, device);
+}
+
 template <class Memory>
-nb::object tensor_of(std::unique_ptr<Memory> memory, const array& a, const Strides& strides,
+nb::object tensor_of(std::unique_ptr<Memory> memory, const array& a, const Strides& own,
                      const TypeAndIndex& device) {
+  Strides strides = exported_strides(a.shape(), own);
   std::vector<size_t> extents(a.shape().begin(), a.shape().end());
   std::vector<int64_t> steps(strides.begin(), strides.end());
   void* data = memory->data();
@@ -102,32 +121,47 @@ nb::object tensor_of(std::unique_ptr<Memory> memory, const array& a, const Strid
                                              device.second));
 }
 
-nb::object export_from_host(const array& a) {
-  evaluate(a);
-  return tensor_of(std::make_unique<HostExport>(a), a, a.strides(), numbers_of(Device::cpu));
+nb::object export_from_host(array& a, bool may_copy) {
+  unfold_constant(a);
+  Strides strides = exported_strides(a.shape(), a.strides());
+  array value = suits_consumers(a.shape(), strides) ? a : dense_copy(a, Device::cpu, may_copy);
+  evaluate(value);
+  return tensor_of(std::make_unique<HostExport>(value), value, value.strides(),
+                   numbers_of(Device::cpu));
 }
 
-nb::object export_from_device(const array& a, const Device& device, nb::handle stream) {
-  long native = stream.is_none() ? legacy_stream : nb::cast<long>(stream);
+nb::object export_from_device(array& a, const Device& device, nb::handle stream, bool may_copy) {
+  long native = legacy_stream;
+  if (!stream.is_none()) native = load_argument<long>(stream, "__dlpack__", "stream");
   if (native == 0 || native < no_stream) {
     throw ArgumentError("A stream of " + std::to_string(native) +
                         " says too little: 1 is CUDA's default one, 2 the thread's own, -1 none.");
   }
+  array value = a;
   std::unique_ptr<DeviceExport> memory;
-  run_unlocked([&] {
-    memory = std::make_unique<DeviceExport>(a, device);
-    if (native != no_stream) memory->order_before(static_cast<std::uintptr_t>(native));
-  });
-  Strides strides = memory->strides();
-  return tensor_of(std::move(memory), a, strides, numbers_of(device));
+  auto share = [&] { memory = std::make_unique<DeviceExport>(value, device); };
+  run_unlocked(share);
+  Strides strides = exported_strides(value.shape(), memory->strides());
+  if (!suits_consumers(value.shape(), strides)) {
+    bool constant = is_constant(value.shape(), strides);
+    value = dense_copy(a, device, may_copy || constant);
+    if (constant) a = value;
+    run_unlocked(share);
+    strides = memory->strides();
+  }
+  if (native != no_stream) memory->order_before(static_cast<std::uintptr_t>(native));
+  return tensor_of(std::move(memory), value, strides, numbers_of(device));
 }
 
-nb::object to_dlpack(const array& a, nb::handle stream, nb::handle version,
+nb::object to_dlpack(array& a, nb::handle stream, nb::handle version,
                      std::optional<TypeAndIndex> wanted, std::optional<bool> copy) {
   Device device = wanted_device(a, wanted, copy);
-  array value = copy.value_or(false) ? lazuli::copy(a, device) : a;
-  nb::object tensor =
-      device == Device::cpu ? export_from_host(value) : export_from_device(value, device, stream);
+  array copied = a;
+  if (copy.value_or(false)) copied = lazuli::copy(a, device);
+  array& value = copy.value_or(false) ? copied : a;
+  bool may_copy = copy.value_or(true);
+  nb::object tensor = device == Device::cpu ? export_from_host(value, may_copy)
+                                            : export_from_device(value, device, stream, may_copy);
   nb::dict keywords;
   keywords["max_version"] = version;
   return tensor.attr("__dlpack__")(**keywords);
@@ -146,10 +180,24 @@ array memory_of(const Tensor& tensor, int64_t count, Dtype dtype,
   return array(data, {count}, dtype, deleter);
 }
 
+bool is_complex128(const Tensor& tensor) {
+  return tensor.dtype().code == static_cast<uint8_t>(nb::dlpack::dtype_code::Complex) &&
+         tensor.dtype().bits == 128 && tensor.dtype().lanes == 1;
+}
+
+// The pairs of doubles as complex64; the view has an axis for the parts of a number.
+array narrowed(const array& parts, const StreamOrDevice& s) {
+  array values = contiguous(astype(parts, float32, s), false, s);
+  evaluate(values);
+  Shape shape(parts.shape().begin(), parts.shape().end() - 1);
+  return array::from_memory(std::as_const(values).data<float>(), shape, complex64, complex64);
+}
+
 array from_tensor(const Tensor& tensor, std::optional<Dtype> wanted, bool copy,
                   const std::optional<Stream>& stream) {
-  Dtype dtype = dtype_of_dlpack(tensor.dtype());
-  if (!copy && wanted && *wanted != dtype) refuse_sharing("the dtype differs");
+  bool by_parts = is_complex128(tensor);
+  Dtype dtype = by_parts ? float64 : dtype_of_dlpack(tensor.dtype());
+  if (!copy && (by_parts || (wanted && *wanted != dtype))) refuse_sharing("the dtype differs");
   Shape shape;
   Strides strides;
   int64_t last = 0;
@@ -159,12 +207,23 @@ array from_tensor(const Tensor& tensor, std::optional<Dtype> wanted, bool copy,
     if (strides[d] < 0) throw ArgumentError("A DLPack tensor with a negative stride is no array.");
     last += strides[d] * (shape[d] - 1);
   }
-  if (tensor.size() == 0) return zeros(shape, wanted.value_or(dtype));
+  if (tensor.size() == 0) return zeros(shape, wanted.value_or(by_parts ? complex64 : dtype));
+  if (by_parts) {
+    for (int64_t& step : strides) step *= 2;
+    shape.push_back(2);
+    strides.push_back(1);
+    last = 2 * last + 1;
+  }
   StreamOrDevice s;
   if (stream) s = *stream;
-  array view = as_strided(memory_of(tensor, last + 1, dtype, stream), shape, strides, 0, s);
+  array memory = memory_of(tensor, last + 1, dtype, stream);
+  // The copy keeps the strides, as MLX's does, where few gaps are copied with the elements.
+  bool whole = last < 2 * static_cast<int64_t>(tensor.size());
+  if (copy && whole && !by_parts) memory = lazuli::copy(memory, s);
+  array view = as_strided(memory, shape, strides, 0, s);
   if (!copy) return view;
-  array result = astype(lazuli::copy(view, s), wanted.value_or(dtype), s);
+  array result = by_parts ? narrowed(view, s) : whole ? view : lazuli::copy(view, s);
+  if (wanted) result = astype(result, *wanted, s);
   evaluate(result);  // the tensor may change from here on
   return result;
 }

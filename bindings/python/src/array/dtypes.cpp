@@ -217,7 +217,8 @@ void register_dtypes(nb::module_& module) {
   nb::class_<Dtype>(module, "Dtype", "The type of an array's elements.")
       .def_prop_ro(
           "size", [](Dtype d) { return d.size(); }, "Bytes of one element.")
-      .def("__repr__", [](Dtype d) { return std::string("lazuli.core.") + dtype_name(d); })
+      // As in MLX, so that text made there is found here.
+      .def("__repr__", [](Dtype d) { return std::string("mlx.core.") + dtype_name(d); })
       .def("__eq__",
            [](Dtype d, nb::handle other) {
              return nb::isinstance<Dtype>(other) && d == nb::cast<Dtype>(other);

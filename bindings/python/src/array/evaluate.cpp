@@ -100,6 +100,9 @@ void set_error(const Error& error) {
   PyErr_SetString(error_class(error.kind()), error.message());
 }
 
+// What nanobind throws where a value inside of an argument is not what it must be.
+constexpr const char* wrong_type = "A value is of a type that the function does not take.";
+
 // ---- Functions ----------------------------------------------------------------------------------
 PyObject* eval_function(PyObject*, PyObject* const* args, Py_ssize_t count) {
   return guarded([&]() -> PyObject* {
@@ -168,6 +171,8 @@ void set_python_error() noexcept {
     set_error(error);
   } catch (const std::bad_alloc&) {
     PyErr_NoMemory();
+  } catch (const std::bad_cast&) {
+    PyErr_SetString(PyExc_TypeError, wrong_type);
   } catch (const std::invalid_argument& error) {
     PyErr_SetString(PyExc_ValueError, error.what());
   } catch (const std::out_of_range& error) {
@@ -184,6 +189,10 @@ void register_evaluation(nb::module_& module) {
       std::rethrow_exception(pointer);
     } catch (const Error& error) {
       set_error(error);
+    } catch (const std::bad_cast&) {
+      PyErr_SetString(PyExc_TypeError, wrong_type);
+    } catch (const std::bad_alloc&) {
+      PyErr_NoMemory();
     }
   });
   if (PyModule_AddFunctions(module.ptr(), functions) != 0) throw nb::python_error();

@@ -44,7 +44,7 @@ Placement place_arrays(const Subscript& s) {
   p.rank = p.lead.size();
   size_t first = 0;
   while (s.entries[first].form != Form::array) ++first;
-  bool apart = false;
+  bool apart = s.apart;
   for (size_t i = first, seen = 0; seen < s.arrays.size(); ++i) {
     bool by_array = s.entries[i].form == Form::array;
     seen += by_array;
@@ -160,6 +160,7 @@ array combine(const array& old, const array& value, UpdateMode mode) {
     case UpdateMode::multiply: return multiply(old, value);
     case UpdateMode::maximum: return maximum(old, value);
     case UpdateMode::minimum: return minimum(old, value);
+    case UpdateMode::divide: return divide(old, value);
     default: return value;
   }
 }
@@ -170,6 +171,8 @@ array scatter_by(const array& a, const Subscript& s, const array& updates, Updat
     case UpdateMode::multiply: return scatter_prod(a, s.arrays, updates, s.array_axes);
     case UpdateMode::maximum: return scatter_max(a, s.arrays, updates, s.array_axes);
     case UpdateMode::minimum: return scatter_min(a, s.arrays, updates, s.array_axes);
+    case UpdateMode::divide:
+      return divide(a, scatter_prod(ones_like(a), s.arrays, updates, s.array_axes));
     default: return scatter(a, s.arrays, updates, s.array_axes);
   }
 }
@@ -189,14 +192,15 @@ array set_by_arrays(const array& a, const Subscript& s, const array& value, Upda
   return s.whole ? changed : slice_update(a, changed, s.start, s.stop, s.strides);
 }
 
-// The values of v where the mask is set, in order; v has the mask's ones as its first dimension.
+// The values of v where the mask is set, in order; v has at least the mask's ones as its first
+// dimension.
 array expand_masked(const array& a, const array& mask, const array& value, size_t rest) {
   array flat = flatten(mask);
   array position = subtract(cumsum(astype(flat, int32), 0), array(1));
   if (!mask.is_tracer()) {
     array count = sum(astype(mask, int32));
     evaluate(count);
-    if (count.item<int64_t>() != value.shape()[0]) {
+    if (count.item<int64_t>() > value.shape()[0]) {
       throw ArgumentError("The mask chooses " + std::to_string(count.item<int64_t>()) +
                           " places for " + std::to_string(value.shape()[0]) + " values.");
     }
@@ -297,13 +301,11 @@ array at_subtract(const At& at, const Operand& operand) {
   return at.update({object.ptr()}, UpdateMode::add);
 }
 
-// Floats by the reciprocal, which accumulates where indices repeat; integers divide once.
+// Floats by the product of the divisors where indices repeat; integers divide once.
 array at_divide(const At& at, const Operand& operand) {
-  if (!at.index.is_valid()) return at.update(operand, UpdateMode::multiply);
+  bool by_products = issubdtype(at.value.dtype(), inexact);
+  if (!at.index.is_valid() || by_products) return at.update(operand, UpdateMode::divide);
   array divisor = value_like(at.value, operand.object);
-  if (issubdtype(at.value.dtype(), inexact)) {
-    return set_item(at.value, at.index.ptr(), reciprocal(divisor), UpdateMode::multiply);
-  }
   array quotient = divide(get_item(at.value, at.index.ptr()), divisor);
   return set_item(at.value, at.index.ptr(), astype(quotient, at.value.dtype()),
                   UpdateMode::replace);

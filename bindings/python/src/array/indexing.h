@@ -12,7 +12,7 @@ PyObject* get_at(PyObject* self, void*);
 void register_at(nb::module_& module);
 
 // How an update meets the elements in its place.
-enum class UpdateMode { replace, add, multiply, maximum, minimum };
+enum class UpdateMode { replace, add, multiply, divide, maximum, minimum };
 
 array get_item(const array& a, PyObject* index);
 array set_item(const array& a, PyObject* index, const array& value, UpdateMode mode);

@@ -29,7 +29,11 @@ nb::object complex_of(const array& a) {
 
 nb::object format_array(nb::object self, nb::str spec) {
   const array& a = value_of(self.ptr());
-  if (nb::len(spec) == 0 || a.ndim() != 0) return nb::str(self).attr("__format__")(spec);
+  if (nb::len(spec) == 0) return nb::str(self);
+  if (a.ndim() != 0) {
+    raise(PyExc_TypeError, "A format is for arrays of 0 dimensions, not of " +
+                               std::to_string(a.ndim()) + ": convert with tolist() first.");
+  }
   return nb::steal(to_number(a)).attr("__format__")(spec);
 }
 

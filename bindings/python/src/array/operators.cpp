@@ -20,14 +20,15 @@ PyObject* refuse(PyObject* object, const char* verb) {
   return nullptr;
 }
 
-PyObject* binary(PyObject* x, PyObject* y, BinaryFunction function, const char* verb) noexcept {
+PyObject* binary(PyObject* x, PyObject* y, BinaryFunction function, const char* verb,
+                 NumberBeside from_number_beside = from_weak_number) noexcept {
   return guarded([&] {
     bool x_is_array = is_array(x), y_is_array = is_array(y);
     if (x_is_array && y_is_array) return wrap(function(value_of(x), value_of(y), {}));
     PyObject* other = x_is_array ? y : x;
     const array& known = value_of(x_is_array ? x : y);
     if (is_number(other)) {
-      array number = from_weak_number(other, known.dtype());
+      array number = from_number_beside(other, known.dtype());
       return wrap(x_is_array ? function(known, number, {}) : function(number, known, {}));
     }
     if (!has_buffer(other)) return refuse(other, verb);
@@ -112,7 +113,7 @@ PyObject* compare(PyObject* x, PyObject* y, int relation) {
     return nullptr;
   }
   if (!known && (relation == Py_EQ || relation == Py_NE)) return PyBool_FromLong(relation == Py_NE);
-  return binary(x, y, rows[relation].function, rows[relation].verb);
+  return binary(x, y, rows[relation].function, rows[relation].verb, from_compared_number);
 }
 
 // ---- Conversions to Python numbers --------------------------------------------------------------

@@ -35,9 +35,12 @@ struct Scan {
   Kind kind = Kind::boolean;
   bool wide = false;   // an integer outside of int32
   bool above = false;  // an integer of 2^63 or more
+  bool ragged = false;  // but for the shapes of arrays
+  int64_t least = 0;
+  uint64_t largest = 0;
 
   void leaf(PyObject* item, size_t depth) {
-    if (depth != shape.size()) refuse_ragged();
+    ragged |= depth != shape.size();
     found_leaf = true;
     if (is_array(item) || (!is_number(item) && has_buffer(item))) {
       found_array = true;
@@ -48,6 +51,11 @@ struct Scan {
       kind = std::max(kind, kind_of(number.dtype()));
       wide |= number.dtype() == int64;
       above |= number.dtype() == uint64;
+      if (issubdtype(number.dtype(), lazuli::integer)) {
+        if (number.dtype() != uint64) least = std::min(least, number.item<int64_t>());
+        bool positive = number.dtype() == uint64 || number.item<int64_t>() > 0;
+        if (positive) largest = std::max(largest, number.item<uint64_t>());
+      }
     } else {
       throw ArgumentError(std::string("An array cannot be made of the type ") +
                           Py_TYPE(item)->tp_name + ".");
@@ -55,23 +63,25 @@ struct Scan {
   }
 
   void integer(PyObject* item, size_t depth) {
-    if (depth != shape.size()) refuse_ragged();
+    ragged |= depth != shape.size();
     found_leaf = true;
     int overflowed = 0;
     long long value = PyLong_AsLongLongAndOverflow(item, &overflowed);
     if (overflowed) return leaf(item, depth);
     kind = std::max(kind, Kind::integer);
     wide |= value < INT32_MIN || value > INT32_MAX;
+    least = std::min<int64_t>(least, value);
+    if (value > 0) largest = std::max(largest, static_cast<uint64_t>(value));
   }
 
   void sequence(PyObject* list, size_t depth) {
     RecursionGuard guard;
     Py_ssize_t length = length_of(list);
     if (depth == shape.size()) {
-      if (found_leaf) refuse_ragged();
-      shape.push_back(length);
-    } else if (shape[depth] != length) {
-      refuse_ragged();
+      ragged |= found_leaf;
+      if (!ragged) shape.push_back(length);
+    } else {
+      ragged |= depth > shape.size() || shape[depth] != length;
     }
     for (Py_ssize_t i = 0; i < length; ++i) {
       PyObject* item = item_of(list, i);
@@ -83,6 +93,19 @@ struct Scan {
         leaf(item, depth + 1);
       }
     }
+  }
+
+  // ValueError unless all integers fit the dtype.
+  void check_range(Dtype wanted) const {
+    if (kind != Kind::integer || !issubdtype(wanted, lazuli::integer)) return;
+    unsigned bits = 8 * wanted.size();
+    bool is_signed = issubdtype(wanted, signedinteger);
+    uint64_t max = ~uint64_t{0} >> (is_signed ? 65 - bits : 64 - bits);
+    int64_t min = is_signed ? -static_cast<int64_t>(max) - 1 : 0;
+    if (least >= min && largest <= max) return;
+    std::string number = least < min ? std::to_string(least) : std::to_string(largest);
+    throw ArgumentError("Converting " + number + " to " + dtype_name(wanted) +
+                        " would result in overflow.");
   }
 
   Dtype dtype() const {
@@ -138,10 +161,8 @@ array filled(PyObject* list, const Shape& shape, Dtype stored, Dtype dtype) {
 }
 
 array stacked(PyObject* item) {
-  if (!is_sequence(item)) {
-    if (is_number(item)) refuse_ragged();
-    return from_operand(item);
-  }
+  if (!is_sequence(item)) return from_operand(item);
+  if (length_of(item) == 0) return zeros({0});
   std::vector<array> parts;
   for (Py_ssize_t i = 0; i < length_of(item); ++i) {
     parts.push_back(stacked(item_of(item, i)));
@@ -191,7 +212,9 @@ array from_sequence(PyObject* sequence, std::optional<Dtype> dtype) {
     array value = stacked(sequence);
     return dtype ? astype(value, *dtype) : value;
   }
+  if (scan.ragged) refuse_ragged();
   Dtype wanted = dtype.value_or(scan.dtype());
+  scan.check_range(wanted);
   switch (scan.kind) {
     case Kind::boolean:
     case Kind::integer:

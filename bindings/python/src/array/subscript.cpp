@@ -52,6 +52,7 @@ class Reader {
     for (Py_ssize_t i = 0; i < count; ++i) {
       if (items[i] == Py_Ellipsis) {
         keep(a_.ndim() - used);
+        behind_arrays_ = s_.has_arrays();
       } else {
         entry(items[i], by_arrays);
       }
@@ -128,6 +129,7 @@ class Reader {
     }
     if (index.size() == 0 && issubdtype(index.dtype(), inexact)) index = astype(index, int32);
     s_.entries.push_back({Subscript::Form::array, axis_});
+    s_.apart = s_.apart || behind_arrays_;
     s_.array_axes.push_back(axis_++);
     s_.arrays.push_back(std::move(index));
   }
@@ -135,6 +137,7 @@ class Reader {
   const array& a_;
   Subscript s_;
   int axis_ = 0;
+  bool behind_arrays_ = false;  // the ellipsis
 };
 
 }  // namespace

@@ -26,6 +26,7 @@ struct Subscript {
 
   std::vector<array> arrays;  // by axis, in order
   std::vector<int> array_axes;
+  bool apart = false;  // an ellipsis stands between arrays, of any number of axes
 
   bool has_arrays() const { return !arrays.empty(); }
 };

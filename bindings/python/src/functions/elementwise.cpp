@@ -26,12 +26,18 @@ constexpr UnaryRow unary_rows[] = {
 };
 
 using BinaryFunction = array (*)(const Operand&, const Operand&, StreamOrDevice);
+constexpr bool compares(array (*function)(const array&, const array&, StreamOrDevice)) {
+  return function == &equal || function == &not_equal || function == &less ||
+         function == &less_equal || function == &greater || function == &greater_equal;
+}
+
 template <array (*function)(const array&, const array&, StreamOrDevice)>
 array of_operands(const Operand& a, const Operand& b, StreamOrDevice s) {
   if (is_array(a.object) && is_array(b.object)) {
     return function(value_of(a.object), value_of(b.object), s);
   }
-  auto [x, y] = from_operands(a.object, b.object);
+  auto [x, y] = from_operands(a.object, b.object,
+                              compares(function) ? from_compared_number : from_weak_number);
   return function(x, y, s);
 }
 
@@ -109,7 +115,7 @@ void register_rest(nb::module_& m) {
   m.def(
       "array_equal",
       [](const Operand& a, const Operand& b, bool equal_nan, StreamOrDevice s) {
-        auto [x, y] = from_operands(a.object, b.object);
+        auto [x, y] = from_operands(a.object, b.object, from_compared_number);
         return array_equal(x, y, equal_nan, s);
       },
       nb::arg("a"), nb::arg("b"), nb::arg("equal_nan") = false, stream,

@@ -29,7 +29,8 @@ array rotate(const array& a, int dims, bool traditional, std::optional<float> ba
   if (is_array(offset.ptr())) {
     return fast::rope(a, dims, traditional, base, scale, value_of(offset.ptr()), freqs, s);
   }
-  return fast::rope(a, dims, traditional, base, scale, nb::cast<int>(offset), freqs, s);
+  return fast::rope(a, dims, traditional, base, scale, load_argument<int>(offset, "rope", "offset"),
+                    freqs, s);
 }
 
 array attend(const array& q, const array& k, const array& v, float scale, nb::handle mask,

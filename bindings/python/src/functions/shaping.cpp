@@ -1,4 +1,5 @@
 // Functions that change shapes, and that take arrays apart and put them together.
+#include <algorithm>
 #include <utility>
 
 #include "array/casters.h"
@@ -24,7 +25,9 @@ using Sections = std::vector<array> (*)(const array&, const nb::object&, int, St
 std::vector<array> split_sections(const array& a, const nb::object& sections, int axis,
                                   StreamOrDevice s) {
   Extents extents;
-  if (PyLong_Check(sections.ptr())) return split(a, nb::cast<int>(sections), axis, s);
+  if (PyLong_Check(sections.ptr())) {
+    return split(a, load_argument<int>(sections, "split", "indices_or_sections"), axis, s);
+  }
   if (!load_extents(sections.ptr(), extents.shape, false)) {
     raise(PyExc_TypeError, "[split] Sections are a number or a sequence of indices.");
   }
@@ -47,18 +50,16 @@ array repeat_axis(const array& a, int repeats, std::optional<int> axis, StreamOr
 }
 
 array tile_by(const array& a, const Extents& repeats, StreamOrDevice s) {
-  return tile(a, std::vector<int>(repeats.shape.begin(), repeats.shape.end()), s);
+  return tile(a, to_ints(repeats.shape, "tile", "reps"), s);
 }
 
 array roll_by(const array& a, const Extents& shift, const Axes& axes, StreamOrDevice s) {
   if (axes.all) {
-    int64_t total = 0;
-    for (int64_t step : shift.shape) total += step;
+    int64_t total = 0, size = std::max<int64_t>(static_cast<int64_t>(a.size()), 1);
+    for (int64_t step : shift.shape) total = (total + step % size) % size;
     return reshape(roll(flatten(a, s), Shape{total}, {0}, s), a.shape(), s);
   }
-  Shape shifts = shift.shape;
-  if (shifts.size() == 1) shifts = Shape(axes.list.size(), shifts[0]);
-  return roll(a, shifts, axes.list, s);
+  return roll(a, shift.shape, axes.list, s);
 }
 
 // One number for all sides, (before, after) for all axes, or a pair (or one number) for each axis.
@@ -68,7 +69,7 @@ std::vector<std::pair<int, int>> pad_widths(const array& a, nb::handle widths) {
     if (!load_extents(item.ptr(), e.shape, true) || e.shape.empty() || e.shape.size() > 2) {
       raise(PyExc_TypeError, "[pad] Widths are a number, a pair or a pair for each axis.");
     }
-    return {static_cast<int>(e.shape[0]), static_cast<int>(e.shape.back())};
+    return {to_int(e.shape[0], "pad", "pad_width"), to_int(e.shape.back(), "pad", "pad_width")};
   };
   bool nested = (PyTuple_Check(widths.ptr()) || PyList_Check(widths.ptr())) &&
                 nb::len(widths) > 0 && !PyLong_Check(nb::object(widths[0]).ptr());
@@ -119,7 +120,11 @@ array strided(const array& a, std::optional<Shape> shape, std::optional<Shape> s
               size_t offset, StreamOrDevice s) {
   Shape extents = shape.value_or(a.shape());
   Strides steps(extents.size(), 1);
-  for (size_t d = extents.size(); d-- > 1;) steps[d - 1] = steps[d] * extents[d];
+  for (size_t d = extents.size(); d-- > 1 && !strides;) {
+    if (__builtin_mul_overflow(steps[d], extents[d], &steps[d - 1])) {
+      throw ArgumentError("[as_strided] The shape has too many elements.");
+    }
+  }
   return as_strided(a, extents, strides.value_or(steps), offset, s);
 }
 
@@ -148,8 +153,7 @@ void register_methods() {
       "transpose",
       [](const array& a, const nb::args& axes, StreamOrDevice s) {
         if (axes.size() == 0) return transpose(a, s);
-        Shape order = variadic_shape(axes);
-        return transpose(a, std::vector<int>(order.begin(), order.end()), s);
+        return transpose(a, to_ints(variadic_shape(axes), "transpose", "axes"), s);
       },
       nb::arg("axes"), nb::kw_only(), stream);
   define_method("squeeze", &squeeze_axes, nb::arg("axis") = nb::none(), nb::kw_only(), stream);

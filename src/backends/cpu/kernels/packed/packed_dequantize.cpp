@@ -91,13 +91,13 @@ int64_t index_at(const PackedGather& g, int64_t i) {
 
 void require_indices(const PackedGather& g) {
   if (g.index_dtype != int32 && g.index_dtype != uint32 && g.index_dtype != int64) {
-    throw ArgumentError(std::string("packed_gather: indices are int32, uint32 or int64, not ") +
+    throw ArgumentError(std::string("[packed_take] indices are int32, uint32 or int64, not ") +
                         dtype_name(g.index_dtype) + "; convert them with astype");
   }
   for (int64_t i = 0; i < g.count; ++i) {
     int64_t index = index_at(g, i);
     if (index >= -g.rows && index < g.rows) continue;
-    throw IndexError("packed_gather: index " + std::to_string(index) + " at position " +
+    throw IndexError("[packed_take] index " + std::to_string(index) + " at position " +
                      std::to_string(i) + " is outside a matrix of " + std::to_string(g.rows) +
                      " rows");
   }
@@ -121,7 +121,7 @@ void packed_dequantize(PackedFormat format, const std::byte* blocks, int64_t ele
 }
 
 void packed_gather(const PackedGather& g) {
-  require_float("packed_gather", g.out_dtype);
+  require_float("packed_take", g.out_dtype);
   int64_t row_bytes = packed_row_bytes(g.format, g.columns);
   require_indices(g);
   int64_t blocks = row_bytes / packed_format_info(g.format).block_bytes;
