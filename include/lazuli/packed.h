@@ -8,11 +8,19 @@
 
 namespace lazuli {
 
+// How exact products of float32 are. Of halves they are always `reduced`.
+enum class Precision : uint8_t {
+  full,     // as float32 sums of products with dequantised weights are, whatever the rows hold
+  reduced,  // on a CPU, up to four rows of x are rounded to 15 bits for each 32 elements: an error
+            // of about 4e-5 of the result's typical size, more where a run has one far larger
+            // element; more rows meet weights rounded to 12 bits for each 128 columns: 3e-4. On a
+            // GPU, one row of x is rounded to 22 bits for each 64 elements. Several times as fast.
+};
+
 // x [..., K] times the transpose of w [N, K] packed: [..., N] in the dtype of x (float32,
-// bfloat16 or float16). Up to four rows of x meet the weights as they are, with 15 bits: the
-// error is about 4e-5 of the result's typical size. More rows meet weights rounded to 12 bits for
-// each 128 columns: 3e-4.
-array packed_matmul(const array& x, const array& w, PackedFormat format, StreamOrDevice s = {});
+// bfloat16 or float16).
+array packed_matmul(const array& x, const array& w, PackedFormat format,
+                    Precision precision = Precision::full, StreamOrDevice s = {});
 
 // One matrix [N, K] of packed weights.
 struct PackedMatrix {
@@ -23,7 +31,7 @@ struct PackedMatrix {
 // The products of x with several matrices of the same K beside each other, [..., sum of N]: x is
 // converted and the threads are woken once for all of them.
 array packed_matmul(const array& x, const std::vector<PackedMatrix>& matrices,
-                    StreamOrDevice s = {});
+                    Precision precision = Precision::full, StreamOrDevice s = {});
 
 // Rows of w by index, as floats: indices [...] give [..., K].
 array packed_take(const array& w, PackedFormat format, const array& indices, Dtype dtype = float32,

@@ -31,7 +31,7 @@ void check_shape(const gguf::File& file, const gguf::Tensor& tensor,
 }  // namespace
 
 array Weight::operator()(const array& x) const {
-  if (format_) return packed_matmul(x, values_, *format_);
+  if (format_) return packed_matmul(x, values_, *format_, Precision::reduced);
   return matmul(x, astype(transpose(values_), x.dtype()));
 }
 
@@ -53,7 +53,7 @@ JoinedWeight::JoinedWeight(std::vector<Weight> parts) : parts_(std::move(parts))
 }
 
 array JoinedWeight::operator()(const array& x) const {
-  if (!packed_.empty()) return packed_matmul(x, packed_);
+  if (!packed_.empty()) return packed_matmul(x, packed_, Precision::reduced);
   std::vector<array> products;
   for (const Weight& part : parts_) products.push_back(part(x));
   return concatenate(products, -1);

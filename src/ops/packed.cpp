@@ -27,7 +27,8 @@ void check_float(const char* op, Dtype dtype) {
 
 }  // namespace
 
-array packed_matmul(const array& x, const std::vector<PackedMatrix>& matrices, StreamOrDevice s) {
+array packed_matmul(const array& x, const std::vector<PackedMatrix>& matrices, Precision precision,
+                    StreamOrDevice s) {
   if (matrices.empty()) throw ArgumentError("[packed_matmul] At least one matrix is needed.");
   check_float("packed_matmul", x.dtype());
   Shape shape = x.shape();
@@ -44,14 +45,17 @@ array packed_matmul(const array& x, const std::vector<PackedMatrix>& matrices, S
     inputs.push_back(m.w);
     formats.words.push_back(static_cast<int64_t>(m.format));
   }
-  formats.structural = static_cast<uint16_t>(matrices.size());
+  bool exact = x.dtype() == float32 && precision == Precision::full;
+  formats.words.push_back(exact);
+  formats.structural = static_cast<uint16_t>(formats.words.size());
   shape.back() = columns;
   return record(Op::packed_matmul, x.dtype(), std::move(shape), inputs, std::move(formats),
                 to_stream(s));
 }
 
-array packed_matmul(const array& x, const array& w, PackedFormat format, StreamOrDevice s) {
-  return packed_matmul(x, {{w, format}}, s);
+array packed_matmul(const array& x, const array& w, PackedFormat format, Precision precision,
+                    StreamOrDevice s) {
+  return packed_matmul(x, {{w, format}}, precision, s);
 }
 
 array packed_take(const array& w, PackedFormat format, const array& indices, Dtype dtype,

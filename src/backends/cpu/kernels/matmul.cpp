@@ -3,6 +3,8 @@
 // Halves are widened to float32 first: without bf16 instructions a float32 product is the fastest
 // exact way. The pool deals tiles of the output to the threads; the libraries run single-threaded
 // inside. Floor: 2 M N K flops over the peak.
+#include "backends/cpu/kernels/matmul.h"
+
 #include <algorithm>
 #include <complex>
 #include <cstring>
@@ -230,6 +232,18 @@ struct Tiling {
   }
 };
 
+// Calls task(batch, row, column) for each tile on the pool.
+template <class Task>
+void for_each_tile(const Tiling& tiling, int64_t batches, int64_t m, int64_t n, const Task& task) {
+  int64_t parts = tiling.down * tiling.across;
+  ThreadPool::instance().run(batches * parts, [&](int64_t index) {
+    int64_t part = index % parts;
+    int64_t row = part / tiling.across * tiling.rows;
+    int64_t column = part % tiling.across * tiling.columns;
+    if (row < m && column < n) task(index / parts, row, column);
+  });
+}
+
 template <class T>
 void multiply(const KernelCall& call, T* out) {
   const Shape& shape = *call.output.shape;
@@ -243,12 +257,7 @@ void multiply(const KernelCall& call, T* out) {
   }
   Batches<T> a(call.inputs[0], lead), b(call.inputs[1], lead);
   Tiling tiling(batches, m, n, k);
-  ThreadPool::instance().run(batches * tiling.down * tiling.across, [&](int64_t task) {
-    int64_t batch = task / (tiling.down * tiling.across),
-            part = task % (tiling.down * tiling.across);
-    int64_t row = part / tiling.across * tiling.rows,
-            column = part % tiling.across * tiling.columns;
-    if (row >= m || column >= n) return;
+  for_each_tile(tiling, batches, m, n, [&](int64_t batch, int64_t row, int64_t column) {
     Tile<T> t{std::min(tiling.rows, m - row),
               std::min(tiling.columns, n - column),
               k,
@@ -273,6 +282,22 @@ void multiply_halves(const KernelCall& call) {
 }
 
 }  // namespace
+
+void cpu::multiply_transposed(const TransposedProduct& p) {
+#if LAZULI_HAVE_ONEDNN
+  SignalsBlocked blocked;
+#endif
+  Tiling tiling(1, p.m, p.n, p.k);
+  for_each_tile(tiling, 1, p.m, p.n, [&](int64_t, int64_t row, int64_t column) {
+    product(Tile<float>{std::min(tiling.rows, p.m - row),
+                        std::min(tiling.columns, p.n - column),
+                        p.k,
+                        {p.a + row * p.a_row_stride, p.a_row_stride, false},
+                        {p.b + column * p.b_row_stride, p.b_row_stride, true},
+                        p.out + row * p.out_row_stride + column,
+                        p.out_row_stride});
+  });
+}
 
 // Inputs: a [..., M, K], b [..., K, N], of any strides.
 void kernel_matmul(const KernelCall& call) {

@@ -69,6 +69,12 @@ HWY_EXPORT(dequantize_blocks);
 // The function for this machine.
 auto best_dequantize_blocks() { return HWY_DYNAMIC_POINTER(dequantize_blocks); }
 
+void packed_floats(PackedFormat format, const std::byte* blocks, int64_t elements, float* out) {
+  int64_t count = elements / packed_format_info(format).block_elements;
+  HWY_DYNAMIC_DISPATCH(dequantize_blocks)
+  (format, reinterpret_cast<const uint8_t*>(blocks), count, out, float32);
+}
+
 }  // namespace packed
 
 namespace {

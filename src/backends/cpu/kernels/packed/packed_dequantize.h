@@ -17,6 +17,11 @@ namespace lazuli::cpu {
 void packed_dequantize(PackedFormat format, const std::byte* blocks, int64_t elements, void* out,
                        Dtype out_dtype);
 
+namespace packed {
+// `elements` float32 values of whole blocks, on the calling thread.
+void packed_floats(PackedFormat format, const std::byte* blocks, int64_t elements, float* out);
+}  // namespace packed
+
 // Row indices[i] of a packed matrix becomes row i of `out`.
 struct PackedGather {
   PackedFormat format;

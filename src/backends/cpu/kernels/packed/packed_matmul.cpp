@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "backends/cpu/kernels/packed/float_products.h"
 #include "backends/cpu/kernels/packed/packed_activations.h"
+#include "backends/cpu/kernels/packed/packed_dequantize.h"
 #include "backends/cpu/kernels/packed/packed_panels.h"
 #include "backends/cpu/kernels/packed/packed_rows.h"
 #include "backends/cpu/kernels/packed/packed_schedule.h"
@@ -45,13 +47,37 @@ void check(const PackedMatmul& p) {
   require(
       is_packed_float(p.out_dtype), p,
       std::string("the result is float32, bfloat16 or float16, not ") + dtype_name(p.out_dtype));
+  require(!p.exact || (p.x_dtype == float32 && p.out_dtype == float32), p,
+          "an exact product is of float32");
   require(p.m <= 1 || p.out_row_stride >= p.n, p,
           "the result's rows overlap: their stride is " + std::to_string(p.out_row_stride));
 }
 
+// The weights of one product.
+class PackedFloats : public packed::FloatWeights {
+ public:
+  explicit PackedFloats(const PackedMatmul& p)
+      : format_(p.format), w_(p.w), row_bytes_(packed_row_bytes(p.format, p.k)) {}
+  void fill(int64_t row, int64_t first, int64_t count, float* out) const override {
+    packed::packed_floats(format_, w_ + row * row_bytes_ + packed_row_bytes(format_, first), count,
+                          out);
+  }
+
+ private:
+  PackedFormat format_;
+  const std::byte* w_;
+  int64_t row_bytes_;
+};
+
+void run_exact(const PackedMatmul& p) {
+  packed::multiply_floats({static_cast<const float*>(p.x), p.x_row_stride, p.m, p.n, p.k,
+                           static_cast<float*>(p.out), p.out_row_stride},
+                          PackedFloats(p));
+}
+
 void check_shared(const PackedMatmul& p, const PackedMatmul& first) {
   require(p.x == first.x && p.x_dtype == first.x_dtype && p.x_row_stride == first.x_row_stride &&
-              p.m == first.m && p.k == first.k,
+              p.m == first.m && p.k == first.k && p.exact == first.exact,
           p, "products computed together must share x; the first has " + shape(first));
 }
 
@@ -158,6 +184,12 @@ void packed_matmul_many(std::span<const PackedMatmul> products) {
   if (products.empty() || products.front().m == 0) return;
   if (products.front().k == 0) {
     for (const PackedMatmul& product : products) fill_zero(product);
+    return;
+  }
+  if (products.front().exact) {
+    for (const PackedMatmul& product : products) {
+      if (product.n > 0) run_exact(product);
+    }
     return;
   }
   thread_local Scratch scratch;

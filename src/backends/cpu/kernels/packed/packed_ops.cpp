@@ -15,7 +15,7 @@ PackedFormat format_of(const KernelCall& call) {
 }  // namespace
 
 // Inputs: x [..., K], matrices [N, bytes], whose products lie beside each other in the output.
-// Parameters: the format of each matrix.
+// Parameters: the format of each matrix, then whether the product is exact.
 void kernel_packed_matmul(const KernelCall& call) {
   const Operand& x = call.inputs[0];
   int64_t k = x.extent(-1), columns = call.output.extent(-1);
@@ -27,7 +27,8 @@ void kernel_packed_matmul(const KernelCall& call) {
   for (size_t i = 1; i < call.inputs.size(); ++i) {
     const Operand& w = call.inputs[i];
     products.push_back({x.data(), dtype, k, m, w.extent(0), k, w.as<const std::byte>(),
-                        static_cast<PackedFormat>(call.node->params[i - 1]), out, dtype, columns});
+                        static_cast<PackedFormat>(call.node->params[i - 1]), out, dtype, columns,
+                        call.node->params.back() != 0});
     out += w.extent(0) * dtype.size();
   }
   cpu::packed_matmul_many(products);

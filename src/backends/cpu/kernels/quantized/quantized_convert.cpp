@@ -8,6 +8,7 @@
 
 #include "backends/cpu/kernels/quantized/quantized_checks.h"
 #include "backends/cpu/kernels/quantized/quantized_matmul.h"
+#include "backends/cpu/kernels/quantized/quantized_products.h"
 #include "base/thread_pool.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -107,21 +108,22 @@ void quantize_rows(const void* w, Dtype dtype, int64_t columns, int group, int b
   });
 }
 
+// Groups [first, last) of a row.
 template <int Bits, class T>
-void dequantize_row(const QuantizedMatrix& w, int64_t row, T* out) {
+void dequantize_groups(const QuantizedMatrix& w, int64_t row, int64_t first, int64_t last, T* out) {
   const Floats d;
   const hn::RebindToSigned<Floats> d32;
   const hn::Rebind<uint8_t, Floats> d8;
-  const uint8_t* p = quantized_row(w, row);
+  const uint8_t* p = quantized_row(w, row) + first * w.group * Bits / 8;
   HWY_ALIGN uint8_t levels[128];
-  for (int64_t g = 0; g < w.row_groups(); ++g, p += w.group * Bits / 8) {
+  for (int64_t g = first; g < last; ++g, p += w.group * Bits / 8, out += w.group) {
     unpack_levels<Bits>(p, w.group, levels);
     const auto scale = hn::Set(d, float_at(w.scales, w.dtype, row * w.row_groups() + g));
     const auto bias = hn::Set(d, float_at(w.biases, w.dtype, row * w.row_groups() + g));
     for (int i = 0; i < w.group; i += static_cast<int>(hn::Lanes(d))) {
       const auto level = hn::ConvertTo(d, hn::PromoteTo(d32, hn::LoadU(d8, levels + i)));
       // Two roundings, so that every target gives the same.
-      store_floats(d, hn::Add(hn::Mul(scale, level), bias), out + g * w.group + i);
+      store_floats(d, hn::Add(hn::Mul(scale, level), bias), out + i);
     }
   }
 }
@@ -132,9 +134,18 @@ void dequantize_rows(const QuantizedMatrix& w, int64_t first, int64_t last, void
     with_float(out_dtype, [&](auto t) HWY_ATTR {
       using T = decltype(t);
       for (int64_t row = first; row < last; ++row) {
-        dequantize_row<decltype(bits)::value>(w, row, static_cast<T*>(out) + row * w.columns);
+        dequantize_groups<decltype(bits)::value>(w, row, 0, w.row_groups(),
+                                                 static_cast<T*>(out) + row * w.columns);
       }
     });
+  });
+}
+
+void dequantize_part(const QuantizedMatrix& w, int64_t row, int64_t first, int64_t count,
+                     float* out) {
+  with_bits(w.bits, [&](auto bits) HWY_ATTR {
+    dequantize_groups<decltype(bits)::value>(w, row, first / w.group, (first + count) / w.group,
+                                             out);
   });
 }
 
@@ -149,9 +160,15 @@ namespace packed {
 
 HWY_EXPORT(quantize_rows);
 HWY_EXPORT(dequantize_rows);
+HWY_EXPORT(dequantize_part);
 
 auto best_quantize_rows() { return HWY_DYNAMIC_POINTER(quantize_rows); }
 auto best_dequantize_rows() { return HWY_DYNAMIC_POINTER(dequantize_rows); }
+
+void quantized_floats(const QuantizedMatrix& w, int64_t row, int64_t first, int64_t count,
+                      float* out) {
+  HWY_DYNAMIC_DISPATCH(dequantize_part)(w, row, first, count, out);
+}
 
 }  // namespace packed
 

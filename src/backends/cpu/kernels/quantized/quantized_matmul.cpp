@@ -5,6 +5,7 @@
 #include <cstring>
 #include <string>
 
+#include "backends/cpu/kernels/packed/float_products.h"
 #include "backends/cpu/kernels/packed/packed_panels.h"
 #include "backends/cpu/kernels/packed/packed_schedule.h"
 #include "backends/cpu/kernels/quantized/quantized_checks.h"
@@ -86,6 +87,23 @@ void many_rows(const QuantizedMatmul& p, Scratch& scratch) {
   });
 }
 
+class QuantizedFloats : public packed::FloatWeights {
+ public:
+  explicit QuantizedFloats(const QuantizedMatrix& w) : w_(w) {}
+  void fill(int64_t row, int64_t first, int64_t count, float* out) const override {
+    packed::quantized_floats(w_, row, first, count, out);
+  }
+
+ private:
+  const QuantizedMatrix& w_;
+};
+
+void float_rows(const QuantizedMatmul& p) {
+  packed::multiply_floats({static_cast<const float*>(p.x), p.x_row_stride, p.m, p.n(), p.k(),
+                           static_cast<float*>(p.out), p.out_row_stride},
+                          QuantizedFloats(p.w));
+}
+
 void few_columns(const QuantizedMatmul& p, Scratch& scratch) {
   scratch.start(Scratch::bytes<float>(p.m * p.k() + packed::copy_room));
   float* x = scratch.take<float>(p.m * p.k() + packed::copy_room);
@@ -119,7 +137,9 @@ void quantized_matmul(const QuantizedMatmul& p) {
   if (p.k() == 0) return fill_zero(p);
   thread_local Scratch scratch;
   const bool few = p.m <= packed::row_product_rows_max;
-  if (p.transpose) {
+  if (p.transpose && p.x_dtype == float32 && p.out_dtype == float32) {
+    float_rows(p);
+  } else if (p.transpose) {
     few ? few_rows(p, scratch) : many_rows(p, scratch);
   } else {
     few ? few_columns(p, scratch) : many_columns(p, scratch);

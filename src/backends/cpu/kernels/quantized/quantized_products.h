@@ -20,6 +20,10 @@ void quantized_panel(const QuantizedMatmul& product, const ActivationTiles& x, i
 // transpose, one row of x in float32 with dequantised weights: for x with NaN or infinities.
 void quantized_float_row(const QuantizedMatmul& product, int64_t row, int64_t first, int64_t last);
 
+// Elements [first, first + count), whole groups, of a row of w.
+void quantized_floats(const QuantizedMatrix& w, int64_t row, int64_t first, int64_t count,
+                      float* out);
+
 // Not transpose: few (up to row_product_rows_max) rows of x as floats [m, k]; columns [first, last)
 // of `out` are whole groups, at most columns_per_call.
 inline constexpr int64_t columns_per_call = 1024;

@@ -198,7 +198,7 @@ bool multiply_level_rows(const LevelProduct& product, const LevelFormat& format,
                          const LevelPart* parts, size_t count) {
   bool plain = product.dtype == Dtype::Val::float32;
   int64_t columns = columns_of(product.dtype, product.m);
-  if (columns > level_columns_max || product.k > inner_max) return false;
+  if (columns > level_columns_max || product.k > inner_max || product.exact) return false;
   LevelRows p{};
   p.x = product.x;
   p.out = product.out;

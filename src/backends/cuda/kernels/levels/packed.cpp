@@ -103,12 +103,12 @@ void kernel_packed_take(const KernelCall& call) {
 }
 
 // Inputs: x [..., K], matrices [N, bytes], whose products lie beside each other in the output.
-// Parameters: the format of each matrix.
+// Parameters: the format of each matrix, then whether the product is exact.
 void kernel_packed_matmul(const KernelCall& call) {
   const Operand& x = call.inputs[0];
   LevelProduct product{
       call.stream,           x.dtype, nullptr, 0, x.extent(-1), device_data(call.output),
-      call.output.extent(-1)};
+      call.output.extent(-1), call.node->params.back() != 0};
   if (product.k == 0) {
     LAZULI_CUDA(cuMemsetD8Async, reinterpret_cast<CUdeviceptr>(product.out), 0,
                 static_cast<size_t>(call.output.size() * dtype_of(x.dtype).size()),
@@ -141,7 +141,7 @@ void kernel_packed_matmul(const KernelCall& call) {
                             &parts[first], last - first)) {
       continue;
     }
-    if (x.dtype == Dtype::Val::float32 && has_blas() && !planes) {
+    if (x.dtype == Dtype::Val::float32 && !product.exact && has_blas() && !planes) {
       planes.emplace(call.stream, static_cast<size_t>(x.size()) * 3 * 2);
       split_planes(product, planes->data());
     }

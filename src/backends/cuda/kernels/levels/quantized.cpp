@@ -160,7 +160,8 @@ void kernel_quantized_matmul(const KernelCall& call) {
                        k ? in[0].size() / k : 0,
                        k,
                        device_data(call.output),
-                       call.output.extent(-1)};
+                       call.output.extent(-1),
+                       in[0].dtype == Dtype::Val::float32};
   if (k == 0) {
     LAZULI_CUDA(cuMemsetD8Async, reinterpret_cast<CUdeviceptr>(product.out), 0,
                 static_cast<size_t>(call.output.size() * dtype_of(in[0].dtype).size()),
