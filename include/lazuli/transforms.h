@@ -70,9 +70,17 @@ Function custom_function(Function fun, VjpRule fun_vjp = {}, JvpRule fun_jvp = {
                          VmapRule fun_vmap = {});
 
 // Runs `fun` once for each combination of shapes and dtypes, and later repeats what it recorded.
-// Fusion does not need it: every graph is fused. `shapeless` reuses one trace for all shapes.
+// Fusion does not need it: every graph is fused.
+//
+// With `shapeless`, one trace serves all shapes of a rank if the shapes of its results follow from
+// those of its arguments: elementwise ops, sums and other reductions, matmul, transposes. What
+// names a shape (reshape, slices), and what makes a value of one (mean), is traced for each shape.
+// A function that reads a shape itself must say so with note_shape_use.
 Function compile(Function fun, bool shapeless = false);
 ScalarFunction compile(ScalarFunction fun, bool shapeless = false);
+// Said by a function that is being traced: what it does depends on the shape of an array.
+void note_shape_use();
+uint64_t shape_uses();  // how often that was said on this thread
 void disable_compile();
 void enable_compile();
 

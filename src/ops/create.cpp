@@ -5,6 +5,7 @@
 
 #include "core/visit.h"
 #include "lazuli/ops.h"
+#include "lazuli/transforms.h"
 #include "ops/record.h"
 
 namespace lazuli {
@@ -101,12 +102,19 @@ array full(Shape shape, array values, StreamOrDevice s) {
 array zeros(const Shape& shape, Dtype dtype, StreamOrDevice s) {
   return full(shape, array(0, dtype), dtype, s);
 }
-array zeros_like(const array& a, StreamOrDevice s) { return zeros(a.shape(), a.dtype(), s); }
+array zeros_like(const array& a, StreamOrDevice s) {
+  note_shape_use();
+  return zeros(a.shape(), a.dtype(), s);
+}
 array ones(const Shape& shape, Dtype dtype, StreamOrDevice s) {
   return full(shape, array(1, dtype), dtype, s);
 }
-array ones_like(const array& a, StreamOrDevice s) { return ones(a.shape(), a.dtype(), s); }
+array ones_like(const array& a, StreamOrDevice s) {
+  note_shape_use();
+  return ones(a.shape(), a.dtype(), s);
+}
 array full_like(const array& a, array values, StreamOrDevice s) {
+  note_shape_use();
   return full(a.shape(), std::move(values), a.dtype(), s);
 }
 

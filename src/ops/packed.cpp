@@ -45,8 +45,7 @@ array packed_matmul(const array& x, const std::vector<PackedMatrix>& matrices, P
     inputs.push_back(m.w);
     formats.words.push_back(static_cast<int64_t>(m.format));
   }
-  bool exact = x.dtype() == float32 && precision == Precision::full;
-  formats.words.push_back(exact);
+  formats.words.push_back(static_cast<int64_t>(precision));
   formats.structural = static_cast<uint16_t>(formats.words.size());
   shape.back() = columns;
   return record(Op::packed_matmul, x.dtype(), std::move(shape), inputs, std::move(formats),

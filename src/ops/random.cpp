@@ -37,7 +37,7 @@ std::optional<double> known(const array& a) {
   if (a.node()->op != Op::constant || a.dtype() == complex64) return std::nullopt;
   return visit(a.dtype(), [&]<class T>() {
     T value;
-    std::memcpy(&value, &a.node()->params[0], sizeof value);
+    std::memcpy(static_cast<void*>(&value), &a.node()->params[0], sizeof value);
     return std::optional(convert_value<double>(value));
   });
 }

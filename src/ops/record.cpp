@@ -4,6 +4,7 @@
 
 #include "base/flags.h"
 #include "lazuli/ops.h"
+#include "lazuli/transforms.h"
 
 namespace lazuli {
 
@@ -35,6 +36,12 @@ array finished(Node* node, const Stream& stream) {
 }
 
 }  // namespace
+
+namespace {
+thread_local uint64_t shapes_used = 0;
+}
+void note_shape_use() { ++shapes_used; }
+uint64_t shape_uses() { return shapes_used; }
 
 bool is_unrounded(const array& a) { return is_computed_half(a.node()) && !a.node()->ready(); }
 

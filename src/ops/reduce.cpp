@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "lazuli/ops.h"
+#include "lazuli/transforms.h"
 #include "ops/record.h"
 
 namespace lazuli {
@@ -54,6 +55,7 @@ array reduce(Op op, const array& a, const std::vector<int>& axes, bool keepdims,
 }
 
 int64_t reduced_count(const array& a, const std::vector<int>& axes) {
+  note_shape_use();
   int64_t count = 1;
   for (int axis : axes) count *= a.shape()[normalize_axis("reduce", axis, a.ndim())];
   return count;
@@ -227,6 +229,7 @@ array isclose(const array& a, const array& b, double rtol, double atol, bool equ
 }
 
 array array_equal(const array& a, const array& b, bool equal_nan, StreamOrDevice s) {
+  note_shape_use();
   if (a.shape() != b.shape()) return array(false);
   array same = equal(a, b, s);
   if (equal_nan) same = logical_or(same, logical_and(isnan(a, s), isnan(b, s), s), s);

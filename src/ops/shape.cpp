@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "lazuli/ops.h"
+#include "lazuli/transforms.h"
 #include "ops/record.h"
 
 namespace lazuli {
@@ -45,6 +46,7 @@ Params axes_params(const std::vector<int>& axes) {
 
 array reshape(const array& a, Shape shape, StreamOrDevice s) {
   shape = resolve_shape("reshape", a, static_cast<int64_t>(a.size()), std::move(shape));
+  note_shape_use();
   if (shape == a.shape()) return a;
   return record(Op::reshape, a.dtype(), std::move(shape), {&a}, {}, to_stream(s));
 }
@@ -153,6 +155,7 @@ array moveaxis(const array& a, int source, int destination, StreamOrDevice s) {
 }
 
 array broadcast_to(const array& a, const Shape& shape, StreamOrDevice s) {
+  note_shape_use();
   if (shape == a.shape()) return a;
   if (broadcast_shapes("broadcast_to", a.shape(), shape) != shape) {
     throw ArgumentError("[broadcast_to] Cannot broadcast " + describe(a) + " to " +

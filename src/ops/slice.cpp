@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "lazuli/ops.h"
+#include "lazuli/transforms.h"
 #include "ops/record.h"
 
 namespace lazuli {
@@ -38,6 +39,7 @@ Slice resolve_slice(const char* op, const array& a, Shape start, Shape stop, Sha
   }
   Slice result;
   result.whole = true;
+  note_shape_use();
   for (size_t i = 0; i < rank; ++i) {
     if (strides[i] == 0) throw ArgumentError("[" + std::string(op) + "] A stride is zero.");
     int64_t extent = a.shape()[i];
@@ -318,9 +320,9 @@ array diagonal(const array& a, int offset, int axis1, int axis2, StreamOrDevice 
   int64_t count = std::max<int64_t>(0, std::min(rows - row, columns - column));
   Shape shape(moved.shape().begin(), moved.shape().end() - 2);
   shape.push_back(count);
-  Strides all = dense_strides(moved.shape());
-  Strides strides(all.begin(), all.end() - 2);
-  strides.push_back(columns + 1);
+  Strides strides = dense_strides(moved.shape());
+  strides.pop_back();
+  strides.back() = columns + 1;
   return as_strided(moved, shape, strides, count ? row * columns + column : 0, s);
 }
 

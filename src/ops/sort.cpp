@@ -1,5 +1,6 @@
 // Order: sort, partition and what is composed of them.
 #include "lazuli/ops.h"
+#include "lazuli/transforms.h"
 #include "ops/record.h"
 
 namespace lazuli {
@@ -44,6 +45,7 @@ array topk(const array& a, int k, int axis, StreamOrDevice s) {
     throw ArgumentError("[topk] k = " + std::to_string(k) + " of axis " + std::to_string(axis) +
                         " of " + describe(a) + " cannot be chosen.");
   }
+  note_shape_use();
   if (k == extent) return a;
   Shape start(a.ndim(), 0), stop = a.shape();
   start[static_cast<size_t>(at)] = extent - k;

@@ -1,9 +1,11 @@
 // compile: run a function once per structure of its arguments and repeat the recording afterwards.
+#include <algorithm>
 #include <atomic>
 #include <list>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "lazuli/transforms.h"
 #include "ops/record.h"
@@ -19,14 +21,27 @@ struct Recording {
   std::vector<array> placeholders, outputs;
   std::vector<Node*> order;  // kept alive by `outputs`
   std::vector<std::shared_ptr<const CustomRules>> rules;  // of the gates among them
+  std::atomic<bool> resizable{false};  // can be repeated for arguments of other shapes
+
+  bool fits(const std::vector<array>& arguments, bool shapeless) const;
+  bool is_of_shapes_of(const std::vector<array>& arguments) const { return fits(arguments, false); }
 };
 
-bool same_structure(const std::vector<array>& a, const std::vector<array>& b) {
-  if (a.size() != b.size()) return false;
-  for (size_t i = 0; i < a.size(); ++i) {
-    if (a[i].dtype() != b[i].dtype() || a[i].shape() != b[i].shape()) return false;
-  }
-  return true;
+// Extents of 0 and 1 stay what they are: ops broadcast them, or leave work out.
+bool same_extents(const Shape& a, const Shape& b, bool resizable) {
+  if (!resizable) return a == b;
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](int64_t i, int64_t j) {
+    return i == j || std::min(i, j) > 1;
+  });
+}
+
+bool Recording::fits(const std::vector<array>& arguments, bool shapeless) const {
+  const bool other_extents = shapeless && resizable;
+  return std::equal(placeholders.begin(), placeholders.end(), arguments.begin(), arguments.end(),
+                    [&](const array& a, const array& b) {
+                      return a.dtype() == b.dtype() &&
+                             same_extents(a.shape(), b.shape(), other_extents);
+                    });
 }
 
 [[noreturn]] void refuse_captured() {
@@ -35,13 +50,26 @@ bool same_structure(const std::vector<array>& a, const std::vector<array>& b) {
       "past its parameters: name it in `inputs`, or pass it alone.");
 }
 
-Recording record_function(const Function& fun, const std::vector<array>& arguments) {
+// Whether the results follow the shapes of the arguments.
+bool follows_shapes(const Recording& r) {
+  if (!std::all_of(r.order.begin(), r.order.end(), is_resizable)) return false;
+  std::unordered_set<const Node*> made(r.order.begin(), r.order.end());
+  for (const array& placeholder : r.placeholders) made.insert(placeholder.node());
+  return std::all_of(r.outputs.begin(), r.outputs.end(),
+                     [&](const array& output) { return made.contains(output.node()); });
+}
+
+std::shared_ptr<Recording> record_function(const Function& fun,
+                                           const std::vector<array>& arguments) {
   Transformation scope;
-  Recording r;
+  auto result = std::make_shared<Recording>();
+  Recording& r = *result;
+  const uint64_t uses = shape_uses();
   for (const array& a : arguments)
     r.placeholders.push_back(array(make_placeholder(a.dtype(), a.shape())));
   r.outputs = fun(r.placeholders);
   r.order = nodes_between(r.placeholders, r.outputs);
+  r.resizable = shape_uses() == uses && follows_shapes(r);
   for (auto& [first, call] : gate_calls(r.order)) r.rules.push_back(call.rules);
   // Such an array would be recorded with the value that it has now.
   if (!arguments.empty() && !nodes_between(arguments, r.outputs).empty()) refuse_captured();
@@ -50,11 +78,12 @@ Recording record_function(const Function& fun, const std::vector<array>& argumen
       if (output.node() == a.node()) refuse_captured();
     }
   }
-  return r;
+  return result;
 }
 
 std::vector<array> repeat_recording(const Recording& r, const std::vector<array>& arguments) {
   std::unordered_map<Node*, array> known;
+  const bool resized = !r.is_of_shapes_of(arguments);
   for (size_t i = 0; i < arguments.size(); ++i)
     known.emplace(r.placeholders[i].node(), arguments[i]);
   for (Node* node : r.order) {
@@ -63,7 +92,7 @@ std::vector<array> repeat_recording(const Recording& r, const std::vector<array>
       auto found = known.find(input);
       in.push_back(found == known.end() ? handle(input) : found->second);
     }
-    known.emplace(node, replay(node, in));
+    known.emplace(node, resized ? replay_resized(node, in) : replay(node, in));
   }
   std::vector<array> result;
   for (const array& output : r.outputs) {
@@ -78,10 +107,10 @@ struct Recordings {
   std::mutex mutex;
   std::list<std::shared_ptr<Recording>> all;  // most recently used first
 
-  std::shared_ptr<Recording> find(const std::vector<array>& arguments) {
+  std::shared_ptr<Recording> find(const std::vector<array>& arguments, bool shapeless) {
     std::lock_guard lock(mutex);
     for (auto it = all.begin(); it != all.end(); ++it) {
-      if (!same_structure((*it)->placeholders, arguments)) continue;
+      if (!(*it)->fits(arguments, shapeless)) continue;
       all.splice(all.begin(), all, it);
       return all.front();
     }
@@ -96,16 +125,26 @@ struct Recordings {
 
 }  // namespace
 
-// Shapes are part of what is recorded, so a shapeless function keeps one recording a shape too.
-Function compile(Function fun, bool) {
+Function compile(Function fun, bool shapeless) {
   auto recordings = std::make_shared<Recordings>();
-  return [fun = std::move(fun), recordings](const std::vector<array>& arguments) {
+  return [fun = std::move(fun), recordings, shapeless](const std::vector<array>& arguments) {
     if (!enabled.load()) return fun(arguments);
-    std::shared_ptr<Recording> recording = recordings->find(arguments);
+    std::shared_ptr<Recording> recording = recordings->find(arguments, shapeless);
+    if (recording && !recording->is_of_shapes_of(arguments)) {
+      try {
+        return repeat_recording(*recording, arguments);
+      } catch (const ArgumentError&) {
+        // The function has made an array of the shape that it saw, as tril does.
+        recording->resizable = false;
+        recording = nullptr;
+      }
+    }
     if (!recording) {
-      recording = std::make_shared<Recording>(record_function(fun, arguments));
+      recording = record_function(fun, arguments);
       recordings->add(recording);
     }
+    // For a function that is being traced around this one.
+    if (!recording->resizable) note_shape_use();
     return repeat_recording(*recording, arguments);
   };
 }

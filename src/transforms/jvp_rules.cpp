@@ -183,7 +183,7 @@ std::optional<array> jvp_of(const Node* node, const array& output, const Derivat
     case OpForm::View:
       if (!tangents[0]) return std::nullopt;  // of a gate's other inputs alone
       if (node->op != Op::identity) return replay(node, {*tangents[0]}, tangents[0]->dtype());
-      if (node->params[0] == 1) return std::nullopt;  // stop_gradient
+      if (stops_gradient(node)) return std::nullopt;
       return tangents[0];
     case OpForm::Reduce: return reduction(node, in[0], output, *tangents[0], s);
     default: return kernel(node, in, output, tangents, s);

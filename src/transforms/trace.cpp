@@ -1,13 +1,31 @@
 #include "transforms/trace.h"
 
+#include "lazuli/ops.h"
 #include "ops/record.h"
+#include "transforms/custom.h"
 
 namespace lazuli {
+
+namespace {
+
+array record_again(const Node* node, Dtype dtype, Shape shape, const std::vector<array>& inputs) {
+  Params params;
+  params.words = node->params;
+  params.structural = node->structural;
+  return record(node->op, dtype, std::move(shape), inputs, std::move(params),
+                stream_at(node->stream));
+}
+
+}  // namespace
 
 std::vector<array> inputs_of(const Node* node) {
   std::vector<array> inputs;
   for (Node* input : node->inputs) inputs.push_back(handle(input));
   return inputs;
+}
+
+bool stops_gradient(const Node* node) {
+  return node->op == Op::identity && node->params[0] == 1;
 }
 
 std::vector<Node*> nodes_between(const std::vector<array>& inputs,
@@ -46,10 +64,44 @@ array replay(const Node* node, const std::vector<array>& inputs) {
 }
 
 array replay(const Node* node, const std::vector<array>& inputs, Dtype dtype) {
-  Params params;
-  params.words = node->params;
-  params.structural = node->structural;
-  return record(node->op, dtype, node->shape, inputs, std::move(params), stream_at(node->stream));
+  return record_again(node, dtype, node->shape, inputs);
+}
+
+bool is_resizable(const Node* node) {
+  switch (op_info(node->op).form) {
+    case OpForm::Elementwise:
+    case OpForm::Reduce: return true;
+    default: break;
+  }
+  switch (node->op) {
+    case Op::identity: return !is_gate(node);
+    case Op::squeeze:
+    case Op::expand_dims:
+    case Op::transpose:
+    case Op::matmul: return true;
+    default: return false;
+  }
+}
+
+array replay_resized(const Node* node, const std::vector<array>& inputs) {
+  Stream stream = stream_at(node->stream);
+  std::vector<int> axes(node->params.begin(), node->params.end());
+  switch (node->op) {
+    case Op::squeeze: return squeeze(inputs[0], axes, stream);
+    case Op::expand_dims: return expand_dims(inputs[0], axes, stream);
+    case Op::transpose: return transpose(inputs[0], axes, stream);
+    case Op::matmul: return matmul(inputs[0], inputs[1], stream);
+    default: break;
+  }
+  Shape shape = inputs[0].shape();
+  if (op_info(node->op).form == OpForm::Reduce) {
+    for (int axis : axes) shape[static_cast<size_t>(axis)] = 1;
+  } else {
+    for (const array& input : inputs) {
+      shape = broadcast_shapes(op_info(node->op).name, shape, input.shape());
+    }
+  }
+  return record_again(node, node->type(), std::move(shape), inputs);
 }
 
 }  // namespace lazuli

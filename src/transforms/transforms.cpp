@@ -1,6 +1,7 @@
 // The transformations: trace the function, then walk what it recorded.
 #include "lazuli/transforms.h"
 
+#include <algorithm>
 #include <unordered_map>
 
 #include "lazuli/ops.h"
@@ -44,7 +45,9 @@ class Backward {
       depends_.insert(input.node());
       whole_ = whole_ || !issubdtype(input.dtype(), inexact);
     }
-    depends_.insert(order_.begin(), order_.end());
+    for (Node* node : order_) {
+      if (carries(node)) depends_.insert(node);
+    }
   }
 
   void start(const array& output, const array& cotangent) {
@@ -77,6 +80,14 @@ class Backward {
   }
 
  private:
+  // Whether a derivative of `node` reaches an input: not through a stop_gradient.
+  bool carries(const Node* node) const {
+    if (is_gate(node)) return true;
+    if (stops_gradient(node)) return false;
+    return std::any_of(node->inputs.begin(), node->inputs.end(),
+                       [&](Node* input) { return depends_.contains(input); });
+  }
+
   // Whole numbers have derivatives where they are asked for; on the way between floating values
   // they are steps, indices and conditions, which have none.
   bool is_wanted(Node* node) const {

@@ -98,7 +98,7 @@ void view(Rule& r) {
   switch (r.node->op) {
     case Op::identity:
       if (r.params()[0] == 0) return r.set(0, r.g);
-      if (r.params()[0] == 1) return;  // stop_gradient
+      if (stops_gradient(r.node)) return;
       refuse(r.node, "yet");
     case Op::reshape: return r.set(0, reshape(r.g, r.x().shape(), r.stream));
     case Op::broadcast_to: return r.set(0, sum_to(r.g, r.x().shape(), r.stream));

@@ -33,7 +33,7 @@ struct Batch {
   }
   // Input k with `rank` axes behind the batch axis, so that it broadcasts as before.
   array aligned(size_t k, size_t to_rank) const {
-    if (!batched[k]) return in[k];
+    if (!batched[k] || in[k].ndim() == to_rank + 1) return in[k];
     Shape shape = in[k].shape();
     while (shape.size() < to_rank + 1) shape.insert(shape.begin() + 1, 1);
     return reshape(in[k], shape, stream);

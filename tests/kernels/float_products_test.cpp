@@ -90,16 +90,16 @@ TEST(FloatProducts, ReducedPrecisionIsAChoice) {
   EXPECT_LE(relative_error(packed_matmul(x, m.w, m.format), x, dense), float32_error);
 }
 
-// How far rows computed together lie from rows computed alone: what remains beyond one rounding of
-// the result, in units of sum |x| |w|.
-double beyond_rounding(const array& together, const array& alone, const array& x, const array& w,
+// How far rows computed together lie from rows computed alone, in roundings: a unit in the last
+// place of the result and half one of sqrt(sum x^2 w^2), the result's typical size.
+double roundings_apart(const array& together, const array& alone, const array& x, const array& w,
                        Dtype dtype) {
   array a = astype(together, float32), b = astype(alone, float32);
+  array typical = sqrt(matmul(square(astype(x, float32)), square(transpose(w))));
   double unit = dtype == float16 ? 0x1p-10 : 0x1p-7;
-  array rounding = maximum(abs(a), abs(b)) * array(static_cast<float>(unit));
-  array rest = maximum(abs(a - b) - rounding, array(0.0f));
-  array scale = matmul(abs(astype(x, float32)), abs(transpose(w)));
-  return max(rest / scale).item<float>();
+  array rounding = maximum(abs(a), abs(b)) * array(static_cast<float>(unit)) +
+                   typical * array(static_cast<float>(unit / 2));
+  return max(abs(a - b) / rounding).item<float>();
 }
 
 template <class Product>
@@ -121,16 +121,36 @@ TEST(FloatProducts, RowsOfHalvesComputedTogetherAreThoseComputedAlone) {
         return quantized_matmul(v, q[0], q[1], q[2], true, 64, bits);
       };
       array dense = astype(dequantize(q[0], q[1], q[2], 64, bits), float32);
-      double rest = beyond_rounding(product(x), one_by_one(x, product), x, dense, dtype);
-      EXPECT_LE(rest, 1e-6) << bits << " bits, " << dtype_name(dtype);
+      double apart = roundings_apart(product(x), one_by_one(x, product), x, dense, dtype);
+      EXPECT_LE(apart, 1) << bits << " bits, " << dtype_name(dtype);
     }
     for (PackedFormat format : {PackedFormat::q4_k, PackedFormat::q8_0, PackedFormat::q6_k}) {
       PackedMatrix m = matrix(format, 96, 1024, 5);
       auto product = [&](const array& v) { return packed_matmul(v, m.w, format); };
       array dense = packed_dequantize(m.w, format, float32);
-      double rest = beyond_rounding(product(x), one_by_one(x, product), x, dense, dtype);
-      EXPECT_LE(rest, 1e-6) << packed_format_info(format).name << ", " << dtype_name(dtype);
+      double apart = roundings_apart(product(x), one_by_one(x, product), x, dense, dtype);
+      EXPECT_LE(apart, 1) << packed_format_info(format).name << ", " << dtype_name(dtype);
     }
+  }
+}
+
+// Long sums with a large term among the first.
+TEST(FloatProducts, DeepSums) {
+  array w = filled({2048, 64}, float32, -1, 1, 3);
+  std::vector<array> q = quantize(w, 64, 4);
+  array dense = dequantize(q[0], q[1], q[2], 64, 4);
+  std::vector<array> turned = quantize(transpose(w), 64, 4);
+  array turned_dense = dequantize(turned[0], turned[1], turned[2], 64, 4);
+  for (int64_t m : {1, 4, 33}) {
+    array x = uneven(m, 2048);
+    EXPECT_LE(relative_error(quantized_matmul(x, q[0], q[1], q[2], false, 64, 4), x,
+                             transpose(dense)),
+              float32_error)
+        << m << " rows";
+    EXPECT_LE(relative_error(quantized_matmul(x, turned[0], turned[1], turned[2], true, 64, 4), x,
+                             turned_dense),
+              float32_error)
+        << m << " rows, transposed";
   }
 }
 

@@ -15,6 +15,7 @@
 #include "base/thread_pool.h"
 #include "kernels/packed_random.h"
 #include "lazuli/error.h"
+#include "support/guarded.h"
 
 namespace lazuli {
 namespace {
@@ -296,6 +297,45 @@ TEST(QuantizedMatmul, ThreadsDoNotChangeTheResult) {
       EXPECT_EQ(one, c.out) << c.name("");
     }
   }
+}
+
+// A page behind each operand that cannot be read.
+template <class S>
+void multiply_guarded(const reference::QuantizedShape& shape, int64_t m, bool transpose) {
+  using testing::Guarded;
+  const Quantized<S> w(shape, 5);
+  const int64_t k = transpose ? shape.columns : shape.rows;
+  const int64_t n = transpose ? shape.rows : shape.columns;
+  const std::vector<S> values(static_cast<size_t>(m * k), S(0.5f));
+  std::vector<S> out(static_cast<size_t>(m * n));
+  const Guarded x(values.data(), values.size() * sizeof(S));
+  const Guarded w_q(w.w_q.data(), w.w_q.size() * 4);
+  const Guarded scales(w.scales.data(), w.scales.size() * sizeof(S));
+  const Guarded biases(w.biases.data(), w.biases.size() * sizeof(S));
+  cpu::QuantizedMatrix matrix = w.matrix();
+  matrix.w_q = static_cast<const uint32_t*>(w_q.data());
+  matrix.scales = scales.data();
+  matrix.biases = biases.data();
+  const Dtype dtype = TypeToDtype<S>::value;
+  cpu::quantized_matmul({x.data(), dtype, k, m, matrix, transpose, out.data(), dtype, n});
+  std::vector<float> all(static_cast<size_t>(shape.rows * shape.columns));
+  cpu::dequantize(matrix, all.data(), float32);
+}
+
+TEST(QuantizedMatmul, ReadsNothingBehindItsOperands) {
+  test::for_each_target([&](const char*) {
+    for (int bits : {1, 2, 3, 4, 5, 6, 8}) {
+      for (int group : {32, 64}) {
+        for (bool transpose : {true, false}) {
+          for (int64_t m : {1, 3, 7}) {
+            const reference::QuantizedShape shape{5, 3 * group, group, bits};
+            multiply_guarded<float>(shape, m, transpose);
+            multiply_guarded<bfloat16_t>(shape, m, transpose);
+          }
+        }
+      }
+    }
+  });
 }
 
 TEST(QuantizedMatmul, InfinityAndNanFollowFloatArithmetic) {

@@ -264,18 +264,155 @@ def test_values_that_print_alike_have_traces_of_their_own():
     assert f.calls == 6
 
 
-def test_shapeless_values_are_those_of_each_shape():
-    f = mx.compile(lambda x: x.reshape(-1) * x.shape[0] + x.mean(), shapeless=True)
-    for n in (1, 2, 3):
-        assert f(mx.ones((n, 2))).tolist() == [n + 1] * (2 * n)
+@pytest.mark.parametrize("f", [
+    lambda x: mx.exp(x) * 2 - x,
+    lambda x: (x * x).sum(axis=-1, keepdims=True) / x.max(),
+    lambda x: [x @ x.T, mx.expand_dims(x, 0).squeeze(0).astype(mx.int32)],
+    mx.compile(lambda x: x + 1),
+    mx.vmap(lambda x: x * x),
+])
+def test_shapeless_functions_are_traced_once(f):
+    counted = Counted(f)
+    g = mx.compile(counted, shapeless=True)
+    for shape in [(2, 3), (4, 3), (7, 5)]:
+        x = mx.arange(shape[0] * shape[1], dtype=mx.float32).reshape(shape)
+        got, wanted = g(x), f(x)
+        for a, b in zip(*([v] if isinstance(v, mx.array) else v for v in (got, wanted))):
+            assert a.shape == b.shape and mx.array_equal(a, b)
+    assert counted.calls == 1
 
 
-def test_compile_keeps_what_a_function_captures():
-    y, z = one(), [1.0]
-    g = mx.compile(lambda x: x + y + z[0])
-    assert g(one()).item() == 3
-    y, z[0] = one(6.0), 5.0
-    assert g(one()).item() == 3
+@pytest.mark.parametrize("f", [
+    lambda x: x.reshape(-1) * x.shape[0] + x.mean(),
+    lambda x: x * x.size + len(x) + x.nbytes,
+    lambda x: x * mx.ones_like(x).sum() + mx.full(x.shape, 2.0).sum(),
+    lambda x: mx.tril(x) + mx.var(x),
+    lambda x: x[:2].sum() + x[:, :2] if x.shape[0] < 3 else x[:2],
+    lambda x: sum((row.sum() for row in x), mx.array(0.0)),
+    lambda x: mx.compile(lambda y: y * y.shape[0])(x),
+    lambda x: [row * 2 for row in x],
+    lambda x: mx.topk(x, 2),
+    lambda x: mx.grad(lambda y: (y * y).mean())(x),
+    lambda x: mx.zeros((2, 2)),
+])
+def test_shapeless_values_are_those_of_each_shape(f):
+    g = mx.compile(f, shapeless=True)
+    for shape in [(2, 2), (3, 2), (3, 4), (1, 2), (2, 1), (0, 3), (2, 2)]:
+        x = mx.arange(shape[0] * shape[1], dtype=mx.float32).reshape(shape) + 1
+        try:
+            wanted = f(x)
+        except ValueError:
+            with pytest.raises(ValueError):
+                g(x)
+            continue
+        got = g(x)
+        for a, b in zip(*([v] if isinstance(v, mx.array) else v for v in (got, wanted)),
+                        strict=True):
+            assert a.shape == b.shape and mx.allclose(a, b)
+
+
+number, sequence, mapping = 1.0, [1.0, [one()]], {"a": 1.0, "b": one()}
+
+
+def test_compile_sees_what_a_function_captures():
+    global number
+    cell, items = one(), (one(), 2.0)
+    changes = {
+        "number": lambda v: globals().update(number=v),
+        "sequence": lambda v: sequence.__setitem__(0, v),
+        "nested": lambda v: sequence[1].__setitem__(0, one(v)),
+        "mapping": lambda v: mapping.update(a=v),
+        "array in mapping": lambda v: mapping.update(b=one(v)),
+    }
+
+    def f(x):
+        f.calls += 1
+        return (x + cell + items[0] * items[1] + number + sequence[0] + sequence[1][0] +
+                mapping["a"] + mapping["b"])
+
+    f.calls = 0
+    g = mx.compile(f)
+    for name, change in changes.items():
+        for v in (5.0, 7.0):
+            change(v)
+            assert g(one()).item() == f(one()).item(), name
+            calls = f.calls
+            g(one(2.0))
+            assert f.calls == calls, name
+    cell = one(50.0)
+    assert g(one()).item() == f(one()).item()
+    items = (one(3.0), 4.0)
+    assert g(one()).item() == f(one()).item()
+    cell[...] = 9.0
+    assert g(one()).item() == f(one()).item()
+
+
+traces = 0
+
+
+def test_what_a_function_changes_when_traced_is_its_own():
+    global traces
+    seen, count = [], 0
+
+    @mx.compile
+    def f(x):
+        global traces
+        nonlocal count
+        traces, count = traces + 1, count + 1
+        seen.append(x.shape)
+        return x + len(seen) * 0
+
+    for _ in range(3):
+        f(mx.ones(1)), f(mx.ones(2))
+    assert traces == count == len(seen) == 2
+    traces, count = 0, 0
+    f(mx.ones(2))
+    assert traces == count == 0
+
+
+def test_captured_state_that_is_given_is_no_capture():
+    state = [one(), {"n": one(2.0)}]
+    calls = 0
+
+    @functools.partial(mx.compile, inputs=state, outputs=state)
+    def step(x):
+        nonlocal calls
+        calls += 1
+        state[0] = state[0] + x
+        state[1]["n"] = state[1]["n"] * 2
+        return state[0]
+
+    assert [step(one()).item() for _ in range(4)] == [2, 3, 4, 5]
+    assert calls == 1
+
+
+def test_captures_behind_partials_methods_and_transformations():
+    y = 2.0
+
+    class Owner:
+        def method(self, x):
+            return x * y
+
+    def f(x, k):
+        return x * k * y
+
+    compiled = [mx.compile(Owner().method), mx.compile(functools.partial(f, k=1)),
+                mx.compile(mx.vmap(lambda x: x * y)), mx.compile(mx.grad(lambda x: (x * y).sum()))]
+    for value in (2.0, 3.0):
+        y = value
+        assert [g(mx.ones(1)).item() for g in compiled] == [value] * 4
+
+
+def test_a_captured_value_of_an_outer_trace_is_not_kept():
+    held = [one()]
+    inner = mx.compile(lambda x: x * held[0])
+
+    def outer(y):
+        held[0] = y
+        return inner(one(3.0))
+
+    for value in (2.0, 5.0):
+        assert mx.grad(outer)(one(value)).item() == 3
 
 
 def test_compile_refuses_an_argument_that_is_captured_too():

@@ -46,6 +46,25 @@ TEST(QuantizedDerivatives, OfProductsForActivationsScalesAndBiases) {
   }
 }
 
+TEST(QuantizedDerivatives, OfLevelsAreZero) {
+  Arrays q = quantize(filled({64, 96}, float32, -1, 1, 1), 32, 4);
+  array x = filled({3, 96}, float32, -1, 1, 2);
+  Function whole = [](const Arrays& in) { return Arrays{dequantize(in[0], in[1], in[2], 32, 4)}; };
+  Function product = [&](const Arrays& in) {
+    return Arrays{quantized_matmul(x, in[0], in[1], in[2], true, 32, 4)};
+  };
+  for (const Function& f : {whole, product}) {
+    array g = filled(f(q)[0].shape(), float32, -1, 1, 3);
+    Arrays all = vjp(f, q, {g}).second;
+    EXPECT_EQ(all[0].dtype(), uint32);
+    EXPECT_FALSE(any(all[0]).item<bool>());
+    Function of_floats = [&](const Arrays& in) { return f({q[0], in[0], in[1]}); };
+    Arrays floats = vjp(of_floats, {q[1], q[2]}, {g}).second;
+    EXPECT_TRUE(array_equal(all[1], floats[0]).item<bool>());
+    EXPECT_TRUE(array_equal(all[2], floats[1]).item<bool>());
+  }
+}
+
 TEST(QuantizedVmap, OfActivationsAndOfWeights) {
   array w = filled({3, 64, 96}, float32, -1, 1, 4), x = filled({3, 2, 96}, float32, -1, 1, 5);
   Function parts = [](const Arrays& in) { return quantize(in[0], 32, 4); };

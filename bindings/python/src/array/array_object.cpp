@@ -13,6 +13,7 @@
 #include "array/indexing.h"
 #include "array/operators.h"
 #include "lazuli/ops.h"
+#include "lazuli/transforms.h"
 
 namespace lazuli::python {
 
@@ -89,14 +90,23 @@ PyObject* represent(PyObject* self) {
 }
 
 // ---- Attributes ---------------------------------------------------------------------------------
-PyObject* get_shape(PyObject* self, void*) { return shape_tuple(value_of(self).shape()); }
+PyObject* get_shape(PyObject* self, void*) {
+  note_shape_use();
+  return shape_tuple(value_of(self).shape());
+}
 PyObject* get_dtype(PyObject* self, void*) { return dtype_object(value_of(self).dtype()); }
 PyObject* get_ndim(PyObject* self, void*) { return PyLong_FromSize_t(value_of(self).ndim()); }
-PyObject* get_size(PyObject* self, void*) { return PyLong_FromSize_t(value_of(self).size()); }
+PyObject* get_size(PyObject* self, void*) {
+  note_shape_use();
+  return PyLong_FromSize_t(value_of(self).size());
+}
 PyObject* get_itemsize(PyObject* self, void*) {
   return PyLong_FromSize_t(value_of(self).itemsize());
 }
-PyObject* get_nbytes(PyObject* self, void*) { return PyLong_FromSize_t(value_of(self).nbytes()); }
+PyObject* get_nbytes(PyObject* self, void*) {
+  note_shape_use();
+  return PyLong_FromSize_t(value_of(self).nbytes());
+}
 
 template <array (*function)(const array&, StreamOrDevice)>
 PyObject* get_function(PyObject* self, void*) {

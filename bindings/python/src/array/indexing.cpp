@@ -8,6 +8,7 @@
 #include "array/evaluate.h"
 #include "array/subscript.h"
 #include "lazuli/ops.h"
+#include "lazuli/transforms.h"
 
 namespace lazuli::python {
 namespace {
@@ -228,6 +229,7 @@ array set_by_mask(const array& a, const array& mask, const array& value, UpdateM
 
 // ---- Slots --------------------------------------------------------------------------------------
 Py_ssize_t length(PyObject* self) {
+  note_shape_use();
   const Shape& shape = value_of(self).shape();
   if (shape.empty()) {
     PyErr_SetString(PyExc_TypeError, "len() of an array of 0 dimensions.");
@@ -237,6 +239,7 @@ Py_ssize_t length(PyObject* self) {
 }
 
 PyObject* subscript(PyObject* self, PyObject* index) {
+  note_shape_use();
   return guarded([&] { return wrap(get_item(value_of(self), index)); });
 }
 
@@ -268,6 +271,7 @@ struct Iterator {
 };
 
 PyObject* iterate(PyObject* self) {
+  note_shape_use();
   return guarded([&]() -> PyObject* {
     const array& a = value_of(self);
     if (a.ndim() == 0) raise(PyExc_TypeError, "iter() of an array of 0 dimensions.");

@@ -4,6 +4,7 @@
 #include "array/casters.h"
 #include "array/dtypes.h"
 #include "lazuli/ops.h"
+#include "lazuli/transforms.h"
 #include "registry.h"
 
 namespace lazuli::python {
@@ -86,6 +87,7 @@ array full_of(const Extents& shape, const Operand& values, std::optional<Dtype> 
 array full_like_of(const array& a, const Operand& values, std::optional<Dtype> dtype,
                    StreamOrDevice s) {
   Dtype type = dtype.value_or(a.dtype());
+  note_shape_use();
   return full(a.shape(), filling(values, type), type, s);
 }
 
@@ -98,9 +100,11 @@ array ones_of(const Extents& shape, std::optional<Dtype> dtype, StreamOrDevice s
   return ones(shape.shape, dtype.value_or(float32), s);
 }
 array zeros_like_of(const array& a, std::optional<Dtype> dtype, StreamOrDevice s) {
+  note_shape_use();
   return dtype ? zeros(a.shape(), *dtype, s) : zeros_like(a, s);
 }
 array ones_like_of(const array& a, std::optional<Dtype> dtype, StreamOrDevice s) {
+  note_shape_use();
   return dtype ? ones(a.shape(), *dtype, s) : ones_like(a, s);
 }
 

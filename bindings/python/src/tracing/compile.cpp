@@ -1,12 +1,14 @@
 // compile: a Python function traced once for each structure of its arguments.
 //
 // The key of a trace is the arguments with their arrays replaced by dtype and shape, compared as
-// Python values. Arrays captured through `inputs` are arguments too; those of `outputs` are results
-// that are stored back after each call.
+// Python values, and what the function captures. Arrays captured through `inputs` are arguments
+// too; those of `outputs` are results that are stored back after each call.
+#include <map>
 #include <memory>
 
 #include "array/casters.h"
 #include "registry.h"
+#include "tracing/captures.h"
 #include "tracing/transforms.h"
 #include "tracing/tree.h"
 
@@ -51,6 +53,8 @@ struct Trace {
   Function function;
   Structure arguments, result, stored;
   std::vector<std::shared_ptr<Function>> rules;
+  std::vector<array> captured;  // the key has their addresses
+  bool uses_shapes = false;     // of arrays: it is no trace for others
 };
 
 // Gives the arrays of a tree other values for a scope in which a function is traced.
@@ -80,41 +84,93 @@ class Compiled : public Transformed {
  public:
   Compiled(nb::object function, nb::object inputs, nb::object outputs, bool shapeless)
       : Transformed(std::move(function)),
+        captures_(function_),
         inputs_(std::move(inputs)),
         outputs_(std::move(outputs)),
         shapeless_(shapeless) {}
 
   nb::object call(const nb::args& args, const nb::kwargs& kwargs) override {
-    nb::object key = nb::make_tuple(key_of(args, shapeless_), key_of(kwargs, shapeless_),
-                                    inputs_.is_none() ? nb::none() : key_of(inputs_, shapeless_));
+    std::vector<array> captured;
+    nb::object values = captured_values(captured);
+    nb::object key = key_for(args, kwargs, values, shapeless_);
+    std::shared_ptr<Trace> trace = find(key);
+    if (trace && shapeless_ && trace->uses_shapes) {
+      key = key_for(args, kwargs, values, false);
+      trace = find(key);
+    }
+    const bool fresh = !trace;
+    if (fresh) trace = new_trace(std::move(captured));
     std::vector<array> arrays;
-    Structure arguments = structure_of(nb::make_tuple(args, kwargs), arrays);
-    std::shared_ptr<Trace> trace = trace_of(key);
-    trace->arguments = std::move(arguments);
-    std::vector<array> captured = arrays_of(inputs_);
-    arrays.insert(arrays.end(), captured.begin(), captured.end());
+    trace->arguments = structure_of(nb::make_tuple(args, kwargs), arrays);
+    std::vector<array> inputs = arrays_of(inputs_);
+    arrays.insert(arrays.end(), inputs.begin(), inputs.end());
     RuleScope scope;
     std::vector<array> outputs = trace->function(arrays);
     for (auto& rule : scope.take()) trace->rules.push_back(std::move(rule));
+    if (fresh) add(trace, args, kwargs, values);
+    if (trace->uses_shapes) note_shape_use();  // to a function that is traced around this one
     const array* stored = outputs.data() + trace->result.count;
     if (!outputs_.is_none()) update_tree(outputs_, filled(trace->stored, stored));
     return filled(trace->result, outputs.data());
   }
 
-  std::vector<nb::object*> held() override { return {&function_, &inputs_, &outputs_, &index_}; }
+  std::vector<nb::object*> held() override {
+    return {&function_, &captures_.function(), &inputs_, &outputs_, &index_};
+  }
 
  private:
-  std::shared_ptr<Trace> trace_of(const nb::object& key) {
-    nb::dict index = nb::borrow<nb::dict>(index_);
-    if (index.contains(key)) return traces_[nb::cast<size_t>(index[key])];
+  static constexpr size_t kept_max = 256;  // traces; the oldest goes first
+
+  nb::object captured_values(std::vector<array>& captured) const {
+    Identities known;
+    known.add(inputs_);
+    known.add(outputs_);
+    return captures_.values(known, captured);
+  }
+
+  nb::object key_for(const nb::args& args, const nb::kwargs& kwargs, const nb::object& captured,
+                     bool shapeless) const {
+    nb::object inputs = inputs_.is_none() ? nb::none() : key_of(inputs_, shapeless);
+    return nb::make_tuple(key_of(args, shapeless), key_of(kwargs, shapeless), inputs, captured);
+  }
+
+  std::shared_ptr<Trace> find(const nb::object& key) const {
+    PyObject* place = PyDict_GetItemWithError(index_.ptr(), key.ptr());
+    if (place == nullptr) {
+      if (PyErr_Occurred()) nb::raise_python_error();
+      return nullptr;
+    }
+    return traces_.at(nb::cast<size_t>(nb::handle(place)));
+  }
+
+  std::shared_ptr<Trace> new_trace(std::vector<array> captured) {
     auto trace = std::make_shared<Trace>();
     Trace* place = trace.get();
+    trace->captured = std::move(captured);
     trace->function = compile(
         Function([this, place](const std::vector<array>& traced) { return run(*place, traced); }),
         shapeless_);
-    index[key] = traces_.size();
-    traces_.push_back(trace);
     return trace;
+  }
+
+  // What the function itself has changed while it was traced is no part of the key.
+  void add(const std::shared_ptr<Trace>& trace, const nb::args& args, const nb::kwargs& kwargs,
+           nb::object values) {
+    std::vector<array> captured;
+    nb::object after = captured_values(captured);
+    if (captures_.leave_out_changes(values, after)) values = captured_values(trace->captured);
+    put(key_for(args, kwargs, values, shapeless_), trace);
+    if (shapeless_ && trace->uses_shapes) put(key_for(args, kwargs, values, false), trace);
+  }
+
+  void put(const nb::object& key, const std::shared_ptr<Trace>& trace) {
+    nb::dict index = nb::borrow<nb::dict>(index_);
+    index[key] = next_;
+    traces_.emplace(next_++, trace);
+    if (index.size() <= kept_max) return;
+    nb::object oldest = nb::borrow((*index.begin()).first);
+    traces_.erase(nb::cast<size_t>(index[oldest]));
+    nb::del(index[oldest]);
   }
 
   // Called by the library to record the function.
@@ -122,17 +178,21 @@ class Compiled : public Transformed {
     nb::object both = filled(trace.arguments, traced.data());
     std::vector<array> outputs, stored;
     Borrowed borrowed(inputs_, traced.data() + trace.arguments.count);
+    const uint64_t uses = shape_uses();
     nb::object result = function_(*nb::object(both[0]), **nb::object(both[1]));
+    trace.uses_shapes = trace.uses_shapes || shape_uses() != uses;
     trace.result = structure_of(result, outputs);
     trace.stored = structure_of(outputs_, stored);
     outputs.insert(outputs.end(), stored.begin(), stored.end());
     return outputs;
   }
 
+  Captures captures_;
   nb::object inputs_, outputs_;
   bool shapeless_;
   nb::object index_ = nb::dict();  // from keys to places in `traces_`
-  std::vector<std::shared_ptr<Trace>> traces_;
+  std::map<size_t, std::shared_ptr<Trace>> traces_;
+  size_t next_ = 0;
 };
 
 }  // namespace

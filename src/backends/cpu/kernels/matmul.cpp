@@ -42,6 +42,7 @@ struct Tile {
   Matrix<T> a, b;
   T* c;
   int64_t c_stride;
+  bool add = false;  // to what c holds
 };
 
 template <class T>
@@ -54,7 +55,10 @@ void own_product(const Tile<T>& t) {
   };
   for (int64_t i = 0; i < t.m; i += rows_at_once) {
     int64_t count = std::min(rows_at_once, t.m - i);
-    std::fill(row.begin(), row.end(), Sum{});
+    for (int64_t r = 0; r < count; ++r) {
+      Sum* to = row.data() + r * t.n;
+      t.add ? std::copy_n(t.c + (i + r) * t.c_stride, t.n, to) : std::fill_n(to, t.n, Sum{});
+    }
     for (int64_t k = 0; k < t.k; ++k) {
       for (int64_t r = 0; r < count; ++r) {
         Sum x = at(t.a, i + r, k);
@@ -80,14 +84,14 @@ void product(const Tile<float>& t) {
   dnnl_status_t status =
       dnnl_sgemm(t.a.transposed ? 'T' : 'N', t.b.transposed ? 'T' : 'N', t.m, t.n, t.k, 1.0f,
                  t.a.data, std::max<int64_t>(t.a.stride, 1), t.b.data,
-                 std::max<int64_t>(t.b.stride, 1), 0.0f, t.c, t.c_stride);
+                 std::max<int64_t>(t.b.stride, 1), t.add ? 1.0f : 0.0f, t.c, t.c_stride);
   if (status != dnnl_success) throw RuntimeError("[matmul] oneDNN failed.");
 #elif LAZULI_HAVE_OPENBLAS
   cpu::blas().sgemm(CblasRowMajor, t.a.transposed ? CblasTrans : CblasNoTrans,
                     t.b.transposed ? CblasTrans : CblasNoTrans, static_cast<int>(t.m),
                     static_cast<int>(t.n), static_cast<int>(t.k), 1.0f, t.a.data,
-                    static_cast<int>(t.a.stride), t.b.data, static_cast<int>(t.b.stride), 0.0f, t.c,
-                    static_cast<int>(t.c_stride));
+                    static_cast<int>(t.a.stride), t.b.data, static_cast<int>(t.b.stride),
+                    t.add ? 1.0f : 0.0f, t.c, static_cast<int>(t.c_stride));
 #else
   own_product(t);
 #endif
@@ -295,7 +299,8 @@ void cpu::multiply_transposed(const TransposedProduct& p) {
                         {p.a + row * p.a_row_stride, p.a_row_stride, false},
                         {p.b + column * p.b_row_stride, p.b_row_stride, true},
                         p.out + row * p.out_row_stride + column,
-                        p.out_row_stride});
+                        p.out_row_stride,
+                        p.add});
   });
 }
 

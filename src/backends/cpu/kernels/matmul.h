@@ -14,6 +14,7 @@ struct TransposedProduct {
   float* out;
   int64_t out_row_stride;
   int64_t m, n, k;  // none of them 0
+  bool add;         // to what `out` holds
 };
 
 // On the pool.

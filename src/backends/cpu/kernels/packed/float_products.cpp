@@ -71,19 +71,31 @@ HWY_EXPORT(few_rows);
 
 namespace {
 
-constexpr int64_t slice_bytes = int64_t{4} << 20;
+constexpr int64_t slice_columns = 256, slice_rows = 4096, fill_rows = 64;
+// Sums of so many products are added, which keeps the error small where one of them is large.
+constexpr int64_t sum_depth = 64;
 
 void multiply_slices(const FloatProduct& p, const FloatWeights& weights) {
   thread_local Scratch scratch;
-  const int64_t rows = std::clamp<int64_t>(slice_bytes / (p.k * 4) / 64 * 64, 64, p.n + 63);
-  scratch.start(Scratch::bytes<float>(std::min(rows, p.n) * p.k));
-  float* dense = scratch.take<float>(std::min(rows, p.n) * p.k);
+  const int64_t rows = std::min(slice_rows, p.n), columns = std::min(slice_columns, p.k);
+  scratch.start(Scratch::bytes<float>(rows * columns));
+  float* dense = scratch.take<float>(rows * columns);
   for (int64_t first = 0; first < p.n; first += rows) {
     const int64_t count = std::min(rows, p.n - first);
-    ThreadPool::instance().run(
-        count, [&](int64_t row) { weights.fill(first + row, 0, p.k, dense + row * p.k); });
-    multiply_transposed({p.x, p.x_row_stride, dense, p.k, p.out + first, p.out_row_stride, p.m,
-                         count, p.k});
+    for (int64_t at = 0; at < p.k; at += columns) {
+      const int64_t depth = std::min(columns, p.k - at);
+      ThreadPool::instance().run((count + fill_rows - 1) / fill_rows, [&](int64_t part) {
+        const int64_t last = std::min(count, (part + 1) * fill_rows);
+        for (int64_t row = part * fill_rows; row < last; ++row) {
+          weights.fill(first + row, at, depth, dense + row * depth);
+        }
+      });
+      for (int64_t i = 0; i < depth; i += sum_depth) {
+        multiply_transposed({p.x + at + i, p.x_row_stride, dense + i, depth, p.out + first,
+                             p.out_row_stride, p.m, count, std::min(sum_depth, depth - i),
+                             at + i > 0});
+      }
+    }
   }
 }
 

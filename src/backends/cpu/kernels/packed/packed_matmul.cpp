@@ -47,8 +47,6 @@ void check(const PackedMatmul& p) {
   require(
       is_packed_float(p.out_dtype), p,
       std::string("the result is float32, bfloat16 or float16, not ") + dtype_name(p.out_dtype));
-  require(!p.exact || (p.x_dtype == float32 && p.out_dtype == float32), p,
-          "an exact product is of float32");
   require(p.m <= 1 || p.out_row_stride >= p.n, p,
           "the result's rows overlap: their stride is " + std::to_string(p.out_row_stride));
 }
@@ -69,10 +67,47 @@ class PackedFloats : public packed::FloatWeights {
   int64_t row_bytes_;
 };
 
+// `count` rows of `from` become rows of `to`, on the pool.
+template <class To, class From>
+void convert_rows(const From* from, int64_t from_stride, To* to, int64_t to_stride, int64_t count,
+                  int64_t columns) {
+  ThreadPool::instance().run(count, [&](int64_t row) {
+    const From* values = from + row * from_stride;
+    To* out = to + row * to_stride;
+    for (int64_t i = 0; i < columns; ++i) out[i] = To(static_cast<float>(values[i]));
+  });
+}
+
+// Calls call(T()) for the C++ type of a dtype that `is_packed_float` accepts.
+void with_type(Dtype dtype, const auto& call) {
+  if (dtype == float32) return call(float());
+  dtype == bfloat16 ? call(bfloat16_t()) : call(float16_t());
+}
+
 void run_exact(const PackedMatmul& p) {
-  packed::multiply_floats({static_cast<const float*>(p.x), p.x_row_stride, p.m, p.n, p.k,
-                           static_cast<float*>(p.out), p.out_row_stride},
-                          PackedFloats(p));
+  const bool wide_x = p.x_dtype == float32, wide_out = p.out_dtype == float32;
+  thread_local Scratch scratch;
+  scratch.start((wide_x ? 0 : Scratch::bytes<float>(p.m * p.k)) +
+                (wide_out ? 0 : Scratch::bytes<float>(p.m * p.n)));
+  packed::FloatProduct floats{static_cast<const float*>(p.x), p.x_row_stride, p.m, p.n, p.k,
+                              static_cast<float*>(p.out), p.out_row_stride};
+  if (!wide_x) {
+    float* x = scratch.take<float>(p.m * p.k);
+    with_type(p.x_dtype, [&](auto t) {
+      convert_rows(static_cast<const decltype(t)*>(p.x), p.x_row_stride, x, p.k, p.m, p.k);
+    });
+    floats.x = x;
+    floats.x_row_stride = p.k;
+  }
+  if (!wide_out) {
+    floats.out = scratch.take<float>(p.m * p.n);
+    floats.out_row_stride = p.n;
+  }
+  packed::multiply_floats(floats, PackedFloats(p));
+  if (wide_out) return;
+  with_type(p.out_dtype, [&](auto t) {
+    convert_rows(floats.out, p.n, static_cast<decltype(t)*>(p.out), p.out_row_stride, p.m, p.n);
+  });
 }
 
 void check_shared(const PackedMatmul& p, const PackedMatmul& first) {

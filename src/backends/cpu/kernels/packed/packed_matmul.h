@@ -4,8 +4,8 @@
 // large m). Up to four rows of x become 15-bit integers for runs of 32 (packed_rows.h); the error
 // against float32 arithmetic on the dequantised weights is about 4e-5 of the result's typical
 // size. More rows become 14-bit integers and weights 12-bit ones for groups of 128
-// (packed_levels-inl.h): the error is about 3e-4. An exact product is accurate to float32 and slower.
-// Both functions run on the thread pool.
+// (packed_levels-inl.h): the error is about 3e-4. An exact product is accurate to float32 and
+// slower. Both functions run on the thread pool.
 //
 // Infinite and NaN scales in w give outputs that are not finite; rows of x with a NaN or an
 // infinity are computed in float32 with dequantised weights.
@@ -30,7 +30,7 @@ struct PackedMatmul {
   void* out;  // [m, n], rows out_row_stride elements apart
   Dtype out_dtype;  // float32, bfloat16 or float16
   int64_t out_row_stride;  // elements
-  bool exact = false;  // x and out are float32, and so are all products and sums
+  bool exact = false;  // products and sums are those of float32
 };
 
 // ArgumentError for shapes, strides or dtypes that do not fit.

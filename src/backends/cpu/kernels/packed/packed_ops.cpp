@@ -3,7 +3,9 @@
 
 #include "backends/cpu/kernels/packed/packed_dequantize.h"
 #include "backends/cpu/kernels/packed/packed_matmul.h"
+#include "backends/cpu/kernels/packed/packed_schedule.h"
 #include "compiler/backend.h"
+#include "lazuli/packed.h"
 
 namespace lazuli {
 namespace {
@@ -15,12 +17,15 @@ PackedFormat format_of(const KernelCall& call) {
 }  // namespace
 
 // Inputs: x [..., K], matrices [N, bytes], whose products lie beside each other in the output.
-// Parameters: the format of each matrix, then whether the product is exact.
+// Parameters: the format of each matrix, then the precision. Up to row_product_rows_max rows of
+// halves lose less than the result's rounding in any case.
 void kernel_packed_matmul(const KernelCall& call) {
   const Operand& x = call.inputs[0];
   int64_t k = x.extent(-1), columns = call.output.extent(-1);
   int64_t m = k ? x.size() / k : columns ? call.output.size() / columns : 0;
   Dtype dtype = dtype_of(x.dtype);
+  bool exact = static_cast<Precision>(call.node->params.back()) == Precision::full &&
+               (dtype == float32 || m > cpu::packed::row_product_rows_max);
   std::vector<cpu::PackedMatmul> products;
   products.reserve(call.inputs.size() - 1);
   char* out = call.output.data();
@@ -28,7 +33,7 @@ void kernel_packed_matmul(const KernelCall& call) {
     const Operand& w = call.inputs[i];
     products.push_back({x.data(), dtype, k, m, w.extent(0), k, w.as<const std::byte>(),
                         static_cast<PackedFormat>(call.node->params[i - 1]), out, dtype, columns,
-                        call.node->params.back() != 0});
+                        exact});
     out += w.extent(0) * dtype.size();
   }
   cpu::packed_matmul_many(products);

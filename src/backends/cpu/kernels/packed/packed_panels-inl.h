@@ -193,20 +193,21 @@ HWY_INLINE void add_tile(const int16_t* x, const float* x_scales, int64_t runs, 
 }
 
 template <int R>
-HWY_INLINE void load_tile(FloatTile<R>& tile, const float* sums) {
+HWY_INLINE void set_zero(FloatTile<R>& tile) {
   if constexpr (R > 0) {
-    tile.left = hn::Load(Sums(), sums);
-    tile.right = hn::Load(Sums(), sums + panel_lanes);
-    load_tile<R - 1>(tile.rest, sums + panel_columns);
+    tile.left = tile.right = hn::Zero(Sums());
+    set_zero<R - 1>(tile.rest);
   }
 }
 
+// sums += tile.
 template <int R>
-HWY_INLINE void store_tile(const FloatTile<R>& tile, float* sums) {
+HWY_INLINE void add_sums(const FloatTile<R>& tile, float* sums) {
   if constexpr (R > 0) {
-    hn::Store(tile.left, Sums(), sums);
-    hn::Store(tile.right, Sums(), sums + panel_lanes);
-    store_tile<R - 1>(tile.rest, sums + panel_columns);
+    const Sums d;
+    hn::Store(hn::Add(tile.left, hn::Load(d, sums)), d, sums);
+    hn::Store(hn::Add(tile.right, hn::Load(d, sums + panel_lanes)), d, sums + panel_lanes);
+    add_sums<R - 1>(tile.rest, sums + panel_columns);
   }
 }
 
@@ -226,12 +227,12 @@ template <int R>
 HWY_INLINE void add_float_tile(const float* x, int64_t depth, const float* w, float* sums) {
   const Sums d;
   FloatTile<R> tile;
-  load_tile<R>(tile, sums);
+  set_zero<R>(tile);
   for (int64_t i = 0; i < depth; ++i) {
     add_products<R>(tile, hn::Load(d, w + i * panel_columns),
                     hn::Load(d, w + i * panel_columns + panel_lanes), x + i * R);
   }
-  store_tile<R>(tile, sums);
+  add_sums<R>(tile, sums);
 }
 
 // One tile times one piece of a panel, that starts at column `at` of w.

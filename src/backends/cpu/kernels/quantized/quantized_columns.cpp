@@ -1,12 +1,16 @@
 // x @ w with quantised w [k, n] whose groups lie along n, so that scales change with each step of
 // k: float products with dequantised weights.
 //
-// Few rows of x: a stretch of columns keeps its float sums in L1; each row of w adds x * scale *
-// level to them and x * bias to one sum per group. Many rows: 64 rows x N columns (two vectors) of
-// w are dequantised to L1 and meet tiles of R rows of x, R x N sums in registers.
+// Few rows of x: a stretch of columns keeps its float sums in L1; four rows of w at a time are
+// added to them. Many rows: 64 rows x N columns (two vectors) of w are dequantised to L1 and meet
+// tiles of R rows of x, R x N sums in registers.
 //
-// Floor: the bytes of w (few rows; here 3 vector operations for 16 weights, 5 to 6 bytes a cycle
-// and core at 4 bits), the peak of float multiply-adds (many rows).
+// Weights are rounded as `dequantize` rounds them, because scale * level and bias may cancel, and
+// the sums of some rows of w are made before they are added to the others, because one of them may
+// be large.
+//
+// Floor: the bytes of w (few rows; here 5 vector operations for 16 weights), the peak of float
+// multiply-adds (many rows).
 #include <algorithm>
 #include <cstring>
 
@@ -25,7 +29,7 @@ HWY_BEFORE_NAMESPACE();
 namespace lazuli::cpu::packed {
 namespace HWY_NAMESPACE {
 
-constexpr int64_t bias_stride = columns_per_call / 32;
+constexpr int64_t groups_per_call = columns_per_call / 32;
 
 using Levels = hn::Rebind<uint8_t, Sums>;
 
@@ -37,26 +41,34 @@ HWY_INLINE hn::Vec<Sums> level_floats(const uint8_t* levels) {
 constexpr int64_t rows_together = 4;
 struct RowStretch {
   const uint8_t* levels[rows_together];
-  float scales[rows_together][bias_stride + floats_room];
-  float biases[rows_together][bias_stride + floats_room];
+  float scales[rows_together][groups_per_call + floats_room];
+  float biases[rows_together][groups_per_call + floats_room];
   HWY_ALIGN uint8_t unpacked[rows_together][columns_per_call];
 };
 
-// sums[m * columns_per_call + i] += x[m][r] * level i of row r, for one group of the rows.
+// Weights [i, i + lanes) of row r.
+HWY_INLINE hn::Vec<Sums> weights_at(const RowStretch& rows, int64_t r, int64_t group, int64_t i) {
+  const Sums d;
+  const auto level = level_floats(rows.levels[r] + i);
+  return hn::Add(hn::Mul(hn::Set(d, rows.scales[r][group]), level),
+                 hn::Set(d, rows.biases[r][group]));
+}
+
+// sums[m * columns_per_call + i] += x[m][r] * weight i of row r, for one group of the rows.
 template <int M>
-HWY_INLINE void add_group(const RowStretch& rows, int64_t at, int64_t count,
+HWY_INLINE void add_group(const RowStretch& rows, int64_t group, int64_t count,
                           const float (&x)[M][rows_together], float* sums) {
   const Sums d;
-  for (int64_t i = at; i < at + count; i += panel_lanes) {
-    const auto level0 = level_floats(rows.levels[0] + i), level1 = level_floats(rows.levels[1] + i);
-    const auto level2 = level_floats(rows.levels[2] + i), level3 = level_floats(rows.levels[3] + i);
+  for (int64_t i = group * count; i < (group + 1) * count; i += panel_lanes) {
+    const auto w0 = weights_at(rows, 0, group, i), w1 = weights_at(rows, 1, group, i);
+    const auto w2 = weights_at(rows, 2, group, i), w3 = weights_at(rows, 3, group, i);
 #pragma GCC unroll 4
     for (int m = 0; m < M; ++m) {
       float* to = sums + m * columns_per_call + i;
-      auto sum = hn::MulAdd(level0, hn::Set(d, x[m][0]), hn::Load(d, to));
-      sum = hn::MulAdd(level1, hn::Set(d, x[m][1]), sum);
-      sum = hn::MulAdd(level2, hn::Set(d, x[m][2]), sum);
-      hn::Store(hn::MulAdd(level3, hn::Set(d, x[m][3]), sum), d, to);
+      auto sum = hn::MulAdd(w0, hn::Set(d, x[m][0]), hn::Load(d, to));
+      sum = hn::MulAdd(w1, hn::Set(d, x[m][1]), sum);
+      sum = hn::MulAdd(w2, hn::Set(d, x[m][2]), sum);
+      hn::Store(hn::MulAdd(w3, hn::Set(d, x[m][3]), sum), d, to);
     }
   }
 }
@@ -95,59 +107,57 @@ HWY_INLINE void read_rows(const QuantizedMatrix& w, int64_t row, int64_t count,
   }
 }
 
+constexpr int64_t sum_depth = 64;  // rows of w whose sum is made by itself
+
+// Adds the rows [row_first, row_last) of w.
 template <int Bits, int M>
-void add_columns(const QuantizedMatmul& p, const float* x, int64_t first, int64_t last, float* sums,
-                 float* bias_sums) {
-  const QuantizedMatrix& w = p.w;
-  const int64_t k = p.k(), group = w.group;
-  const ColumnRange range = {first, last - first, first / group, (last - first) / group,
-                             w.row_groups()};
+void add_columns(const QuantizedMatmul& p, const float* x, const ColumnRange& range,
+                 int64_t row_first, int64_t row_last, float* sums) {
   RowStretch rows;
-  for (int64_t row = 0; row < k; row += rows_together) {
-    const int64_t count = HWY_MIN(k - row, rows_together);
-    read_rows<Bits>(w, row, count, range, rows);
+  for (int64_t row = row_first; row < row_last; row += rows_together) {
+    const int64_t count = HWY_MIN(row_last - row, rows_together);
+    read_rows<Bits>(p.w, row, count, range, rows);
     float x_rows[M][rows_together] = {};
     for (int m = 0; m < M; ++m) {
-      for (int64_t r = 0; r < count; ++r) x_rows[m][r] = x[m * k + row + r];
+      for (int64_t r = 0; r < count; ++r) x_rows[m][r] = x[m * p.k() + row + r];
     }
-    for (int64_t g = 0; g < range.groups; ++g) {
-      float scaled[M][rows_together];
-      for (int m = 0; m < M; ++m) {
-        float bias = 0;
-        for (int64_t r = 0; r < rows_together; ++r) {
-          scaled[m][r] = x_rows[m][r] * rows.scales[r][g];
-          bias += x_rows[m][r] * rows.biases[r][g];
-        }
-        bias_sums[m * bias_stride + g] += bias;
-      }
-      add_group<M>(rows, g * group, group, scaled, sums);
-    }
+    for (int64_t g = 0; g < range.groups; ++g) add_group<M>(rows, g, p.w.group, x_rows, sums);
   }
 }
 
 template <int Bits>
-void add_columns_of(const QuantizedMatmul& p, const float* x, int64_t first, int64_t last,
-                    float* sums, float* biases) {
+void add_columns_of(const QuantizedMatmul& p, const float* x, const ColumnRange& range,
+                    int64_t row_first, int64_t row_last, float* sums) {
   switch (p.m) {
-    case 1: return add_columns<Bits, 1>(p, x, first, last, sums, biases);
-    case 2: return add_columns<Bits, 2>(p, x, first, last, sums, biases);
-    case 3: return add_columns<Bits, 3>(p, x, first, last, sums, biases);
-    default: return add_columns<Bits, 4>(p, x, first, last, sums, biases);
+    case 1: return add_columns<Bits, 1>(p, x, range, row_first, row_last, sums);
+    case 2: return add_columns<Bits, 2>(p, x, range, row_first, row_last, sums);
+    case 3: return add_columns<Bits, 3>(p, x, range, row_first, row_last, sums);
+    default: return add_columns<Bits, 4>(p, x, range, row_first, row_last, sums);
   }
 }
 
 void few_columns(const QuantizedMatmul& p, const float* x, int64_t first, int64_t last) {
-  HWY_ALIGN float sums[row_product_rows_max * columns_per_call] = {};
-  float biases[row_product_rows_max * bias_stride] = {};
-  with_bits(p.w.bits, [&](auto bits) HWY_ATTR {
-    add_columns_of<decltype(bits)::value>(p, x, first, last, sums, biases);
-  });
+  const ColumnRange range = {first, last - first, first / p.w.group, (last - first) / p.w.group,
+                             p.w.row_groups()};
+  const Sums d;
+  HWY_ALIGN float totals[row_product_rows_max * columns_per_call] = {};
+  HWY_ALIGN float sums[row_product_rows_max * columns_per_call];
+  for (int64_t row = 0; row < p.k(); row += sum_depth) {
+    std::memset(sums, 0, static_cast<size_t>(p.m * columns_per_call) * sizeof(float));
+    with_bits(p.w.bits, [&](auto bits) HWY_ATTR {
+      add_columns_of<decltype(bits)::value>(p, x, range, row, HWY_MIN(p.k(), row + sum_depth),
+                                            sums);
+    });
+    for (int64_t i = 0; i < p.m * columns_per_call; i += panel_lanes) {
+      hn::Store(hn::Add(hn::Load(d, totals + i), hn::Load(d, sums + i)), d, totals + i);
+    }
+  }
   with_float(p.out_dtype, [&](auto t) HWY_ATTR {
     using T = decltype(t);
     for (int64_t m = 0; m < p.m; ++m) {
       T* out = static_cast<T*>(p.out) + m * p.out_row_stride + first;
-      for (int64_t i = 0; i < last - first; ++i) {
-        out[i] = T(sums[m * columns_per_call + i] + biases[m * bias_stride + i / p.w.group]);
+      for (int64_t i = 0; i < range.count; i += panel_lanes) {
+        store_floats(d, hn::Load(d, totals + m * columns_per_call + i), out + i);
       }
     }
   });
@@ -155,19 +165,23 @@ void few_columns(const QuantizedMatmul& p, const float* x, int64_t first, int64_
 
 constexpr int64_t piece_depth = 64;  // rows of w in L1 at a time
 
-// Rows [at, at + count) of w, columns [first, first + panel_columns), as floats.
+// Rows [at, at + count) of w, columns [first, first + panel_columns), as floats. Levels come in
+// runs of 32, of which a panel may be a part.
 template <int Bits>
 HWY_INLINE void dequantize_piece(const QuantizedMatrix& w, int64_t at, int64_t count, int64_t first,
                                  float* out) {
+  static_assert(panel_columns <= 32 && 32 % panel_columns == 0);
   const Sums d;
-  HWY_ALIGN uint8_t levels[panel_columns];
+  HWY_ALIGN uint8_t run[32];
+  const int64_t run_first = first / 32 * 32;
+  const uint8_t* levels = run + (first - run_first);
   for (int64_t row = at; row < at + count; ++row, out += panel_columns) {
-    unpack_levels<Bits>(quantized_row(w, row) + first * Bits / 8, panel_columns, levels);
+    unpack_levels<Bits>(quantized_row(w, row) + run_first * Bits / 8, 32, run);
     const int64_t group = row * w.row_groups() + first / w.group;
     const auto scale = hn::Set(d, float_at(w.scales, w.dtype, group));
     const auto bias = hn::Set(d, float_at(w.biases, w.dtype, group));
     for (int64_t i = 0; i < panel_columns; i += panel_lanes) {
-      hn::Store(hn::MulAdd(scale, level_floats(levels + i), bias), d, out + i);
+      hn::Store(hn::Add(hn::Mul(scale, level_floats(levels + i)), bias), d, out + i);
     }
   }
 }

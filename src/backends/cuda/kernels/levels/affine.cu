@@ -144,15 +144,19 @@ __global__ void __launch_bounds__(512) quantized_columns(QuantizedColumns p) {
     for (int s = 0; s < steps; ++s) {
       int64_t k = from + s * apart;
       if (k >= p.k) continue;
+      // As dequantised: level * scale and bias may cancel.
+      float w[8];
+#pragma unroll
+      for (int j = 0; j < 8; ++j) {
+        uint32_t level = static_cast<uint32_t>(levels[s] >> (Bits * j)) & ((1u << Bits) - 1);
+        w[j] = __fadd_rn(__fmul_rn(scale[s], static_cast<float>(level)), bias[s]);
+      }
 #pragma unroll
       for (int i = 0; i < Rows; ++i) {
         if (i >= p.m) continue;
-        float v = static_cast<float>(x[i * p.k + k]), scaled = v * scale[s], biased = v * bias[s];
+        float v = static_cast<float>(x[i * p.k + k]);
 #pragma unroll
-        for (int j = 0; j < 8; ++j) {
-          uint32_t level = static_cast<uint32_t>(levels[s] >> (Bits * j)) & ((1u << Bits) - 1);
-          c[i][j] += scaled * static_cast<float>(level) + biased;
-        }
+        for (int j = 0; j < 8; ++j) c[i][j] += v * w[j];
       }
     }
   }
