@@ -213,6 +213,10 @@ array inner(const array& a, const array& b, StreamOrDevice s = {});
 // ---- Quantisation -------------------------------------------------------------------------------
 // Affine: w ~ scale * q + bias for each group of `group_size` (32, 64, 128) along the last axis, q of
 // `bits` bits, packed into uint32. Defaults: group 64, 4 bits.
+//
+// Products of float32 are accurate to float32, within 1e-6 of sum |x| |w|, whatever a row holds.
+// Of halves, rows computed together and alone differ by at most a unit in the last place of the
+// result and one of sqrt(sum x^2 w^2), its typical size.
 std::vector<array> quantize(const array& w, std::optional<int> group_size = std::nullopt,
                             std::optional<int> bits = std::nullopt,
                             const std::string& mode = "affine", StreamOrDevice s = {});

@@ -11,8 +11,8 @@ namespace lazuli {
 // How exact products with packed weights are.
 enum class Precision : uint8_t {
   full,     // of float32: within 1e-6 of sum |x| |w|, whatever the rows hold. Of halves: rows computed
-            // together and alone differ by no more than the rounding of the result, half a unit in
-            // the last place of sqrt(sum x^2 w^2) and of the result.
+            // together and alone differ by at most a unit in the last place of the result and
+            // one of sqrt(sum x^2 w^2), its typical size.
   reduced,  // on a CPU, up to four rows of x are rounded to 15 bits for each 32 elements: an error
             // of about 4e-5 of the result's typical size, more where a run has one far larger
             // element; more rows meet weights rounded to 12 bits for each 128 columns: 3e-4. On a

@@ -91,14 +91,14 @@ TEST(FloatProducts, ReducedPrecisionIsAChoice) {
 }
 
 // How far rows computed together lie from rows computed alone, in roundings: a unit in the last
-// place of the result and half one of sqrt(sum x^2 w^2), the result's typical size.
+// place of the result and one of sqrt(sum x^2 w^2), the result's typical size.
 double roundings_apart(const array& together, const array& alone, const array& x, const array& w,
                        Dtype dtype) {
   array a = astype(together, float32), b = astype(alone, float32);
   array typical = sqrt(matmul(square(astype(x, float32)), square(transpose(w))));
   double unit = dtype == float16 ? 0x1p-10 : 0x1p-7;
   array rounding = maximum(abs(a), abs(b)) * array(static_cast<float>(unit)) +
-                   typical * array(static_cast<float>(unit / 2));
+                   typical * array(static_cast<float>(unit));
   return max(abs(a - b) / rounding).item<float>();
 }
 

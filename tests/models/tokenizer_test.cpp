@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <cstdlib>
 #include <random>
 #include <sstream>
@@ -307,14 +306,7 @@ TEST(Tokenizer, TextsTooLong) {
             "encode it in parts");
 }
 
-double seconds_to_encode(const Tokenizer& tokenizer, const std::string& text) {
-  auto start = std::chrono::steady_clock::now();
-  EXPECT_GT(tokenizer.encode(text).size(), 1u);
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-// Thirty times the text may take at most about thirty times as long; quadratic work would take 900
-// times.
+// Quadratic work on four million bytes would not end within the time that a test has.
 TEST(Tokenizer, HostileTextTakesLinearTime) {
   Example example;
   std::string run;
@@ -325,12 +317,9 @@ TEST(Tokenizer, HostileTextTakesLinearTime) {
   }
   Tokenizer tokenizer = example.build();
   for (std::string unit : {"a", "\t", "ab", "<", "<s", "\xff", "\xf0\x9f\x98", " "}) {
-    std::string small, large;
-    while (small.size() < 30'000) small += unit;
-    while (large.size() < 900'000) large += unit;
-    double base =
-        std::min(seconds_to_encode(tokenizer, small), seconds_to_encode(tokenizer, small));
-    EXPECT_LT(seconds_to_encode(tokenizer, large), 150 * (base + 0.001)) << unit;
+    std::string text;
+    while (text.size() < 4'000'000) text += unit;
+    EXPECT_GT(tokenizer.encode(text).size(), 1u) << unit;
   }
 }
 

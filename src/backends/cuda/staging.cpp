@@ -10,7 +10,8 @@
 namespace lazuli::cuda {
 namespace {
 
-// Below this the driver's own staging is as good.
+// To the GPU, below this the driver's own staging is as good. To the host never: a copy into
+// pageable memory waits for work of other streams too.
 constexpr size_t small_bytes = 64 << 10;
 constexpr size_t piece_bytes = 8 << 20;
 constexpr int pieces_count = 4;
@@ -81,6 +82,10 @@ class Staging {
   // One core does not keep up with the bus.
   static void copy(char* to, const char* from, size_t bytes) {
     constexpr size_t part = 512 << 10;
+    if (bytes <= part) {
+      std::memcpy(to, from, bytes);
+      return;
+    }
     size_t parts = (bytes + part - 1) / part;
     ThreadPool::instance().run(static_cast<int64_t>(parts), [&](int64_t k) {
       size_t first = static_cast<size_t>(k) * part;
@@ -107,13 +112,8 @@ void copy_to_gpu(Queue& queue, void* device, const void* host, size_t bytes) {
 
 void copy_to_host(Queue& queue, void* host, const void* device, size_t bytes) {
   if (bytes == 0) return;
-  if (bytes <= small_bytes) {
-    LAZULI_CUDA(cuMemcpyDtoHAsync, host, address(device), bytes, queue.stream());
-    LAZULI_CUDA(cuStreamSynchronize, queue.stream());
-  } else {
-    Staging::instance().to_host(queue, static_cast<char*>(host), static_cast<const char*>(device),
-                                bytes);
-  }
+  Staging::instance().to_host(queue, static_cast<char*>(host), static_cast<const char*>(device),
+                              bytes);
   throw_faults();
 }
 

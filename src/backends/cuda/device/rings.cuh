@@ -205,3 +205,11 @@ __device__ __forceinline__ void meet_some(int number, int threads) {
   asm volatile("barrier.sync %0, %1;" ::"r"(number), "r"(threads) : "memory");
 #endif
 }
+// Counts among those threads and goes on: what was written before is seen by those that meet.
+__device__ __forceinline__ void arrive_among(int number, int threads) {
+#ifdef LAZULI_EMULATED_GPU
+  emulated::named_arrive(number, threads);
+#else
+  asm volatile("barrier.arrive %0, %1;" ::"r"(number), "r"(threads) : "memory");
+#endif
+}

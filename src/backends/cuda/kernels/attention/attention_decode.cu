@@ -380,7 +380,7 @@ __global__ void __launch_bounds__((TileRing<T, Size, (Blocks > 1)>::warps + 1) *
     __syncwarp();
 #endif
     wait_for_earlier();
-    __syncthreads();
+    meet_some(1, threads);
   } else {
     Work work(a, place);
 #ifndef LAZULI_BULK_COPIES
@@ -394,7 +394,7 @@ __global__ void __launch_bounds__((TileRing<T, Size, (Blocks > 1)>::warps + 1) *
       work.tile_of_keys(ring, stretch, key);
     }
     // Sums lie where the ring is.
-    __syncthreads();
+    meet_some(1, threads);
     work.store(shared + warp * Rows * pitch, known[warp], live);
   }
   __syncthreads();

@@ -78,7 +78,8 @@ void multiply_dense(const LevelProduct& product, const void* planes, PackedForma
     }
     dequantize(product.stream, format, from, count * k, slice.data(), product.dtype);
     MatrixPlace x{product.x, k, 1, 0}, y{slice.data(), 1, k, 0};
-    multiply(product.stream, {product.dtype, m, count, k, 1, x, y, out, product.columns, 0});
+    MatrixProduct dense{product.dtype, m, count, k, 1, x, y, out, product.columns, 0};
+    product.exact ? multiply_in_slices(product.stream, dense) : multiply(product.stream, dense);
   }
 }
 

@@ -92,16 +92,17 @@ void multiply_dense(const LevelProduct& product, const Levels& levels, bool tran
     char* out = static_cast<char*>(product.out) + (transpose ? first * item : 0);
     MatrixPlace w = transpose ? MatrixPlace{dense.data(), 1, product.k, 0}
                               : MatrixPlace{dense.data(), levels.columns, 1, 0};
-    multiply(product.stream, {product.dtype,
-                              product.m,
-                              transpose ? count : product.columns,
-                              product.k,
-                              1,
-                              {product.x, product.k, 1, 0},
-                              w,
-                              out,
-                              product.columns,
-                              0});
+    MatrixProduct dense{product.dtype,
+                        product.m,
+                        transpose ? count : product.columns,
+                        product.k,
+                        1,
+                        {product.x, product.k, 1, 0},
+                        w,
+                        out,
+                        product.columns,
+                        0};
+    product.exact ? multiply_in_slices(product.stream, dense) : multiply(product.stream, dense);
   }
 }
 

@@ -218,19 +218,15 @@ __global__ void __launch_bounds__(slab_threads + 64, 2)
   }
   __syncwarp();
   if (warp == slab_warps) {
-    bool waited = !p.settled, met = false;
+    arrive_among(1, slab_threads + 64);
+    bool waited = !p.settled;
     if (waited) wait_for_earlier();
     for (int tile = blockIdx.x; tile < p.tiles; tile += gridDim.x, ring.next_tile()) {
       for (int chunk = 0; chunk < chunks; chunk += plan.chunks, ring.skip(1)) {
-        if (ring.turn > 0 && !met) {
-          met = true;
-          __syncthreads();
-        }
         if (ring.turn > 0) empty[ring.stage].wait((ring.turn - 1) & 1);
         copy_slab<F>(p, ring, tile, chunk);
       }
     }
-    if (!met) __syncthreads();
     if (!waited) wait_for_earlier();
     return;
   }
@@ -238,7 +234,7 @@ __global__ void __launch_bounds__(slab_threads + 64, 2)
   if (planes && warp < slab_warps) {
     for (int i = 0; i < p.columns; ++i) rows.at(i).make(p, i, threadIdx.x);
   }
-  __syncthreads();
+  meet_some(1, slab_threads + 64);
   int slot = 0, phase = 0;
   auto next_slot = [&] {
     slot ^= 1;

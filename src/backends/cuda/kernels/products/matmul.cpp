@@ -136,6 +136,20 @@ void multiply(int stream, const MatrixProduct& product) {
   multiply_tiles(stream, product);
 }
 
+void multiply_in_slices(int stream, const MatrixProduct& product) {
+  if (multiply_few_rows(stream, product)) return;  // many threads share a sum
+  constexpr int64_t depth = 64;
+  const int64_t item = dtype_of(product.dtype).size();
+  MatrixProduct part = product;
+  for (int64_t at = 0; at < product.k; at += depth) {
+    part.k = std::min(depth, product.k - at);
+    part.x.data = static_cast<const char*>(product.x.data) + at * product.x.column * item;
+    part.y.data = static_cast<const char*>(product.y.data) + at * product.y.row * item;
+    part.added = product.added || at > 0;
+    if (!blas_multiply(stream, part)) multiply_tiles(stream, part);
+  }
+}
+
 void multiply_planes(int stream, const PlanesProduct& p) {
   MatrixProduct product{Dtype::Val::bfloat16, p.m, p.n, p.k, 1, {}, {}, p.out, p.out_row, 0, true};
   // The planes of x lie row by row below each other; of each operand two count, but not their

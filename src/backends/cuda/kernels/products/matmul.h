@@ -10,6 +10,10 @@ namespace lazuli::cuda {
 // kernel.
 void multiply(int stream, const MatrixProduct& product);
 
+// The same with sums of 64 products that are added, so that one large product does not take the
+// digits of all others.
+void multiply_in_slices(int stream, const MatrixProduct& product);
+
 // A product in nearly float32 (relative error 2^-16) from planes of bfloat16: out [m, n] = x w.
 struct PlanesProduct {
   int64_t m, n, k;
