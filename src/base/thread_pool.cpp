@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/signals.h"
+#include "lazuli/interrupt.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -107,6 +108,7 @@ struct ThreadPool::State {
   void work_on(Range& range) {
     for (int64_t i; (i = range.next.fetch_add(1, std::memory_order_relaxed)) < range.end;) {
       try {
+        check_interrupt();
         call(task, i);
       } catch (...) {
         std::lock_guard lock(error_mutex);
@@ -195,7 +197,10 @@ void ThreadPool::run_erased(int64_t count, void (*call)(void*, int64_t), void* t
   State& s = *state_;
   std::unique_lock lock(s.job_mutex, std::defer_lock);
   if (count <= 1 || s.limit == 1 || inside_task || !lock.try_lock()) {
-    for (int64_t i = 0; i < count; ++i) call(task, i);
+    for (int64_t i = 0; i < count; ++i) {
+      if (count > 1) check_interrupt();
+      call(task, i);
+    }
     return;
   }
   s.call = call;

@@ -23,7 +23,8 @@ class ThreadPool {
   bool is_awake() const;
 
   // Calls task(i) once for each i in [0, count), on the caller and the workers, and returns when all
-  // calls have returned. The first exception thrown by a task is rethrown here. A call from inside
+  // calls have returned. The first exception thrown by a task is rethrown here; an interrupt ends it
+  // between two calls (InterruptedError). A call from inside
   // a task, or while another thread's job occupies the pool, runs on the calling thread alone.
   template <class Task>
   void run(int64_t count, Task&& task) {

@@ -69,6 +69,9 @@ class Backend {
   // A block of exactly `bytes` bytes, 64-byte aligned; nullptr if there is none.
   virtual void* allocate(size_t bytes) = 0;
   virtual void free(void* block, size_t bytes) noexcept = 0;
+  // The stream that copies so many bytes for work of `stream`: that one, or one of the backend's
+  // own, which waits for nothing else.
+  virtual int upload_stream(int stream, size_t) const { return stream; }
   // Copies, for work that the stream is given later. The host's bytes may be changed afterwards.
   virtual void upload(void* device, const void* host, size_t bytes, int stream) = 0;
   // Returns when the bytes, written by `work`, have arrived.

@@ -50,12 +50,10 @@ Work current_work(const Backend& backend, int stream) {
   return Work(stream, backend.open_ticket(stream));
 }
 
-// All the work that touches the device's copy, as one.
+// All the work that touches the device's copy, as one: whoever reads it waits for it to be written.
 Work all_work(const Buffer* buffer) {
-  Work written = buffer->written.load(), read = buffer->read.load();
-  if (read.is_none()) return written;
-  if (written.is_none() || (!read.is_of_many() && read.is_of(written.stream()))) return read;
-  return Work::of_many();
+  Work read = buffer->read.load();
+  return read.is_none() ? buffer->written.load() : read;
 }
 
 void download(Buffer* buffer) {
@@ -225,10 +223,15 @@ void fetch_to_device(Buffer* buffer, Backend& backend, int stream) {
     if (!is_on(buffer, Buffer::on_host)) download(buffer);  // from another device
   }
   if (buffer->device && buffer->place != &backend) forget_device_copy(buffer);
-  if (!buffer->device) take_device_block(buffer, backend, stream);
-  order_write(buffer, backend, stream);
-  backend.upload(buffer->device, buffer->host, buffer->bytes, stream);
-  buffer->written.store(current_work(backend, stream));
+  int upload = backend.upload_stream(stream, buffer->bytes);
+  if (!buffer->device) take_device_block(buffer, backend, upload);
+  order_write(buffer, backend, upload);
+  backend.upload(buffer->device, buffer->host, buffer->bytes, upload);
+  buffer->written.store(current_work(backend, upload));
+  if (upload != stream) {
+    backend.seal(upload);
+    order_read(buffer, backend, stream);
+  }
   ++uploads;
   bytes_up += buffer->bytes;
   if (buffer->device_pins.load() != 0) {

@@ -17,6 +17,9 @@
 #include <thread>
 #include <vector>
 
+#include "lazuli/error.h"
+#include "lazuli/interrupt.h"
+
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 #define LAZULI_UNDER_TSAN 1
@@ -70,6 +73,20 @@ TEST_F(ThreadPoolTest, RethrowsATasksErrorAndStaysUsable) {
     }
     std::vector<int> seen = calls(100);
     ASSERT_EQ(std::count(seen.begin(), seen.end(), 1), 100);
+  }
+}
+
+TEST_F(ThreadPoolTest, AnInterruptEndsAJob) {
+  for (int threads : {1, pool.threads()}) {
+    pool.set_threads(threads);
+    std::atomic<int> calls{0};
+    auto task = [&](int64_t) {
+      if (++calls == 10) request_interrupt();
+    };
+    EXPECT_THROW(pool.run(1'000'000, task), InterruptedError);
+    EXPECT_LT(calls.load(), 500'000);
+    pool.run(100, [&](int64_t) { ++calls; });
+    EXPECT_GE(calls.load(), 110);
   }
 }
 

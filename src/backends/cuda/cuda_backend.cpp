@@ -43,6 +43,9 @@ class CudaBackend : public Backend {
     driver().cuMemFree(reinterpret_cast<CUdeviceptr>(block));
   }
 
+  int upload_stream(int stream, size_t bytes) const override {
+    return bytes <= small_copy_bytes ? stream : upload_stream_index;
+  }
   void upload(void* device, const void* host, size_t bytes, int stream) override {
     gpu();
     copy_to_gpu(queue_of(stream), device, host, bytes);
@@ -50,7 +53,7 @@ class CudaBackend : public Backend {
   void download(void* host, const void* device, size_t bytes, Work work) override {
     gpu();
     wait_on_host(work);
-    copy_to_host(copy_queue(), host, device, bytes);
+    copy_to_host(copy_queue(bytes), host, device, bytes);
   }
 
   uint64_t open_ticket(int stream) const override { return queue_of(stream).ticket(); }
@@ -160,10 +163,11 @@ class CudaBackend : public Backend {
     std::deque<Layout> layouts_;
   };
 
-  // Downloads have a queue of their own: they do not wait for work queued after what they fetch.
-  static Queue& copy_queue() {
-    static Queue* queue = new Queue;
-    return *queue;
+  // Downloads have queues of their own: they do not wait for work queued after what they fetch, and
+  // small ones not for large ones.
+  static Queue& copy_queue(size_t bytes) {
+    static Queue *small = new Queue, *large = new Queue;
+    return bytes <= small_copy_bytes ? *small : *large;
   }
 
   template <class F>

@@ -84,9 +84,10 @@ struct Gpu {
 // forked child: a context does not survive a fork.
 const Gpu& gpu();
 
-constexpr int streams_max = 256;
+// The runtime's streams, and one of the backend's own for large copies to the GPU.
+constexpr int upload_stream_index = 256, streams_max = 257;
 
-// The queue of a stream of the runtime.
+// The queue of a stream.
 Queue& queue_of(int stream);
 // The queues there are; nullptr where there is none yet.
 Queue* existing_queue(int stream);

@@ -10,20 +10,20 @@
 namespace lazuli::cuda {
 namespace {
 
-// To the GPU, below this the driver's own staging is as good. To the host never: a copy into
-// pageable memory waits for work of other streams too.
-constexpr size_t small_bytes = 64 << 10;
-constexpr size_t piece_bytes = 8 << 20;
 constexpr int pieces_count = 4;
 
 CUdeviceptr address(const void* device) { return reinterpret_cast<CUdeviceptr>(device); }
 
-// Pinned memory in pieces that take turns. One for the process: its users queue up.
+// Pinned memory in pieces that take turns. Its users queue up.
 class Staging {
  public:
-  static Staging& instance() {
-    static Staging* staging = new Staging;
-    return *staging;
+  explicit Staging(size_t bytes) : piece_bytes(bytes) {
+    for (Piece& piece : pieces_) {
+      void* memory = nullptr;
+      LAZULI_CUDA(cuMemHostAlloc, &memory, piece_bytes, host_portable);
+      piece.memory = static_cast<char*>(memory);
+      LAZULI_CUDA(cuEventCreate, &piece.free, event_without_timing);
+    }
   }
 
   void to_gpu(Queue& queue, char* device, const char* host, size_t bytes) {
@@ -63,15 +63,6 @@ class Staging {
     CUevent free = nullptr;
   };
 
-  Staging() {
-    for (Piece& piece : pieces_) {
-      void* memory = nullptr;
-      LAZULI_CUDA(cuMemHostAlloc, &memory, piece_bytes, host_portable);
-      piece.memory = static_cast<char*>(memory);
-      LAZULI_CUDA(cuEventCreate, &piece.free, event_without_timing);
-    }
-  }
-
   // The piece used longest ago, when its last copy has ended.
   Piece& next() {
     Piece& piece = pieces_[turn_++ % pieces_count];
@@ -93,27 +84,40 @@ class Staging {
     });
   }
 
+  const size_t piece_bytes;
   std::mutex mutex_;
   Piece pieces_[pieces_count];
   size_t turn_ = 0;
 };
 
+// One for each direction, and one for small reads: none waits for the others' copies.
+constexpr size_t large_piece = 8 << 20;
+Staging& staging_to_gpu() {
+  static Staging* staging = new Staging(large_piece);
+  return *staging;
+}
+Staging& staging_to_host(size_t bytes) {
+  static Staging* small = new Staging(small_copy_bytes);
+  if (bytes <= small_copy_bytes) return *small;
+  static Staging* large = new Staging(large_piece);
+  return *large;
+}
+
 }  // namespace
 
 void copy_to_gpu(Queue& queue, void* device, const void* host, size_t bytes) {
   if (bytes == 0) return;
-  if (bytes <= small_bytes) {
+  if (bytes <= small_copy_bytes) {
     LAZULI_CUDA(cuMemcpyHtoDAsync, address(device), host, bytes, queue.stream());
   } else {
-    Staging::instance().to_gpu(queue, static_cast<char*>(device), static_cast<const char*>(host),
-                               bytes);
+    staging_to_gpu().to_gpu(queue, static_cast<char*>(device), static_cast<const char*>(host), bytes);
   }
 }
 
 void copy_to_host(Queue& queue, void* host, const void* device, size_t bytes) {
   if (bytes == 0) return;
-  Staging::instance().to_host(queue, static_cast<char*>(host), static_cast<const char*>(device),
-                              bytes);
+  staging_to_host(bytes).to_host(queue, static_cast<char*>(host),
+                                 static_cast<const char*>(device), bytes);
   throw_faults();
 }
 

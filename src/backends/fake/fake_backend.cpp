@@ -76,6 +76,8 @@ struct FakeCompiled : CompiledStep {
 };
 
 class FakeBackend : public Backend {
+  static constexpr int upload_stream_index = 256;  // behind the runtime's
+
  public:
   explicit FakeBackend(Backend& host) : Backend(Device(Device::gpu), false), host_(host) {}
 
@@ -96,6 +98,7 @@ class FakeBackend : public Backend {
     std::memset(block, 0x5a, bytes);
     std::free(block);
   }
+  int upload_stream(int, size_t) const override { return upload_stream_index; }
   void upload(void* device, const void* host, size_t bytes, int stream) override {
     auto from = static_cast<const char*>(host);
     auto staged = std::make_shared<std::vector<char>>(from, from + bytes);
@@ -214,7 +217,7 @@ class FakeBackend : public Backend {
   }
 
   Backend& host_;
-  mutable std::array<std::atomic<FakeQueue*>, 256> queues_{};
+  mutable std::array<std::atomic<FakeQueue*>, upload_stream_index + 1> queues_{};
   mutable std::mutex mutex_;
 };
 

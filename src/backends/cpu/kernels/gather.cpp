@@ -8,6 +8,7 @@
 #include "base/thread_pool.h"
 #include "compiler/backend.h"
 #include "core/visit.h"
+#include "lazuli/interrupt.h"
 #include "ops/table/op.h"
 
 namespace lazuli {
@@ -168,6 +169,7 @@ void kernel_scatter(const KernelCall& call) {
   auto mode = static_cast<ScatterMode>(call.node->params[0]);
   // In order and on one thread: several updates may meet in one place.
   for (int64_t i = 0; i < count; ++i) {
+    if (i % (1 << 16) == 0) check_interrupt();
     const char* update = updates.data();
     int64_t rest = i;
     for (size_t d = lead; d-- > 0;) {

@@ -1,8 +1,8 @@
 // Matrix products on oneDNN (float32), OpenBLAS (float64, complex64) or, without them, own loops.
 //
-// Halves are widened to float32 first: without bf16 instructions a float32 product is the fastest
-// exact way. The pool deals tiles of the output to the threads; the libraries run single-threaded
-// inside. Floor: 2 M N K flops over the peak.
+// Halves become float32 in cache: without bf16 instructions a float32 product is the fastest exact
+// way (half_products.h). The pool deals tiles of the output to the threads; the libraries run
+// single-threaded inside. Floor: 2 M N K flops over the peak.
 #include "backends/cpu/kernels/matmul.h"
 
 #include <algorithm>
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "backends/cpu/blas.h"
+#include "backends/cpu/kernels/half_products.h"
 #include "backends/cpu/kernels/move.h"
 #include "base/signals.h"
 #include "base/thread_pool.h"
@@ -128,11 +129,7 @@ class Batches {
     columns_ = shape.back();
     Strides strides = operand.layout->dense ? dense_strides(shape) : operand.layout->strides;
     data_ = operand.as<T>();
-    if (!std::is_same_v<T, float> || operand.dtype == Dtype::Val::float32) {
-      if (!usable(strides)) copy(operand, shape, strides);
-    } else {
-      widen(operand, shape, strides);
-    }
+    if (!usable(strides)) copy(operand, shape, strides);
     lead_ = lead;
     size_t own = shape.size() - 2;
     lead_strides_ = Strides(lead.size(), 0);
@@ -178,33 +175,6 @@ class Batches {
     for (int64_t& s : from) s *= sizeof(T);
     for (int64_t& s : to) s *= sizeof(T);
     cpu::copy_strided(shape, sizeof(T), operand.data(), from, copy_.data(), to);
-    take_copy(shape, strides);
-  }
-
-  void widen(const Operand& operand, const Shape& shape, Strides& strides) {
-    Layout dense;
-    const char* from = operand.data();
-    if (!operand.layout->dense) {
-      dense = Layout(allocate_buffer(static_cast<size_t>(operand.size()) * 2), 0, {}, true);
-      Strides a = strides, b = dense_strides(shape);
-      for (int64_t& s : a) s *= 2;
-      for (int64_t& s : b) s *= 2;
-      cpu::copy_strided(shape, 2, from, a, dense.data(), b);
-      from = dense.data();
-    }
-    int64_t count = operand.size();
-    copy_ = Layout(allocate_buffer(static_cast<size_t>(count) * 4), 0, {}, true);
-    float* to = reinterpret_cast<float*>(copy_.data());
-    ThreadPool::instance().run((count + 65535) / 65536, [&](int64_t part) {
-      int64_t last = std::min(count, (part + 1) * 65536);
-      if (operand.dtype == Dtype::Val::float16) {
-        for (int64_t i = part * 65536; i < last; ++i)
-          to[i] = reinterpret_cast<const float16_t*>(from)[i];
-      } else {
-        for (int64_t i = part * 65536; i < last; ++i)
-          to[i] = reinterpret_cast<const bfloat16_t*>(from)[i];
-      }
-    });
     take_copy(shape, strides);
   }
 
@@ -275,14 +245,104 @@ void multiply(const KernelCall& call, T* out) {
   });
 }
 
+// Room of a thread, which only grows.
+float* scratch_of_thread(int64_t count) {
+  thread_local std::vector<float> room;
+  if (room.size() < static_cast<size_t>(count)) room.resize(static_cast<size_t>(count));
+  return room.data();
+}
+
+// Strides of powers of two would put a column's elements into one set of the caches.
+constexpr int64_t gap = 16;
+
+// Rows [row, row + rows) and columns [column, column + columns) as float32, lying as the matrix lies.
+template <class Half>
+Matrix<float> widened(const Matrix<Half>& x, int64_t row, int64_t rows, int64_t column,
+                      int64_t columns, float* to) {
+  if (x.transposed) {
+    std::swap(row, column);
+    std::swap(rows, columns);
+  }
+  for (int64_t i = 0; i < rows; ++i) {
+    cpu::widen(TypeToDtype<Half>::value.val(), x.data + (row + i) * x.stride + column, columns,
+               to + i * (columns + gap));
+  }
+  return {to, columns + gap, x.transposed};
+}
+
+// Up to few_rows_max rows of a.
+template <class Half>
+void multiply_few_rows(const Batches<Half>& a, const Batches<Half>& b, int64_t batches, int64_t m,
+                       int64_t n, int64_t k, Half* out) {
+  const int64_t wanted = 4 * ThreadPool::instance().threads() / std::min<int64_t>(batches, 4);
+  const int64_t step = std::clamp((n / wanted + 63) / 64 * 64, int64_t{64}, cpu::few_rows_columns);
+  const int64_t parts = (n + step - 1) / step;
+  ThreadPool::instance().run(batches * parts, [&](int64_t task) {
+    const int64_t batch = task / parts, first = task % parts * step;
+    const Matrix<Half> from = a[batch], w = b[batch];
+    float* x = scratch_of_thread(m * k);
+    if (from.transposed) {
+      for (int64_t i = 0; i < m * k; ++i) {
+        x[i] = static_cast<float>(from.data[i % k * from.stride + i / k]);
+      }
+    } else {
+      for (int64_t i = 0; i < m; ++i) {
+        cpu::widen(TypeToDtype<Half>::value.val(), from.data + i * from.stride, k, x + i * k);
+      }
+    }
+    cpu::multiply_few_rows({TypeToDtype<Half>::value.val(), m, n, k, x, w.data, w.stride,
+                            w.transposed, out + batch * m * n},
+                           first, std::min(n, first + step));
+  });
+}
+
+// A tile of the output: slices of both operands become float32 in cache.
+template <class Half>
+void multiply_in_slices(const Matrix<Half>& a, const Matrix<Half>& b, int64_t row, int64_t rows,
+                        int64_t column, int64_t columns, int64_t k, Half* out, int64_t out_stride) {
+  constexpr int64_t depth = 256, rows_max = 512, columns_max = 1024;
+  // A slice has its rows or its columns in lines with gaps.
+  constexpr int64_t sums_size = rows_max * (columns_max + gap);
+  constexpr int64_t left_size = depth * rows_max + std::max(depth, rows_max) * gap;
+  constexpr int64_t right_size = depth * columns_max + std::max(depth, columns_max) * gap;
+  float* sums = scratch_of_thread(sums_size + left_size + right_size);
+  float *left = sums + sums_size, *right = left + left_size;
+  for (int64_t j = column; j < column + columns; j += columns_max) {
+    const int64_t width = std::min(columns_max, column + columns - j);
+    for (int64_t i = row; i < row + rows; i += rows_max) {
+      const int64_t height = std::min(rows_max, row + rows - i);
+      for (int64_t at = 0; at < k; at += depth) {
+        const int64_t count = std::min(depth, k - at);
+        product(Tile<float>{height, width, count, widened(a, i, height, at, count, left),
+                            widened(b, at, count, j, width, right), sums, width + gap, at > 0});
+      }
+      for (int64_t r = 0; r < height; ++r) {
+        cpu::narrow(sums + r * (width + gap), width, TypeToDtype<Half>::value.val(),
+                    out + (i + r) * out_stride + j);
+      }
+    }
+  }
+}
+
 template <class Half>
 void multiply_halves(const KernelCall& call) {
-  int64_t count = call.output.size();
-  Layout wide(allocate_buffer(static_cast<size_t>(count) * 4), 0, {}, true);
-  float* from = reinterpret_cast<float*>(wide.data());
-  multiply<float>(call, from);
-  Half* to = call.output.as<Half>();
-  for (int64_t i = 0; i < count; ++i) to[i] = Half(from[i]);
+  const Shape& shape = *call.output.shape;
+  int64_t m = shape[shape.size() - 2], n = shape.back(), k = call.inputs[0].extent(-1);
+  if (call.output.size() == 0) return;
+  Half* out = call.output.as<Half>();
+  Shape lead(shape.begin(), shape.end() - 2);
+  int64_t batches = element_count(lead);
+  if (k == 0) {
+    std::fill_n(out, batches * m * n, Half(0.0f));
+    return;
+  }
+  Batches<Half> a(call.inputs[0], lead), b(call.inputs[1], lead);
+  if (m <= cpu::few_rows_max) return multiply_few_rows(a, b, batches, m, n, k, out);
+  Tiling tiling(batches, m, n, k);
+  for_each_tile(tiling, batches, m, n, [&](int64_t batch, int64_t row, int64_t column) {
+    multiply_in_slices(a[batch], b[batch], row, std::min(tiling.rows, m - row), column,
+                       std::min(tiling.columns, n - column), k, out + batch * m * n, n);
+  });
 }
 
 }  // namespace
