@@ -57,10 +57,10 @@ array::array(void* data, Shape shape, Dtype dtype, const Deleter& deleter) {
 array array::from_memory(const void* values, Shape shape, Dtype stored, Dtype dtype) {
   int64_t count = element_count(shape);
   Layout layout(allocate_buffer(static_cast<size_t>(count) * dtype.size()), 0, {}, true);
-  if (stored == dtype) {
-    std::memcpy(layout.buffer->host, values, static_cast<size_t>(count) * dtype.size());
-  } else {
+  if (stored != dtype) {
     convert_all(values, stored, layout.buffer->host, dtype, count);
+  } else if (count != 0) {  // without values there may be no memory, which memcpy must not get
+    std::memcpy(layout.buffer->host, values, static_cast<size_t>(count) * dtype.size());
   }
   return array(make_leaf(dtype, std::move(shape), std::move(layout)));
 }

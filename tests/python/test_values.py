@@ -185,3 +185,9 @@ def test_complex_predicates_and_powers():
     assert mx.isposinf(z).tolist() == [True, False, False]
     assert mx.isneginf(z).tolist() == [False, False, True]
     assert mx.power(mx.array([0j]), mx.array([0j])).tolist() == [1]
+
+
+def test_gradients_stop_where_nan_is_masked():
+    x = mx.array([math.nan, 1.0, math.inf])
+    assert mx.grad(lambda v: mx.where(v != v, 0.0, v).sum())(x).tolist() == [0, 1, 1]
+    assert mx.grad(lambda v: mx.where(mx.isnan(v), 0.0, v * 2).sum())(x).tolist() == [0, 2, 2]
