@@ -15,7 +15,9 @@ HEAD = """\
 Lazuli takes a well-kept library for all that is not the framework itself. `./dev setup` installs
 what is listed here, and nothing twice. The library itself needs fmt, spdlog and nlohmann-json, and
 Highway, which is built in; oneDNN and OpenBLAS are optional: without them own kernels take their
-place (preset `minimal`, or `-DLAZULI_ONEDNN=OFF -DLAZULI_OPENBLAS=OFF`).
+place (preset `minimal`, or `-DLAZULI_ONEDNN=OFF -DLAZULI_OPENBLAS=OFF`). OpenBLAS is opened by the
+first float64 or complex product: it starts a thread when it is loaded, which hangs at exit under a
+small address space.
 
 Own code serves for safetensors, GGUF and npy (short formats, and their files may be hostile), for
 the random generator (its bits are part of the contract) and for half types (GCC 12 has no

@@ -67,9 +67,9 @@ int main() {
     };
   };
   auto first_value = [](const array& value) { value.data<float>(); };
-  measure("16 values of 4 bytes", x,
-          [&](int k) { return sum(slice(table, {k}, {k + 100})); },
-          [](const array& value) { value.item<float>(); });
+  measure(
+      "16 values of 4 bytes", x, [&](int k) { return sum(slice(table, {k}, {k + 100})); },
+      [](const array& value) { value.item<float>(); });
   measure("16 arrays of 4 KiB", x, part(1 << 10), first_value);
   measure("16 arrays of 256 KiB", x, part(1 << 16), first_value);
   measure("16 arrays of 4 MiB", x, part(1 << 20), first_value);

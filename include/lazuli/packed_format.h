@@ -11,6 +11,19 @@ namespace lazuli {
 
 enum class PackedFormat : uint8_t { q4_0, q4_1, q5_0, q5_1, q8_0, q2_k, q3_k, q4_k, q5_k, q6_k };
 
+// How exact products with packed weights are.
+enum class Precision : uint8_t {
+  // Of float32: within 1e-6 of sum |x| |w|, whatever the rows hold. Of halves: rows computed
+  // together and alone differ by at most a unit in the last place of the result and one of
+  // sqrt(sum x^2 w^2), its typical size.
+  full,
+  // Several times as fast. On a CPU, up to four rows of x are rounded to 15 bits for each 32
+  // elements: an error of about 4e-5 of the result's typical size, more where a run has one far
+  // larger element; more rows meet weights rounded to 12 bits for each 128 columns: 3e-4. On a GPU,
+  // one row of x is rounded to 22 bits for each 64 elements.
+  reduced,
+};
+
 struct PackedFormatInfo {
   PackedFormat format;
   const char* name;        // "Q4_K", as GGUF tools spell it

@@ -22,10 +22,10 @@ class ThreadPool {
   // Whether a job finds every thread waiting for it, so that it is handed over in less than 1 us.
   bool is_awake() const;
 
-  // Calls task(i) once for each i in [0, count), on the caller and the workers, and returns when all
-  // calls have returned. The first exception thrown by a task is rethrown here; an interrupt ends it
-  // between two calls (InterruptedError). A call from inside
-  // a task, or while another thread's job occupies the pool, runs on the calling thread alone.
+  // Calls task(i) once for each i in [0, count), on the caller and the workers, and returns when
+  // all calls have returned. The first exception thrown by a task is rethrown here; an interrupt
+  // ends the job between two calls (InterruptedError). A call from inside a task, or while another
+  // thread's job occupies the pool, runs on the calling thread alone.
   template <class Task>
   void run(int64_t count, Task&& task) {
     using Plain = std::remove_reference_t<Task>;

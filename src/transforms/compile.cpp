@@ -30,9 +30,8 @@ struct Recording {
 // Extents of 0 and 1 stay what they are: ops broadcast them, or leave work out.
 bool same_extents(const Shape& a, const Shape& b, bool resizable) {
   if (!resizable) return a == b;
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](int64_t i, int64_t j) {
-    return i == j || std::min(i, j) > 1;
-  });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](int64_t i, int64_t j) { return i == j || std::min(i, j) > 1; });
 }
 
 bool Recording::fits(const std::vector<array>& arguments, bool shapeless) const {

@@ -24,9 +24,7 @@ std::vector<array> inputs_of(const Node* node) {
   return inputs;
 }
 
-bool stops_gradient(const Node* node) {
-  return node->op == Op::identity && node->params[0] == 1;
-}
+bool stops_gradient(const Node* node) { return node->op == Op::identity && node->params[0] == 1; }
 
 std::vector<Node*> nodes_between(const std::vector<array>& inputs,
                                  const std::vector<array>& outputs) {

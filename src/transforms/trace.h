@@ -30,7 +30,8 @@ std::vector<array> inputs_of(const Node* node);
 
 // Whether the shape of the result follows from those of the inputs.
 bool is_resizable(const Node* node);
-// The op of such a node recorded again with inputs of the same ranks, dtypes and extents of 0 and 1.
+// The op of such a node recorded again with inputs of the same ranks, dtypes and extents of 0
+// and 1.
 array replay_resized(const Node* node, const std::vector<array>& inputs);
 
 // Whether `node` is a stop_gradient.

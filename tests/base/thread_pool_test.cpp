@@ -159,7 +159,9 @@ TEST_F(ThreadPoolTest, TakesWhatASlowThreadHasNotBegun) {
   pool.run(100, [&](int64_t i) {
     if (i != 0) others.fetch_add(1);
     while (i == 0 && others.load() < 99 && Clock::now() < deadline) std::this_thread::yield();
-    if (i == 0) EXPECT_EQ(others.load(), 99);
+    if (i == 0) {
+      EXPECT_EQ(others.load(), 99);
+    }
   });
 }
 

@@ -1,5 +1,5 @@
-// Products with quantised and packed weights: accurate to float32 where x is float32, whatever else a
-// row holds, and the same for few rows of halves as for many but for their rounding.
+// Products with quantised and packed weights: accurate to float32 where x is float32, whatever else
+// a row holds, and the same for few rows of halves as for many but for their rounding.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -84,8 +84,7 @@ TEST(FloatProducts, ReducedPrecisionIsAChoice) {
   PackedMatrix m = matrix(PackedFormat::q4_k, 40, 512, 9);
   array dense = packed_dequantize(m.w, m.format, float32);
   array x = filled({2, 512}, float32, -1, 1, 1);
-  double reduced =
-      relative_error(packed_matmul(x, m.w, m.format, Precision::reduced), x, dense);
+  double reduced = relative_error(packed_matmul(x, m.w, m.format, Precision::reduced), x, dense);
   EXPECT_LE(reduced, 1e-4);
   EXPECT_LE(relative_error(packed_matmul(x, m.w, m.format), x, dense), float32_error);
 }
@@ -143,9 +142,9 @@ TEST(FloatProducts, DeepSums) {
   array turned_dense = dequantize(turned[0], turned[1], turned[2], 64, 4);
   for (int64_t m : {1, 4, 33}) {
     array x = uneven(m, 2048);
-    EXPECT_LE(relative_error(quantized_matmul(x, q[0], q[1], q[2], false, 64, 4), x,
-                             transpose(dense)),
-              float32_error)
+    EXPECT_LE(
+        relative_error(quantized_matmul(x, q[0], q[1], q[2], false, 64, 4), x, transpose(dense)),
+        float32_error)
         << m << " rows";
     EXPECT_LE(relative_error(quantized_matmul(x, turned[0], turned[1], turned[2], true, 64, 4), x,
                              turned_dense),

@@ -17,8 +17,7 @@ class Guarded {
     const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
     const size_t used = (bytes + page - 1) / page * page;
     size_ = used + page;
-    void* mapped =
-        mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* mapped = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapped == MAP_FAILED) throw std::runtime_error("no memory for a guarded copy");
     base_ = static_cast<std::byte*>(mapped);
     mprotect(base_ + used, page, PROT_NONE);

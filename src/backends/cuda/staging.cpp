@@ -110,14 +110,15 @@ void copy_to_gpu(Queue& queue, void* device, const void* host, size_t bytes) {
   if (bytes <= small_copy_bytes) {
     LAZULI_CUDA(cuMemcpyHtoDAsync, address(device), host, bytes, queue.stream());
   } else {
-    staging_to_gpu().to_gpu(queue, static_cast<char*>(device), static_cast<const char*>(host), bytes);
+    staging_to_gpu().to_gpu(queue, static_cast<char*>(device), static_cast<const char*>(host),
+                            bytes);
   }
 }
 
 void copy_to_host(Queue& queue, void* host, const void* device, size_t bytes) {
   if (bytes == 0) return;
-  staging_to_host(bytes).to_host(queue, static_cast<char*>(host),
-                                 static_cast<const char*>(device), bytes);
+  staging_to_host(bytes).to_host(queue, static_cast<char*>(host), static_cast<const char*>(device),
+                                 bytes);
   throw_faults();
 }
 

@@ -16,9 +16,7 @@ bool is_container(nb::handle value) {
   return PyList_Check(value.ptr()) || PyTuple_Check(value.ptr()) || PyDict_Check(value.ptr());
 }
 
-nb::object address(const void* of) {
-  return nb::steal(PyLong_FromVoidPtr(const_cast<void*>(of)));
-}
+nb::object address(const void* of) { return nb::steal(PyLong_FromVoidPtr(const_cast<void*>(of))); }
 
 class Reader {
  public:

@@ -76,8 +76,7 @@ void dot_products(const FewRowsProduct& p, int64_t first, int64_t last) {
         const auto values = load_floats(d, w + i + v * lanes);
 #pragma GCC unroll 4
         for (int m = 0; m < M; ++m) {
-          sums[m][v] =
-              hn::MulAdd(values, hn::LoadU(d, p.x + m * p.k + i + v * lanes), sums[m][v]);
+          sums[m][v] = hn::MulAdd(values, hn::LoadU(d, p.x + m * p.k + i + v * lanes), sums[m][v]);
         }
       }
     }

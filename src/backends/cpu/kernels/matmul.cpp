@@ -255,7 +255,8 @@ float* scratch_of_thread(int64_t count) {
 // Strides of powers of two would put a column's elements into one set of the caches.
 constexpr int64_t gap = 16;
 
-// Rows [row, row + rows) and columns [column, column + columns) as float32, lying as the matrix lies.
+// Rows [row, row + rows) and columns [column, column + columns) as float32, which lie as the matrix
+// lies.
 template <class Half>
 Matrix<float> widened(const Matrix<Half>& x, int64_t row, int64_t rows, int64_t column,
                       int64_t columns, float* to) {

@@ -89,8 +89,8 @@ void run_exact(const PackedMatmul& p) {
   thread_local Scratch scratch;
   scratch.start((wide_x ? 0 : Scratch::bytes<float>(p.m * p.k)) +
                 (wide_out ? 0 : Scratch::bytes<float>(p.m * p.n)));
-  packed::FloatProduct floats{static_cast<const float*>(p.x), p.x_row_stride, p.m, p.n, p.k,
-                              static_cast<float*>(p.out), p.out_row_stride};
+  packed::FloatProduct floats{static_cast<const float*>(p.x), p.x_row_stride,  p.m, p.n, p.k,
+                              static_cast<float*>(p.out),     p.out_row_stride};
   if (!wide_x) {
     float* x = scratch.take<float>(p.m * p.k);
     with_type(p.x_dtype, [&](auto t) {

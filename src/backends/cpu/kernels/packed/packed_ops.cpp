@@ -5,7 +5,7 @@
 #include "backends/cpu/kernels/packed/packed_matmul.h"
 #include "backends/cpu/kernels/packed/packed_schedule.h"
 #include "compiler/backend.h"
-#include "lazuli/packed.h"
+#include "lazuli/packed_format.h"
 
 namespace lazuli {
 namespace {

@@ -50,10 +50,10 @@ struct QuantizedMatmul {
   int64_t k() const { return transpose ? w.columns : w.rows; }
 };
 
-// Where x and the result are float32, the product is accurate to float32 whatever the rows hold. Else
-// x becomes integers of 15 bits for each 32 elements (packed_rows.h), whose error is that of halves
-// but within runs that hold one far larger element. ArgumentError for shapes, strides, groups, bits
-// or dtypes that do not fit.
+// Where x and the result are float32, the product is accurate to float32 whatever the rows hold.
+// Else x becomes integers of 15 bits for each 32 elements (packed_rows.h), whose error is that of
+// halves but within runs that hold one far larger element. ArgumentError for shapes, strides,
+// groups, bits or dtypes that do not fit.
 void quantized_matmul(const QuantizedMatmul& product);
 
 }  // namespace lazuli::cpu

@@ -46,8 +46,8 @@ struct LevelProduct {
   bool exact = false;  // of float32, accurate to it whatever the rows hold
 };
 
-// True if the products were queued; false where x has too many rows, or the sums of levels and those
-// of biases would cancel in a product that is to be exact.
+// True if the products were queued; false where x has too many rows, or the sums of levels and
+// those of biases would cancel in a product that is to be exact.
 bool multiply_level_rows(const LevelProduct& product, const LevelFormat& format, int64_t row_bytes,
                          const LevelPart* parts, size_t count);
 

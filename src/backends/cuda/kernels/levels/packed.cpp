@@ -6,7 +6,7 @@
 #include "backends/cuda/kernels/levels/level_rows.h"
 #include "backends/cuda/kernels/products/matmul.h"
 #include "lazuli/error.h"
-#include "lazuli/packed.h"
+#include "lazuli/packed_format.h"
 #include "ops/table/op.h"
 
 namespace lazuli::cuda {
@@ -108,11 +108,15 @@ void kernel_packed_take(const KernelCall& call) {
 // Parameters: the format of each matrix, then the precision.
 void kernel_packed_matmul(const KernelCall& call) {
   const Operand& x = call.inputs[0];
-  LevelProduct product{
-      call.stream,           x.dtype, nullptr, 0, x.extent(-1), device_data(call.output),
-      call.output.extent(-1),
-      x.dtype == Dtype::Val::float32 &&
-          static_cast<Precision>(call.node->params.back()) == Precision::full};
+  LevelProduct product{call.stream,
+                       x.dtype,
+                       nullptr,
+                       0,
+                       x.extent(-1),
+                       device_data(call.output),
+                       call.output.extent(-1),
+                       x.dtype == Dtype::Val::float32 &&
+                           static_cast<Precision>(call.node->params.back()) == Precision::full};
   if (product.k == 0) {
     LAZULI_CUDA(cuMemsetD8Async, reinterpret_cast<CUdeviceptr>(product.out), 0,
                 static_cast<size_t>(call.output.size() * dtype_of(x.dtype).size()),
