@@ -92,11 +92,9 @@ class Compiled : public Transformed {
   nb::object call(const nb::args& args, const nb::kwargs& kwargs) override {
     std::vector<array> captured;
     nb::object values = captured_values(captured);
-    nb::object key = key_for(args, kwargs, values, shapeless_);
-    std::shared_ptr<Trace> trace = find(key);
+    std::shared_ptr<Trace> trace = find(key_for(args, kwargs, values, shapeless_));
     if (trace && shapeless_ && trace->uses_shapes) {
-      key = key_for(args, kwargs, values, false);
-      trace = find(key);
+      trace = find(key_for(args, kwargs, values, false));
     }
     const bool fresh = !trace;
     if (fresh) trace = new_trace(std::move(captured));
@@ -165,6 +163,7 @@ class Compiled : public Transformed {
 
   void put(const nb::object& key, const std::shared_ptr<Trace>& trace) {
     nb::dict index = nb::borrow<nb::dict>(index_);
+    if (index.contains(key)) traces_.erase(nb::cast<size_t>(index[key]));
     index[key] = next_;
     traces_.emplace(next_++, trace);
     if (index.size() <= kept_max) return;
