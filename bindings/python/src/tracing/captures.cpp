@@ -20,11 +20,11 @@ nb::object address(const void* of) { return nb::steal(PyLong_FromVoidPtr(const_c
 
 class Reader {
  public:
-  Reader(const Identities& known, std::vector<array>& kept) : known_(known), kept_(kept) {}
+  Reader(Identities& known, std::vector<array>& kept) : known_(known), kept_(kept) {}
 
   nb::object value_of(nb::handle value, int depth = 0) {
     if (auto a = array_at(value)) {
-      if (known_.all.contains(a->node())) return nb::none();
+      if (known_.contains(a->node())) return nb::none();
       kept_.push_back(*a);
       return nb::make_tuple(value.type(), address(a->node()));
     }
@@ -38,7 +38,7 @@ class Reader {
       return nb::make_tuple(value.type(), value);
     }
     if (!is_container(value)) return nb::none();
-    if (known_.all.contains(value.ptr())) return nb::none();
+    if (known_.contains(value.ptr())) return nb::none();
     const Py_ssize_t size = PyObject_Size(value.ptr());
     if (size < 0) nb::raise_python_error();
     entries_ += static_cast<int>(std::min<Py_ssize_t>(size, entries_max)) + 1;
@@ -61,7 +61,7 @@ class Reader {
   }
 
  private:
-  const Identities& known_;
+  Identities& known_;
   std::vector<array>& kept_;
   int entries_ = 0;
 };
@@ -94,12 +94,17 @@ void add_names(nb::handle code, nb::dict& names) {
 
 }  // namespace
 
+bool Identities::contains(const void* identity) {
+  for (nb::handle tree : std::exchange(trees_, {})) add(tree);
+  return all_.contains(identity);
+}
+
 void Identities::add(nb::handle tree) {
   if (auto a = array_at(tree)) {
-    all.insert(a->node());
+    all_.insert(a->node());
     return;
   }
-  if (!is_container(tree) || !all.insert(tree.ptr()).second) return;
+  if (!is_container(tree) || !all_.insert(tree.ptr()).second) return;
   if (PyDict_Check(tree.ptr())) {
     for (auto [key, value] : nb::borrow<nb::dict>(tree)) add(value);
   } else {
@@ -129,7 +134,7 @@ nb::object Captures::variable(size_t i) const {
   return nb::borrow(PyDict_GetItem(globals, globals_[i - cells_].ptr()));
 }
 
-nb::object Captures::values(const Identities& known, std::vector<array>& kept) const {
+nb::object Captures::values(Identities& known, std::vector<array>& kept) const {
   nb::list all;
   for (size_t i = 0; i < left_out_.size(); ++i) {
     nb::object value = left_out_[i] ? nb::object() : variable(i);

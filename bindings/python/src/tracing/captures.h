@@ -2,18 +2,25 @@
 #pragma once
 
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "array/array_object.h"
 
 namespace lazuli::python {
 
-// Arrays, and lists, tuples and dictionaries, by identity.
-struct Identities {
-  std::unordered_set<const void*> all;
+// The arrays, lists, tuples and dictionaries of some trees, by identity. They are gone through when
+// the first question is asked.
+class Identities {
+ public:
+  explicit Identities(std::vector<nb::handle> trees) : trees_(std::move(trees)) {}
+  bool contains(const void* identity);
 
-  // Adds what a tree is made of.
+ private:
   void add(nb::handle tree);
+
+  std::vector<nb::handle> trees_;  // those that are to be gone through
+  std::unordered_set<const void*> all_;
 };
 
 // The variables of a function's closure and the globals that it names: those that hold numbers,
@@ -25,7 +32,7 @@ class Captures {
 
   // Equal for equal values; an array is equal to itself. `known` are left out. Arrays that are told
   // apart by their address are added to `kept`.
-  nb::object values(const Identities& known, std::vector<array>& kept) const;
+  nb::object values(Identities& known, std::vector<array>& kept) const;
 
   // Variables that differ belong to the function, which changed them: they are left out from now
   // on. Whether there are any.

@@ -120,9 +120,7 @@ class Compiled : public Transformed {
   static constexpr size_t kept_max = 256;  // traces; the oldest goes first
 
   nb::object captured_values(std::vector<array>& captured) const {
-    Identities known;
-    known.add(inputs_);
-    known.add(outputs_);
+    Identities known({inputs_, outputs_});
     return captures_.values(known, captured);
   }
 
