@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -25,9 +26,15 @@ inline double median(std::vector<double> values) {
   return *middle;
 }
 
+// What one row takes, as LAZULI_BENCH_SECONDS says for the peers too.
+inline double row_ms() {
+  const char* seconds = std::getenv("LAZULI_BENCH_SECONDS");
+  return seconds ? std::atof(seconds) * 1000 : 1000;
+}
+
 // The times of `call` in ms, after warming up, for about `ms_total`.
 template <class Call>
-std::vector<double> measured(Call&& call, double ms_total = 1000, size_t runs_min = 5) {
+std::vector<double> measured(Call&& call, double ms_total = row_ms(), size_t runs_min = 5) {
   for (int i = 0; i < 3; ++i) call();
   std::vector<double> times;
   double started = now_ms();
@@ -46,7 +53,7 @@ std::vector<double> tiny(Call&& call, int calls = 2000) {
       [&] {
         for (int i = 0; i < calls; ++i) call();
       },
-      1000, 7);
+      row_ms(), 7);
   for (double& ms : times) ms /= calls;
   return times;
 }

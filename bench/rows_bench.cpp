@@ -32,7 +32,7 @@ std::vector<double> chain_of_steps(const array& x, Layer layer) {
         }
         y.eval();
       },
-      500);
+      row_ms() / 2);
   for (double& ms : times) ms /= steps;
   return times;
 }
