@@ -194,7 +194,8 @@ HWY_INLINE X tanh_of(X x) {
 }
 
 // ---- Exponentials for half types ----
-// The relative error is below 1e-4, a small part of what rounding to a half type loses.
+// The relative error is below 1e-4, a small part of what rounding to a half type loses. They take
+// four vectors at once.
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
 // These instructions give what is wanted for infinities, too: no value needs to be clamped below.
 template <int mode, class X>
@@ -238,17 +239,52 @@ HWY_INLINE X tanh_rough(X x) {
   return lift([](V y, V v) HWY_ATTR { return hn::Or(y, hn::And(v, hn::SignBit(D()))); }, result, x);
 }
 #else
+// Without those instructions: values far from 0, and NaN, take the exact form.
+template <class X>
+HWY_INLINE bool any_beyond(X x, float bound) {
+  auto inside = [=](V v) HWY_ATTR { return hn::Lt(hn::Abs(v), constant(bound)); };
+  auto both = hn::And(inside(part<0>(x)), inside(part<1>(x)));
+  return !hn::AllTrue(D(), hn::And(both, hn::And(inside(part<2>(x)), inside(part<3>(x)))));
+}
+template <class X>
+HWY_INLINE X rough_reciprocal(X x) {
+  X y = lift([](V v) HWY_ATTR { return hn::ApproximateReciprocal(v); }, x);
+  X rest = lift([](V v, V r) HWY_ATTR { return hn::NegMulAdd(v, r, constant(2.0f)); }, x, y);
+  return multiply(y, rest);
+}
+// 2^(x factor), which must be a normal number.
+template <class X>
+HWY_INLINE X power_of_two_rough(X x, float factor) {
+  Power<X> p = nearest_power(x, factor);
+  X f = lift([=](V v, V n) HWY_ATTR { return hn::MulSub(v, constant(factor), n); }, x, p.n);
+  X y = polynomial(f, 0.05517167f, 0.24261112f, 0.69326099f, 0.99992807f);
+  return lift(
+      [](V v, V sum) HWY_ATTR {
+        auto power = hn::ShiftLeft<23>(hn::BitCast(DI(), sum));
+        return hn::BitCast(D(), hn::Add(hn::BitCast(DI(), v), power));
+      },
+      y, p.sum);
+}
 template <class X>
 HWY_INLINE X exp_rough(X x) {
-  return exp_of(x);
+  if (HWY_UNLIKELY(any_beyond(x, 87.0f))) return exp_of(x);
+  return power_of_two_rough(x, log2_e);
 }
 template <class X>
 HWY_INLINE X sigmoid_rough(X x) {
-  return sigmoid_of(x);
+  if (HWY_UNLIKELY(any_beyond(x, 87.0f))) return sigmoid_of(x);
+  return rough_reciprocal(add(power_of_two_rough(x, -log2_e), constant(1.0f)));
 }
 template <class X>
 HWY_INLINE X tanh_rough(X x) {
-  return tanh_of(x);
+  X c = clamp(x, -10.0f, 10.0f);
+  Power<X> p = nearest_power(c, 2 * log2_e);
+  X f = lift([](V v, V n) HWY_ATTR { return hn::MulSub(v, constant(2 * log2_e), n); }, c, p.n);
+  X q = polynomial(f, 0.009618137f, 0.055837695f, 0.24023253f, 0.6931368f);
+  X scale = power_of_two(p);
+  X m = multiply_add(scale, multiply(q, f), subtract(scale, constant(1.0f)));
+  X result = multiply(m, rough_reciprocal(add(m, constant(2.0f))));
+  return lift([](V y, V v) HWY_ATTR { return hn::Or(y, hn::And(v, hn::SignBit(D()))); }, result, x);
 }
 #endif
 

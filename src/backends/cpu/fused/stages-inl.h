@@ -83,13 +83,11 @@ HWY_INLINE bool any_nan(const Block& b) {
 }
 
 // ---- Element forms in memory ----
-// Each loads a block, and stores it, past the caches if `Stream` (then `p` lies on a cache line).
+// Each loads a vector of a block, and stores a block, past the caches if `Stream` (then `p` lies
+// on a cache line).
 struct F32 {
   using T = float;
-  static HWY_INLINE V load(const T* p) { return hn::LoadU(D(), p); }
-  static HWY_INLINE Block load_block(const T* p) {
-    return block_of([=](size_t k) HWY_ATTR { return load(p + k * Lanes(D())); });
-  }
+  static HWY_INLINE V load(const T* p, size_t k) { return hn::LoadU(D(), p + k * Lanes(D())); }
   template <bool Stream>
   static HWY_INLINE void store(const Block& b, T* p) {
     for_each(b, [=](V v, size_t k) HWY_ATTR {
@@ -101,9 +99,8 @@ struct F32 {
 struct F16 {
   using T = hwy::float16_t;
   using Half = hn::Rebind<hwy::float16_t, D>;
-  static HWY_INLINE V load(const T* p) { return promote(D(), hn::LoadU(Half(), p)); }
-  static HWY_INLINE Block load_block(const T* p) {
-    return block_of([=](size_t k) HWY_ATTR { return load(p + k * Lanes(D())); });
+  static HWY_INLINE V load(const T* p, size_t k) {
+    return promote(D(), hn::LoadU(Half(), p + k * Lanes(D())));
   }
   template <bool Stream>
   static HWY_INLINE void store(const Block& b, T* p) {
@@ -119,22 +116,17 @@ struct F16 {
 };
 struct BF16 {
   using T = uint16_t;
-  static HWY_INLINE V load(const T* p) {
-    auto wide = hn::PromoteTo(DU(), hn::LoadU(hn::Rebind<uint16_t, D>(), p));
-    return hn::BitCast(D(), hn::ShiftLeft<16>(wide));
-  }
-  static HWY_INLINE Block load_block(const T* p) {
+  static HWY_INLINE V load(const T* p, size_t k) {
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
-    // One permutation a vector puts zeros between the halves.
-    return block_of([=](size_t k) HWY_ATTR {
-      hn::Repartition<uint16_t, D> d16;
-      auto pair = hn::LoadU(d16, p + k / 2 * 2 * Lanes(D()));
-      auto index = hn::ShiftLeft<16>(hn::Iota(DU(), k % 2 * 16));
-      return V{
-          _mm512_castsi512_ps(_mm512_maskz_permutexvar_epi16(0xaaaaaaaa, index.raw, pair.raw))};
-    });
+    // One permutation puts zeros between the halves.
+    hn::Repartition<uint16_t, D> d16;
+    auto pair = hn::LoadU(d16, p + k / 2 * 2 * Lanes(D()));
+    auto index = hn::ShiftLeft<16>(hn::Iota(DU(), k % 2 * 16));
+    return V{_mm512_castsi512_ps(_mm512_maskz_permutexvar_epi16(0xaaaaaaaa, index.raw, pair.raw))};
 #else
-    return block_of([=](size_t k) HWY_ATTR { return load(p + k * Lanes(D())); });
+    hn::Rebind<uint16_t, D> d16;
+    auto wide = hn::PromoteTo(DU(), hn::LoadU(d16, p + k * Lanes(D())));
+    return hn::BitCast(D(), hn::ShiftLeft<16>(wide));
 #endif
   }
   template <bool Stream>
@@ -159,12 +151,9 @@ struct BF16 {
 };
 struct Bool {
   using T = uint8_t;
-  static HWY_INLINE V load(const T* p) {
-    auto wide = hn::PromoteTo(DI(), hn::LoadU(hn::Rebind<uint8_t, DI>(), p));
+  static HWY_INLINE V load(const T* p, size_t k) {
+    auto wide = hn::PromoteTo(DI(), hn::LoadU(hn::Rebind<uint8_t, DI>(), p + k * Lanes(D())));
     return hn::ConvertTo(D(), wide);
-  }
-  static HWY_INLINE Block load_block(const T* p) {
-    return block_of([=](size_t k) HWY_ATTR { return load(p + k * Lanes(D())); });
   }
   static HWY_INLINE void store(Mask m, T* p) {
     auto one = hn::IfThenElseZero(hn::RebindMask(DI(), m.m), hn::Set(DI(), 1));
@@ -173,9 +162,22 @@ struct Bool {
   }
 };
 
+// A block in memory. Read vector by vector, where each is used: a block of AVX2 beside the
+// accumulator fills the registers.
+template <class Form>
+class InMemory {
+ public:
+  InMemory(const Context* context, uint16_t slot)
+      : from_(reinterpret_cast<const typename Form::T*>(address(context, slot))) {}
+  HWY_INLINE V operator[](size_t k) const { return Form::load(from_, k); }
+
+ private:
+  const typename Form::T* from_;
+};
 template <class Form>
 HWY_INLINE Block read_slot(const Context* context, uint16_t slot) {
-  return Form::load_block(reinterpret_cast<const typename Form::T*>(address(context, slot)));
+  InMemory<Form> from(context, slot);
+  return block_of([=](size_t k) HWY_ATTR { return from[k]; });
 }
 
 }  // namespace lazuli::cpu::HWY_NAMESPACE

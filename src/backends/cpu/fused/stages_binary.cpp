@@ -18,11 +18,10 @@ HWY_INLINE V apply(V x, V y) {
 
 template <class F, bool Reversed, class Form>
 void binary_stage(const Instruction* at, Context* context, LAZULI_ACCUMULATOR) {
-  Block o = read_slot<Form>(context, at->a);
-  v0 = apply<F, Reversed>(v0, o.v0), v1 = apply<F, Reversed>(v1, o.v1);
-  v2 = apply<F, Reversed>(v2, o.v2), v3 = apply<F, Reversed>(v3, o.v3);
-  v4 = apply<F, Reversed>(v4, o.v4), v5 = apply<F, Reversed>(v5, o.v5);
-  v6 = apply<F, Reversed>(v6, o.v6), v7 = apply<F, Reversed>(v7, o.v7);
+  InMemory<Form> y(context, at->a);
+  auto of = [=](V x, size_t k) HWY_ATTR { return apply<F, Reversed>(x, y[k]); };
+  v0 = of(v0, 0), v1 = of(v1, 1), v2 = of(v2, 2), v3 = of(v3, 3);
+  v4 = of(v4, 4), v5 = of(v5, 5), v6 = of(v6, 6), v7 = of(v7, 7);
   LAZULI_NEXT;
 }
 
@@ -125,11 +124,10 @@ struct Apply {
 
 template <class First, class Second, class Form>
 void pair_stage(const Instruction* at, Context* context, LAZULI_ACCUMULATOR) {
-  Block a = read_slot<Form>(context, at->a), b = read_slot<Form>(context, at->b);
-  auto both = [](V x, V y, V z) HWY_ATTR { return Second::apply(First::apply(x, y), z); };
-  v0 = both(v0, a.v0, b.v0), v1 = both(v1, a.v1, b.v1), v2 = both(v2, a.v2, b.v2);
-  v3 = both(v3, a.v3, b.v3), v4 = both(v4, a.v4, b.v4), v5 = both(v5, a.v5, b.v5);
-  v6 = both(v6, a.v6, b.v6), v7 = both(v7, a.v7, b.v7);
+  InMemory<Form> y(context, at->a), z(context, at->b);
+  auto both = [=](V x, size_t k) HWY_ATTR { return Second::apply(First::apply(x, y[k]), z[k]); };
+  v0 = both(v0, 0), v1 = both(v1, 1), v2 = both(v2, 2), v3 = both(v3, 3);
+  v4 = both(v4, 4), v5 = both(v5, 5), v6 = both(v6, 6), v7 = both(v7, 7);
   LAZULI_NEXT;
 }
 
