@@ -47,8 +47,8 @@ HWY_INLINE float row_product(const LevelRow& w, const Activations& x, int64_t x_
   const hn::RebindToFloat<decltype(d32)> d;
   const int16_t* levels = x.levels + x_row * x.stride;
   const float* scales = x.scales + x_row * x.runs();
-  auto total = hn::Zero(d);
-  for (int64_t g = 0; g < k / F::group; ++g) {
+  const int64_t groups = k / F::group;
+  const auto add_group = [&](int64_t g, auto total) HWY_ATTR {
     auto dot = hn::Zero(d32);
     for (size_t i = 0; i < F::group; i += hn::Lanes(d16)) {
       const int64_t at = g * F::group + static_cast<int64_t>(i);
@@ -56,15 +56,27 @@ HWY_INLINE float row_product(const LevelRow& w, const Activations& x, int64_t x_
       dot = hn::Add(dot, hn::WidenMulPairwiseAdd(d32, level, hn::LoadU(d16, levels + at)));
     }
     const float scale = w.scales[g] * scales[g * F::group / activation_run];
-    total = hn::MulAdd(hn::ConvertTo(d, dot), hn::Set(d, scale), total);
+    return hn::MulAdd(hn::ConvertTo(d, dot), hn::Set(d, scale), total);
+  };
+  // Three chains of additions, so that none waits for the one before it.
+  auto even = hn::Zero(d), odd = hn::Zero(d), biases = hn::Zero(d);
+  int64_t g = 0;
+  for (; g + 2 <= groups; g += 2) {
+    even = add_group(g, even);
+    odd = add_group(g + 1, odd);
   }
-  float sum = hn::ReduceSum(d, total);
+  if (g < groups) even = add_group(g, even);
   if constexpr (F::biased) {
     const float* sums =
         F::group == 16 ? x.sums16 + 2 * x_row * x.runs() : x.sums32 + x_row * x.runs();
-    for (int64_t g = 0; g < k / F::group; ++g) sum += w.biases[g] * sums[g];
+    const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+    for (g = 0; g + lanes <= groups; g += lanes) {
+      biases = hn::MulAdd(hn::LoadU(d, w.biases + g), hn::LoadU(d, sums + g), biases);
+    }
+    const auto left = static_cast<size_t>(groups - g);
+    biases = hn::MulAdd(hn::LoadN(d, w.biases + g, left), hn::LoadN(d, sums + g, left), biases);
   }
-  return sum;
+  return hn::ReduceSum(d, hn::Add(hn::Add(even, odd), biases));
 }
 
 // Columns [first, last) of `out` from [m, last - first] of sums.

@@ -54,8 +54,7 @@ HWY_INLINE float quantized_row_product(const QuantizedLevels& w, const Activatio
   const hn::RebindToFloat<decltype(d32)> d;
   const int16_t* levels = x.levels + m * x.stride;
   const float* scales = x.scales + m * x.runs();
-  auto total = hn::Zero(d);
-  for (int64_t run = 0; run < k / 32; ++run) {
+  const auto add_run = [&](int64_t run, auto total) HWY_ATTR {
     auto dot = hn::Zero(d32);
     for (size_t i = 0; i < 32; i += hn::Lanes(d16)) {
       const int64_t at = run * 32 + static_cast<int64_t>(i);
@@ -63,11 +62,23 @@ HWY_INLINE float quantized_row_product(const QuantizedLevels& w, const Activatio
       dot = hn::Add(dot, hn::WidenMulPairwiseAdd(d32, level, hn::LoadU(d16, levels + at)));
     }
     const float scale = w.scales[static_cast<size_t>(run * 32 / group)] * scales[run];
-    total = hn::MulAdd(hn::ConvertTo(d, dot), hn::Set(d, scale), total);
+    return hn::MulAdd(hn::ConvertTo(d, dot), hn::Set(d, scale), total);
+  };
+  // Three chains of additions, so that none waits for the one before it.
+  auto even = hn::Zero(d), odd = hn::Zero(d), biases = hn::Zero(d);
+  int64_t run = 0;
+  for (; run + 2 <= k / 32; run += 2) {
+    even = add_run(run, even);
+    odd = add_run(run + 1, odd);
   }
-  float sum = hn::ReduceSum(d, total);
-  for (int64_t g = 0; g < k / group; ++g) sum += w.biases[static_cast<size_t>(g)] * group_sums[g];
-  return sum;
+  if (run < k / 32) even = add_run(run, even);
+  const auto groups = static_cast<size_t>(k / group), lanes = hn::Lanes(d);
+  for (size_t g = 0; g < groups; g += lanes) {
+    const size_t count = HWY_MIN(lanes, groups - g);
+    const auto bias = hn::LoadN(d, w.biases.data() + g, count);
+    biases = hn::MulAdd(bias, hn::LoadN(d, group_sums + g, count), biases);
+  }
+  return hn::ReduceSum(d, hn::Add(hn::Add(even, odd), biases));
 }
 
 void portable_quantized_rows(const QuantizedMatmul& p, const Activations& x,
