@@ -152,8 +152,7 @@ array unary(Op op, const array& x, StreamOrDevice s) {
   Dtype dtype = accepted(info, x.dtype());
   if (dtype != x.dtype()) return unary(op, astype(x, dtype, stream), stream);
   if (is_half(dtype) && is_unrounded(x) && has_jumps(op, info)) {
-    array stored = as_stored(x, stream);
-    return record(op, result_of(info, dtype), x.shape(), {&stored}, {}, stream);
+    return unary(op, as_stored(x, stream), stream);
   }
   return record(op, result_of(info, dtype), x.shape(), {&x}, {}, stream);
 }
@@ -168,12 +167,11 @@ array binary(Op op, const array& x, const array& y, StreamOrDevice s) {
     if (mixed && is_comparison(op)) return compare_integers(op, x, y, stream);
     return binary(op, astype(x, dtype, stream), astype(y, dtype, stream), stream);
   }
-  Shape shape = broadcast_shapes(info.name, x.shape(), y.shape());
   if (is_half(dtype) && (is_unrounded(x) || is_unrounded(y)) && has_jumps(op, info)) {
-    array a = as_stored(x, stream), b = as_stored(y, stream);
-    return record(op, result_of(info, dtype), std::move(shape), {&a, &b}, {}, stream);
+    return binary(op, as_stored(x, stream), as_stored(y, stream), stream);
   }
-  return record(op, result_of(info, dtype), std::move(shape), {&x, &y}, {}, stream);
+  return record(op, result_of(info, dtype), broadcast_shapes(info.name, x.shape(), y.shape()),
+                {&x, &y}, {}, stream);
 }
 
 #define UNARY(name, ...) \

@@ -10,29 +10,38 @@ namespace lazuli {
 
 namespace {
 
-// Elements and bytes must be countable, along the other axes even where an extent is 0.
 constexpr int64_t bytes_max = int64_t{1} << 60;
+
+[[noreturn, gnu::cold]] void refuse_shape(Op op, const Shape& shape, Dtype dtype) {
+  throw ArgumentError("[" + std::string(op_info(op).name) + "] The shape " + describe(shape) +
+                      " of " + dtype_name(dtype) + " is negative or too large.");
+}
+
+// Elements and bytes must be countable, along the other axes even where an extent is 0.
 void check_shape(Op op, const Shape& shape, Dtype dtype) {
   int64_t bytes = dtype.size();
   for (int64_t extent : shape) {
     bool fits = extent >= 0 && !__builtin_mul_overflow(bytes, std::max<int64_t>(extent, 1), &bytes);
-    if (fits && bytes <= bytes_max) continue;
-    throw ArgumentError("[" + std::string(op_info(op).name) + "] The shape " + describe(shape) +
-                        " of " + dtype_name(dtype) + " is negative or too large.");
+    if (!fits || bytes > bytes_max) refuse_shape(op, shape, dtype);
   }
 }
 
+bool is_half(Dtype::Val dtype) {
+  return dtype == Dtype::Val::float16 || dtype == Dtype::Val::bfloat16;
+}
+
 bool is_computed_half(const Node* node) {
-  if (node->dtype != Dtype::Val::float16 && node->dtype != Dtype::Val::bfloat16) return false;
+  if (!is_half(node->dtype)) return false;
   OpForm form = op_info(node->op).form;
   bool fused = form == OpForm::Elementwise || form == OpForm::Reduce || node->op == Op::identity;
   return fused && node->op != Op::astype;
 }
 
+// What has been recorded, as programs see it.
 array finished(Node* node, const Stream& stream) {
+  if (!is_half(node->dtype)) return array(node);
   array result(node);
-  if (is_computed_half(node) && flags().round_halves) return as_stored(result, stream);
-  return result;
+  return flags().round_halves ? as_stored(result, stream) : result;
 }
 
 }  // namespace
