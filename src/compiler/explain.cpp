@@ -46,8 +46,10 @@ std::string why_no_plan(const Graph& graph) {
       if (guard.holds(graph)) continue;
       return "the most similar of " + std::to_string(plans.size()) +
              " plans is guarded: " + node_text(graph, guard.a) + " and " +
-             node_text(graph, guard.b) + " must " + (guard.same_shape ? "" : "not ") +
-             "have one shape";
+             node_text(graph, guard.b) + " must " +
+             (guard.kind == Guard::Kind::same_value   ? "be one value"
+              : guard.kind == Guard::Kind::same_shape ? "have one shape"
+                                                      : "not have one shape");
     }
   }
   std::string fact = longest < std::min(graph.key.size(), nearest->key.size())

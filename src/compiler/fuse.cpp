@@ -40,7 +40,8 @@ bool is_row_shape(const Shape& row, const Shape& full, uint16_t axes) {
 
 class Fuser {
  public:
-  Fuser(const Graph& graph, std::vector<Guard>& guards) : graph_(graph), guards_(guards) {
+  Fuser(const Graph& graph, const Values& values, std::vector<Guard>& guards)
+      : graph_(graph), values_(values), guards_(guards) {
     level_.resize(graph.nodes.size(), 0);
     grouping_.group_of.resize(graph.nodes.size(), -1);
   }
@@ -48,7 +49,7 @@ class Fuser {
   Grouping run() {
     find_inlined();
     for (uint32_t i = 0; i < graph_.nodes.size(); ++i) {
-      if (!graph_.is_leaf(i) && !grouping_.inlined[i]) place(i);
+      if (is_computed(i) && !grouping_.inlined[i]) place(i);
     }
     compact();
     return std::move(grouping_);
@@ -56,14 +57,13 @@ class Fuser {
 
  private:
   const Node* node(uint32_t i) const { return graph_.nodes[i]; }
+  bool is_computed(uint32_t i) const { return values_.wanted[i] && !graph_.is_leaf(i); }
   const Shape& space_shape(int32_t group) const {
     return node(grouping_.groups[group].space)->shape;
   }
 
   // The node whose shape is the space `i` iterates over: a reduction iterates over its input's.
-  uint32_t space_of(uint32_t i) const {
-    return is_reduction(node(i)) ? node(i)->inputs[0]->mark_index : i;
-  }
+  uint32_t space_of(uint32_t i) const { return is_reduction(node(i)) ? values_.inputs[i][0] : i; }
 
   // A cast that must not be in a step of its own: its users could not join the steps of their other
   // inputs then, since they would wait for it.
@@ -72,20 +72,21 @@ class Fuser {
     if (!flags().fusion) return;
     std::vector<uint32_t> larger_users(graph_.nodes.size(), 0);
     for (uint32_t i = 0; i < graph_.nodes.size(); ++i) {
-      if (graph_.is_leaf(i) || !is_elementwise(node(i)->op)) continue;
-      for (Node* input : node(i)->inputs) {
-        if (input->shape != node(i)->shape) ++larger_users[input->mark_index];
+      if (!is_computed(i) || !is_elementwise(node(i)->op)) continue;
+      for (uint32_t input : values_.inputs[i]) {
+        if (node(input)->shape != node(i)->shape) ++larger_users[input];
       }
     }
     for (uint32_t i = 0; i < graph_.nodes.size(); ++i) {
-      bool cast = !graph_.is_leaf(i) && node(i)->op == Op::astype && !graph_.is_held(i);
-      grouping_.inlined[i] = cast && graph_.is_leaf(node(i)->inputs[0]->mark_index) &&
-                             larger_users[i] == graph_.facts[i].uses;
+      bool cast = is_computed(i) && node(i)->op == Op::astype && !graph_.is_held(i);
+      grouping_.inlined[i] =
+          cast && graph_.is_leaf(values_.inputs[i][0]) && larger_users[i] == values_.uses[i];
     }
   }
 
   void guard_shapes(uint32_t a, uint32_t b, bool same) {
-    if (a != b) guards_.push_back({a, b, same});
+    if (a == b) return;
+    guards_.push_back({a, b, same ? Guard::Kind::same_shape : Guard::Kind::other_shape});
   }
 
   // Whether `i` can be computed in the sweep of a group.
@@ -107,8 +108,7 @@ class Fuser {
     uint32_t level = 0;
     bool fusable = is_fusable(node(i)) || joins_as_identity(i);
     SmallVector<int32_t, 8> candidates;
-    for (Node* input : node(i)->inputs) {
-      uint32_t m = input->mark_index;
+    for (uint32_t m : values_.inputs[i]) {
       if (graph_.is_leaf(m) || grouping_.inlined[m]) continue;
       int32_t g = fusable ? find(grouping_.group_of[m]) : -1;
       if (g >= 0 && fits(g, i)) {
@@ -124,7 +124,7 @@ class Fuser {
 
   bool joins_as_identity(uint32_t i) {
     if (!is_plain_identity(node(i))) return false;
-    uint32_t m = node(i)->inputs[0]->mark_index;
+    uint32_t m = values_.inputs[i][0];
     int32_t g = find(grouping_.group_of[m]);
     return g >= 0 && fits(g, i) && level_of_group(g) == level_[m];
   }
@@ -209,6 +209,7 @@ class Fuser {
   }
 
   const Graph& graph_;
+  const Values& values_;
   std::vector<Guard>& guards_;
   std::vector<uint32_t> level_;
   std::vector<int32_t> parent_;
@@ -225,6 +226,8 @@ uint16_t trailing_axes(const Node* reduction) {
   return static_cast<uint16_t>(count);
 }
 
-Grouping fuse(const Graph& graph, std::vector<Guard>& guards) { return Fuser(graph, guards).run(); }
+Grouping fuse(const Graph& graph, const Values& values, std::vector<Guard>& guards) {
+  return Fuser(graph, values, guards).run();
+}
 
 }  // namespace lazuli

@@ -11,9 +11,10 @@ using Kind = FusedValue::Kind;
 
 class StepBuilder {
  public:
-  StepBuilder(const Graph& graph, const Grouping& grouping, const Group& group,
-              const std::vector<uint8_t>& needed_outside)
+  StepBuilder(const Graph& graph, const Values& values, const Grouping& grouping,
+              const Group& group, const std::vector<uint8_t>& needed_outside)
       : graph_(graph),
+        made_of_(values),
         grouping_(grouping),
         needed_(needed_outside),
         step_(std::make_unique<FusedStep>()) {
@@ -55,7 +56,7 @@ class StepBuilder {
     const Node* n = graph_.nodes[node];
     FusedValue v{};
     if (grouping_.inlined[node]) {
-      v.inputs[v.input_count++] = value_of(n->inputs[0]->mark_index);
+      v.inputs[v.input_count++] = value_of(made_of_.inputs[node][0]);
       v.kind = Kind::compute;
       v.op = n->op;
       v.dtype = n->dtype;
@@ -89,8 +90,8 @@ class StepBuilder {
     v.scope = reduction ? Scope::row : scope_of(n->shape);
     v.output = needed_[member];
     v.node = member;
-    for (Node* input : n->inputs) {
-      uint16_t from = value_of(input->mark_index);
+    for (uint32_t input : made_of_.inputs[member]) {
+      uint16_t from = value_of(input);
       v.inputs[v.input_count++] = from;
       const FusedValue& source = step_->values[from];
       uint8_t ready = source.phase + (source.kind == Kind::reduce ? 1 : 0);
@@ -100,6 +101,7 @@ class StepBuilder {
   }
 
   const Graph& graph_;
+  const Values& made_of_;
   const Grouping& grouping_;
   const std::vector<uint8_t>& needed_;
   std::unique_ptr<FusedStep> step_;
@@ -108,10 +110,10 @@ class StepBuilder {
 
 }  // namespace
 
-std::unique_ptr<FusedStep> fused_step(const Graph& graph, const Grouping& grouping,
-                                      const Group& group,
+std::unique_ptr<FusedStep> fused_step(const Graph& graph, const Values& values,
+                                      const Grouping& grouping, const Group& group,
                                       const std::vector<uint8_t>& needed_outside) {
-  return StepBuilder(graph, grouping, group, needed_outside).build(group);
+  return StepBuilder(graph, values, grouping, group, needed_outside).build(group);
 }
 
 }  // namespace lazuli

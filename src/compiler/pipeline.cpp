@@ -1,4 +1,5 @@
-// The passes, in order: fuse, make steps, schedule, order streams, lifetimes, slots, compile.
+// The passes, in order: values, fuse, make steps, schedule, order streams, lifetimes, slots,
+// compile.
 #include <algorithm>
 #include <unordered_map>
 
@@ -16,7 +17,8 @@ class Pipeline {
 
   std::shared_ptr<Plan> run() {
     plan_->key = graph_.key;
-    grouping_ = fuse(graph_, plan_->guards);
+    values_ = values_of(graph_, plan_->guards);
+    grouping_ = fuse(graph_, values_, plan_->guards);
     show("fuse", [&] { return describe(grouping_, plan_->guards, graph_); });
     find_needed();
     make_steps();
@@ -60,14 +62,15 @@ class Pipeline {
     return text;
   }
 
+  bool is_computed(uint32_t i) const { return values_.wanted[i] && !graph_.is_leaf(i); }
+
   // Values that leave their step: held ones, and those read by another step.
   void find_needed() {
     needed_.assign(graph_.nodes.size(), 0);
     for (uint32_t i = 0; i < graph_.nodes.size(); ++i) {
-      if (graph_.is_leaf(i) || grouping_.inlined[i]) continue;
+      if (!is_computed(i) || grouping_.inlined[i]) continue;
       if (graph_.is_held(i)) needed_[i] = 1;
-      for (Node* input : graph_.nodes[i]->inputs) {
-        uint32_t m = input->mark_index;
+      for (uint32_t m : values_.inputs[i]) {
         int32_t g = grouping_.group_of[m];
         if (g < 0 || g != grouping_.group_of[i]) needed_[m] = 1;
       }
@@ -81,7 +84,7 @@ class Pipeline {
       step.kind = Step::Kind::fused;
       step.stream = graph_.nodes[group.members[0]]->stream;
       step.node = group.members.back();
-      step.fused = fused_step(graph_, grouping_, group, needed_);
+      step.fused = fused_step(graph_, values_, grouping_, group, needed_);
       const auto& values = step.fused->values;
       for (uint16_t v = 0; v < values.size(); ++v) {
         if (values[v].kind == FusedValue::Kind::operand) {
@@ -96,14 +99,13 @@ class Pipeline {
       add_step(std::move(step), group.members);
     }
     for (uint32_t i = 0; i < graph_.nodes.size(); ++i) {
-      if (graph_.is_leaf(i) || grouping_.group_of[i] >= 0 || grouping_.inlined[i]) continue;
+      if (!is_computed(i) || grouping_.group_of[i] >= 0 || grouping_.inlined[i]) continue;
       const Node* node = graph_.nodes[i];
       Step step{};
       step.kind = op_info(node->op).form == OpForm::View ? Step::Kind::view : Step::Kind::kernel;
       step.stream = node->stream;
       step.node = i;
-      for (Node* input : node->inputs) {
-        uint32_t m = input->mark_index;
+      for (uint32_t m : values_.inputs[i]) {
         step.inputs.push_back(m);
         if (std::find(step.reads.begin(), step.reads.end(), m) == step.reads.end()) {
           step.reads.push_back(m);
@@ -287,12 +289,13 @@ class Pipeline {
 
   const Graph& graph_;
   std::shared_ptr<Plan> plan_;
+  Values values_;
   Grouping grouping_;
   std::vector<uint8_t> needed_;
   std::vector<int32_t> step_of_;
   std::vector<Step> unordered_;
   std::unordered_map<uint64_t, std::vector<uint32_t>> siblings_of_;  // by family
-  std::vector<State> state_;     // of unordered steps
+  std::vector<State> state_;  // of unordered steps
   std::vector<uint32_t> stack_;  // of those that wait
 };
 

@@ -69,13 +69,16 @@ struct Step {
   std::unique_ptr<CompiledStep> compiled;
 };
 
-// A fact about extents that a pass has used; a plan serves a graph only if it holds there too.
+// A fact beside the key that a pass has used; a plan serves a graph only if it holds there too.
 struct Guard {
+  enum class Kind : uint8_t {
+    same_shape,
+    other_shape,
+    same_value,  // what the key does not say of two nodes: shapes, parameters, constants they read
+  };
   uint32_t a, b;
-  bool same_shape;
-  bool holds(const Graph& graph) const {
-    return (graph.nodes[a]->shape == graph.nodes[b]->shape) == same_shape;
-  }
+  Kind kind;
+  bool holds(const Graph& graph) const;
 };
 
 struct Plan {

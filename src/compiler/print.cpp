@@ -44,8 +44,10 @@ std::string describe(const Grouping& grouping, const std::vector<Guard>& guards,
             " row axes: " + list(graph, group.members) + "\n";
   }
   for (const Guard& guard : guards) {
-    text += "guard: " + value_name(graph, guard.a) + (guard.same_shape ? " like " : " unlike ") +
-            value_name(graph, guard.b) + "\n";
+    const char* relation = guard.kind == Guard::Kind::same_value   ? " is "
+                           : guard.kind == Guard::Kind::same_shape ? " like "
+                                                                   : " unlike ";
+    text += "guard: " + value_name(graph, guard.a) + relation + value_name(graph, guard.b) + "\n";
   }
   return text;
 }

@@ -20,7 +20,8 @@
 namespace lazuli {
 namespace {
 
-constexpr int64_t gate = 2;  // first parameter of an identity node: 0 tracer, 1 stop, 2 gate
+// First parameter of an identity node: 0 tracer, 1 stop, 2 gate.
+constexpr int64_t plain = 0, gate = 2;
 
 // Parameters of a gate. Inputs: its output, the others with the first in its place, the primals.
 enum : size_t { kind_at, rule_at, output_at, count_at, call_at };
@@ -197,9 +198,29 @@ Function custom_vjp(Function fun, VjpRule fun_vjp) {
   return custom_function(std::move(fun), std::move(fun_vjp));
 }
 
+namespace {
+
+// The same values in nodes that are like no others: what is made of them is computed again, and not
+// taken from the first time.
+std::vector<array> fresh(const std::vector<array>& values) {
+  static std::atomic<int64_t> times{0};
+  int64_t time = times++;
+  std::vector<array> result;
+  for (const array& value : values) {
+    Params params({plain}, {time});
+    result.push_back(record(Op::identity, value.dtype(), value.shape(), {&value}, std::move(params),
+                            to_stream({})));
+  }
+  return result;
+}
+
+}  // namespace
+
 Function checkpoint(Function fun) {
   VjpRule rule = [fun](const std::vector<array>& primals, const std::vector<array>& cotangents,
-                       const std::vector<array>&) { return vjp(fun, primals, cotangents).second; };
+                       const std::vector<array>&) {
+    return vjp(fun, fresh(primals), cotangents).second;
+  };
   return custom_vjp(fun, rule);
 }
 

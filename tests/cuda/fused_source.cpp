@@ -17,19 +17,19 @@ std::vector<std::unique_ptr<FusedStep>> fused_steps(const std::vector<array>& ou
   Graph graph;
   collect(nodes, graph);
   std::vector<Guard> guards;
-  Grouping grouping = fuse(graph, guards);
+  Values values = values_of(graph, guards);
+  Grouping grouping = fuse(graph, values, guards);
   std::vector<uint8_t> needed(graph.nodes.size(), 0);
   for (uint32_t i = 0; i < graph.nodes.size(); ++i) {
-    if (graph.is_leaf(i) || grouping.inlined[i]) continue;
+    if (graph.is_leaf(i) || !values.wanted[i] || grouping.inlined[i]) continue;
     if (graph.is_held(i)) needed[i] = 1;
-    for (Node* input : graph.nodes[i]->inputs) {
-      uint32_t m = input->mark_index;
+    for (uint32_t m : values.inputs[i]) {
       if (grouping.group_of[m] < 0 || grouping.group_of[m] != grouping.group_of[i]) needed[m] = 1;
     }
   }
   std::vector<std::unique_ptr<FusedStep>> steps;
   for (const Group& group : grouping.groups)
-    steps.push_back(fused_step(graph, grouping, group, needed));
+    steps.push_back(fused_step(graph, values, grouping, group, needed));
   return steps;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/node.h"
 #include "ops/elementwise.h"
 #include "ops/rows.h"
 #include "support/against_reference.h"
@@ -122,7 +123,22 @@ class Builder {
     else if (kind < 82) view_step();
     else if (kind < 88) update_step();
     else if (kind < 94) kernel_step();
-    else scalar_step();
+    else if (kind < 97) scalar_step();
+    else repeat_step();
+  }
+
+  // What has been recorded, once more.
+  void repeat_step() {
+    const array x = pick_recent();
+    const Node* node = x.node();
+    if (node->ready() || node->inputs.empty()) return;
+    note("repeated");
+    Params params;
+    params.words = node->params;
+    params.structural = node->structural;
+    add(array(make_node(node->op, node->type(), node->shape,
+                        {node->inputs.data(), node->inputs.size()}, std::move(params),
+                        stream_at(node->stream))));
   }
 
   // Ops with kernels of their own, along the last axis.
