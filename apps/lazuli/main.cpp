@@ -17,7 +17,7 @@ constexpr int failure = 1, wrong_usage = 2;
 
 CLI::App* add_generate(CLI::App& app, app::GenerateCommand& c) {
   CLI::App* g = app.add_subcommand("generate", "Write text that continues a prompt");
-  g->add_option("-m,--model", c.model, "GGUF file of a Gemma 3 model");
+  g->add_option("-m,--model", c.model, "GGUF file of a language model");
   g->add_flag("!--no-mmap", c.mapped, "Read the model into memory instead of mapping the file");
   g->add_option("--device", c.device, "Where to compute: cpu or gpu; `lazuli devices` lists them")
       ->check(CLI::IsMember({"cpu", "gpu"}));

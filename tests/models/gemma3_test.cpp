@@ -11,7 +11,7 @@
 #include "compiler/plan.h"
 #include "lazuli/io/gguf.h"
 #include "lazuli/lazuli.h"
-#include "llm/gemma3.h"
+#include "llm/model.h"
 #include "support/model_file.h"
 
 namespace lazuli::models {
@@ -22,8 +22,8 @@ const std::string model_path = testing::model_file("gemma-3-270m-q4_k_m.gguf");
 #define NEED_MODEL() \
   if (!std::filesystem::exists(model_path)) GTEST_SKIP() << "./dev demo fetches " << model_path
 
-const Gemma3& model() {
-  static const Gemma3* loaded = new Gemma3(gguf::open(model_path));
+const LanguageModel& model() {
+  static const LanguageModel* loaded = open_model(gguf::open(model_path)).release();
   return *loaded;
 }
 

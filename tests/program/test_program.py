@@ -157,6 +157,24 @@ def test_controls_never_reach_a_terminal(model, tmp_path):
     assert b"\x1b" not in on_a_terminal("info", path)
 
 
+def test_info_tells_which_model_a_file_holds(model, tmp_path):
+    told = lazuli("info", model).stdout.decode()
+    assert "Gemma 3 that lazuli generate runs, layers 2, context 4096, vocabulary 354\n" in told
+    facts = json.loads(lazuli("info", "--json", model).stdout)["model"]
+    assert facts["weight_bytes"] > 0
+    del facts["weight_bytes"]
+    assert facts == {"family": "Gemma 3", "layers": 2, "context": 4096, "vocabulary": 354}
+
+
+def test_info_tells_why_a_file_cannot_be_run(tmp_path):
+    path = toy_model.write(tmp_path / "odd.gguf", {"general.architecture": (STRING, "bert")})
+    done = lazuli("info", path)
+    assert done.returncode == 0
+    assert b"lazuli generate cannot run it: gguf file" in done.stdout
+    assert b"general.architecture = \"bert\"" in done.stdout
+    assert "gemma3" in json.loads(lazuli("info", "--json", path).stdout)["model"]["problem"]
+
+
 def test_a_small_address_space_ends_no_command():
     def limit():
         resource.setrlimit(resource.RLIMIT_AS, (150_000 << 10, 150_000 << 10))
@@ -218,6 +236,7 @@ def test_another_architecture_is_named_first_and_without_its_escapes(tmp_path):
     message = refusal(tmp_path, other)
     assert "metadata key 'general.architecture' is 'qwen2\\x1b[31m'" in message
     assert "\x1b" not in message
+    assert "gemma3" in message  # what can be run is named
     assert len(refusal(tmp_path, {"general.architecture": (STRING, "A" * 3_000_000)})) < 500
 
 
