@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.h"
+#include "lazuli/features.h"
 #include "lazuli/io/gguf.h"
 #include "llm/model.h"
 #include "output.h"
@@ -69,6 +70,33 @@ std::string model_line(const nlohmann::json& model) {
 }
 
 }  // namespace
+
+int run_features(bool json) {
+  const Features& f = features();
+  if (json) {
+    show(dump({{"version", f.version},
+               {"simd_targets", f.simd_targets},
+               {"onednn", f.onednn},
+               {"openblas", f.openblas},
+               {"cuda_architectures", f.cuda_architectures},
+               {"python", f.python},
+               {"sanitizers", f.sanitizers}},
+              2) +
+         "\n");
+    return 0;
+  }
+  auto yes = [](bool has) { return std::string(has ? "yes" : "no"); };
+  auto listed = [](const std::vector<std::string>& names) {
+    std::string text;
+    for (const std::string& name : names) text += (text.empty() ? "" : " ") + name;
+    return names.empty() ? "none" : text;
+  };
+  show("lazuli " + f.version + "\nSIMD targets        " + listed(f.simd_targets) +
+       "\noneDNN              " + yes(f.onednn) + "\nOpenBLAS            " + yes(f.openblas) +
+       "\nGPU kernels ahead   " + listed(f.cuda_architectures) + "\nPython              " +
+       yes(f.python) + "\nsanitizers          " + listed(f.sanitizers) + "\n");
+  return 0;
+}
 
 int run_info(const std::string& path, bool json) {
   gguf::File file = gguf::open(path);

@@ -85,7 +85,6 @@ def test_a_file_that_is_read_gives_what_a_mapped_one_gives(model):
     ([], "a command is missing"),
     (["generate", "-dash"], "'-dash' is not an option; write -- before a prompt"),
     (["info", "--nonsense", "x"], "'--nonsense' is not an option"),
-    (["info"], "file is required"),
     (["generate", "-n", "0", "x"], "--tokens"),
     (["generate", "-t", "-1", "x"], "temperature"),
     (["generate", "-t", "nan", "x"], "temperature is not a finite number"),
@@ -155,6 +154,20 @@ def test_controls_never_reach_a_terminal(model, tmp_path):
     key = {"general.\x1b[31m": (STRING, "\x1b]0;title\x07")}
     path = toy_model.write(tmp_path / "escapes.gguf", key)
     assert b"\x1b" not in on_a_terminal("info", path)
+
+
+def test_info_without_a_file_tells_what_the_build_has():
+    facts = json.loads(lazuli("info", "--json").stdout)
+    assert list(facts) == ["cuda_architectures", "onednn", "openblas", "python", "sanitizers",
+                           "simd_targets", "version"]
+    assert facts["simd_targets"]
+    lines = lazuli("info").stdout.decode().splitlines()
+    assert lines[0] == f"lazuli {facts['version']}"
+    assert lazuli("--version").stdout.decode().strip() == lines[0]
+    told = {line[:20].strip(): line[20:] for line in lines[1:]}
+    assert told["SIMD targets"] == " ".join(facts["simd_targets"])
+    assert told["oneDNN"] == ("yes" if facts["onednn"] else "no")
+    assert told["GPU kernels ahead"] == (" ".join(facts["cuda_architectures"]) or "none")
 
 
 def test_info_tells_which_model_a_file_holds(model, tmp_path):
