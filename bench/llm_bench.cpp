@@ -12,7 +12,7 @@
 #include "chains.h"
 #include "common/tokenizer.h"
 #include "lazuli/io/gguf.h"
-#include "llm/gemma3.h"
+#include "llm/model.h"
 #include "rows.h"
 
 namespace lazuli::bench {
@@ -33,7 +33,7 @@ array as_row(const std::vector<int32_t>& tokens) {
   return array(tokens.begin(), {1, static_cast<int64_t>(tokens.size())}, int32);
 }
 
-double prefill_rate(const models::Gemma3& model, const std::vector<int32_t>& tokens) {
+double prefill_rate(const models::LanguageModel& model, const std::vector<int32_t>& tokens) {
   auto cache = model.make_cache();
   double before = now_ms();
   std::vector<array> results = {model(as_row(tokens), cache)};
@@ -44,7 +44,7 @@ double prefill_rate(const models::Gemma3& model, const std::vector<int32_t>& tok
   return 1e3 * static_cast<double>(tokens.size()) / (now_ms() - before);
 }
 
-double decode_rate(const models::Gemma3& model, const std::vector<int32_t>& prompt) {
+double decode_rate(const models::LanguageModel& model, const std::vector<int32_t>& prompt) {
   auto cache = model.make_cache();
   auto next = [&](const array& tokens) {
     return argmax(model(tokens, cache), -1).item<uint32_t>();
@@ -77,7 +77,8 @@ std::vector<double> weights_read(const gguf::File& file) {
 
 void run(const std::string& path) {
   gguf::File file = gguf::open(path);
-  models::Gemma3 model(file);
+  const auto opened = models::open_model(file);
+  const models::LanguageModel& model = *opened;
   auto tokenizer = models::Tokenizer::from_gguf(file);
   std::vector<int32_t> prompt = tokenizer.encode("The meaning to life and the universe is");
   std::vector<int32_t> tokens;

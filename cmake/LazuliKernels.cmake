@@ -71,6 +71,8 @@ extern \"C\" {
 const lazuli::cuda::KernelImages lazuli_kernels[] = {
 @entries@    {nullptr, nullptr},
 };
+extern const char lazuli_kernel_architectures[];  // read by runtime/features.cpp
+const char lazuli_kernel_architectures[] = \"@architectures@\";
 }
 " @ONLY)
 set_source_files_properties(${CMAKE_CURRENT_BINARY_DIR}/kernels.cpp PROPERTIES

@@ -25,6 +25,7 @@ struct GenerateCommand {
 
 int run_generate(const GenerateCommand& command);
 int run_info(const std::string& path, bool json);
+int run_features(bool json);  // of this build
 int run_devices(bool json);
 
 // Where `./dev demo` and the help text expect the demonstration model.

@@ -69,8 +69,8 @@ void check_options(const models::GenerateOptions& options) try {
 
 [[noreturn]] void explain_missing_model() {
   throw ArgumentError("no model was named and " + default_model_path() +
-                      " does not exist. Name a Gemma 3 GGUF file with -m FILE; in a checkout, "
-                      "'./dev demo' fetches one.");
+                      " does not exist. Name a GGUF file with -m FILE; in a checkout, './dev demo' "
+                      "fetches one.");
 }
 
 nlohmann::json as_json(const models::GenerateResult& r, size_t weight_bytes) {
@@ -101,7 +101,7 @@ void print_figures(const models::GenerateResult& r, size_t weight_bytes) {
 
 // On a device with memory of its own weights move there first; `shown`: with progress. False if the
 // user has interrupted it.
-bool prefetch_weights(const models::Gemma3& model, const std::string& path, bool shown) try {
+bool prefetch_weights(const models::LanguageModel& model, const std::string& path, bool shown) try {
   prefetch(model.weights(), default_device(), [&](size_t done, size_t all) {
     if (!shown) return;
     std::fprintf(stderr, "Loading %s: %3.0f %% of %.0f MB\r", path.c_str(),
@@ -135,7 +135,8 @@ int run_generate(const GenerateCommand& command) {
   std::string shown_path = without_controls(path);
   if (terminal) std::cerr << "Loading " << shown_path << " ...\r" << std::flush;
   gguf::File file = command.mapped ? gguf::open(path) : gguf::open(io::MappedFile::read(path));
-  models::Gemma3 model(file);
+  const auto opened = models::open_model(file);
+  const models::LanguageModel& model = *opened;
   models::Tokenizer tokenizer = models::Tokenizer::from_gguf(file);
   bool on_host = default_device() == Device(Device::cpu);
   if (!on_host && !prefetch_weights(model, shown_path, terminal)) return interrupted_code;

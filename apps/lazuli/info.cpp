@@ -4,7 +4,9 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.h"
+#include "lazuli/features.h"
 #include "lazuli/io/gguf.h"
+#include "llm/model.h"
 #include "output.h"
 
 namespace lazuli::app {
@@ -43,7 +45,58 @@ nlohmann::json value_json(const gguf::Value& value) {
       value);
 }
 
+// The language model that the file holds, or why `lazuli generate` cannot run it.
+nlohmann::json model_json(const gguf::File& file) try {
+  const auto model = models::open_model(file);
+  const models::DecoderConfig& config = model->config();
+  return {{"family", std::string(models::find_family(file)->name)},
+          {"layers", config.layers},
+          {"context", config.context},
+          {"vocabulary", config.vocabulary},
+          {"weight_bytes", model->nbytes()}};
+} catch (const Error& error) {
+  return {{"problem", error.message()}};
+}
+
+std::string model_line(const nlohmann::json& model) {
+  if (model.contains("problem")) {
+    return "lazuli generate cannot run it: " + model["problem"].get<std::string>() + "\n";
+  }
+  std::string line = model["family"].get<std::string>() + " that lazuli generate runs";
+  for (const char* fact : {"layers", "context", "vocabulary"}) {
+    line += std::string(", ") + fact + " " + std::to_string(model[fact].get<int>());
+  }
+  return line + "\n";
+}
+
 }  // namespace
+
+int run_features(bool json) {
+  const Features& f = features();
+  if (json) {
+    show(dump({{"version", f.version},
+               {"simd_targets", f.simd_targets},
+               {"onednn", f.onednn},
+               {"openblas", f.openblas},
+               {"cuda_architectures", f.cuda_architectures},
+               {"python", f.python},
+               {"sanitizers", f.sanitizers}},
+              2) +
+         "\n");
+    return 0;
+  }
+  auto yes = [](bool has) { return std::string(has ? "yes" : "no"); };
+  auto listed = [](const std::vector<std::string>& names) {
+    std::string text;
+    for (const std::string& name : names) text += (text.empty() ? "" : " ") + name;
+    return names.empty() ? "none" : text;
+  };
+  show("lazuli " + f.version + "\nSIMD targets        " + listed(f.simd_targets) +
+       "\noneDNN              " + yes(f.onednn) + "\nOpenBLAS            " + yes(f.openblas) +
+       "\nGPU kernels ahead   " + listed(f.cuda_architectures) + "\nPython              " +
+       yes(f.python) + "\nsanitizers          " + listed(f.sanitizers) + "\n");
+  return 0;
+}
 
 int run_info(const std::string& path, bool json) {
   gguf::File file = gguf::open(path);
@@ -64,6 +117,7 @@ int run_info(const std::string& path, bool json) {
                           {"parameters", parameters},
                           {"tensors", file.tensors().size()},
                           {"types", types},
+                          {"model", model_json(file)},
                           {"metadata", metadata}};
     show(dump(all, 2) + "\n");
     return 0;
@@ -75,6 +129,7 @@ int run_info(const std::string& path, bool json) {
     text += "  " + name + ": " + std::to_string(row.first) + " tensors, " +
             std::to_string(row.second) + " bytes\n";
   }
+  text += model_line(model_json(file));
   for (auto& [key, value] : metadata.items()) {
     text += without_line_feeds(key) + " = " + dump(value, -1) + "\n";
   }

@@ -17,7 +17,7 @@ constexpr int failure = 1, wrong_usage = 2;
 
 CLI::App* add_generate(CLI::App& app, app::GenerateCommand& c) {
   CLI::App* g = app.add_subcommand("generate", "Write text that continues a prompt");
-  g->add_option("-m,--model", c.model, "GGUF file of a Gemma 3 model");
+  g->add_option("-m,--model", c.model, "GGUF file of a language model");
   g->add_flag("!--no-mmap", c.mapped, "Read the model into memory instead of mapping the file");
   g->add_option("--device", c.device, "Where to compute: cpu or gpu; `lazuli devices` lists them")
       ->check(CLI::IsMember({"cpu", "gpu"}));
@@ -70,10 +70,10 @@ int run(int argc, char** argv) {
   app.allow_extras();  // to name them
   app::GenerateCommand generate;
   CLI::App* generate_words = add_generate(app, generate);
-  std::string file;
+  std::optional<std::string> file;
   bool json = false;
-  CLI::App* info = app.add_subcommand("info", "Show what a GGUF file holds");
-  info->add_option("file", file, "The file")->required();
+  CLI::App* info = app.add_subcommand("info", "Show what a GGUF file holds, or this build");
+  info->add_option("file", file, "The file; without one: what this build of lazuli has");
   info->add_flag("--json", json, "One JSON object");
   CLI::App* devices = app.add_subcommand("devices", "List the devices of this machine");
   devices->add_flag("--json", json, "One JSON object");
@@ -88,7 +88,7 @@ int run(int argc, char** argv) {
     return refuse(problem);
   }
   if (app.get_subcommands().empty()) return refuse("a command is missing");
-  if (*info) return app::run_info(file, json);
+  if (*info) return file ? app::run_info(*file, json) : app::run_features(json);
   if (*devices) return app::run_devices(json);
   return app::run_generate(generate);
 }

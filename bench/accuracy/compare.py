@@ -3,7 +3,7 @@
     compare.py MODEL.gguf TOKENS RECORD NAME=LOGITS...
 
 TOKENS and LOGITS are what logits_bench wrote. Prints one JSON object a comparison. RECORD, unless
-it is '-', gets the reference in a compact form for tests/models/gemma3_test.cpp: each line has a
+it is '-', gets the reference in a compact form for tests/models/logits_recording.h: each line has a
 token and the ids and log-probabilities of the eight likeliest continuations behind it.
 """
 
@@ -12,8 +12,10 @@ import sys
 
 import numpy
 import reference
+import reference_llama
 import torch
 
+REFERENCES = {"gemma3": reference, "llama": reference_llama, "qwen2": reference_llama}
 KEPT = 8
 STEP = 64
 
@@ -32,8 +34,8 @@ def main(model, tokens_path, record, *named):
     with open(tokens_path, encoding="utf-8") as file:
         tokens = [int(line) for line in file]
     with torch.no_grad():
-        states = reference.hidden_states(settings, weights, tokens)
-    embedding = weights["token_embd.weight"]
+        states = REFERENCES[settings["architecture"]].hidden_states(settings, weights, tokens)
+    embedding = weights.get("output.weight", weights["token_embd.weight"])
     files = {name: numpy.memmap(path, numpy.float32).reshape(len(tokens), -1)
              for name, path in (pair.split("=") for pair in named)}
     totals = {name: [0, 0.0, 0.0] for name in files}

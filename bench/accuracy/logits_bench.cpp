@@ -15,7 +15,7 @@
 
 #include "common/tokenizer.h"
 #include "lazuli/io/gguf.h"
-#include "llm/gemma3.h"
+#include "llm/model.h"
 
 namespace lazuli::bench {
 namespace {
@@ -35,15 +35,15 @@ void write(std::ofstream& out, const array& logits) {
 void run(const std::string& model_path, const std::string& text_path, size_t positions,
          const std::string& out_path, size_t together) {
   gguf::File file = gguf::open(model_path);
-  models::Gemma3 model(file);
+  const auto model = models::open_model(file);
   std::vector<int32_t> tokens = models::Tokenizer::from_gguf(file).encode(read_text(text_path));
   if (tokens.size() < positions) throw std::runtime_error("The text is too short.");
   std::ofstream out(out_path, std::ios::binary);
-  auto cache = model.make_cache();
+  auto cache = model->make_cache();
   for (size_t at = 0; at < positions;) {
     size_t count = at < together ? together : 1;
     array ids(tokens.data() + at, Shape{1, static_cast<int64_t>(count)}, int32);
-    write(out, model(ids, cache, true));
+    write(out, (*model)(ids, cache, true));
     at += count;
   }
   for (size_t i = 0; i < positions; ++i) fmt::print("{}\n", tokens[i]);

@@ -11,8 +11,11 @@ import torch
 def load(path):
     """The settings and the float32 weights of a file."""
     reader = gguf.GGUFReader(path)
-    settings = {name.removeprefix("gemma3."): field.contents()
-                for name, field in reader.fields.items() if name.startswith("gemma3.")}
+    architecture = reader.fields["general.architecture"].contents()
+    settings = {"architecture": architecture}
+    for name, field in reader.fields.items():
+        if name.startswith(architecture + "."):
+            settings[name.removeprefix(architecture + ".")] = field.contents()
     weights = {}
     for tensor in reader.tensors:
         values = gguf.quants.dequantize(tensor.data, tensor.tensor_type)

@@ -8,6 +8,7 @@
 #include "lazuli/error.h"
 #include "lazuli/explain.h"
 #include "lazuli/fast.h"
+#include "lazuli/features.h"
 #include "lazuli/io.h"
 #include "lazuli/memory.h"
 #include "lazuli/ops.h"

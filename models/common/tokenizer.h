@@ -1,10 +1,5 @@
-// Text to tokens and back, with the SentencePiece vocabulary of a GGUF file.
-//
-// The method is the one of the SentencePiece paper (Kudo and Richardson 2018) for BPE models: text
-// is cut into characters, and of all neighbours whose joined text is in the vocabulary the pair of
-// the highest score is joined, the leftmost at a tie, until none is left. Spaces are written as
-// U+2581; what is not in the vocabulary becomes one token for each byte. The ids are those of
-// llama.cpp: tests/models/tokenizer_oracle.py compares.
+// Text to tokens and back, with the vocabulary of a GGUF file: SentencePiece
+// (sentencepiece_tokenizer.h) or byte-level BPE (bpe_tokenizer.h).
 #pragma once
 
 #include <cstdint>
@@ -24,7 +19,7 @@ struct Vocabulary;  // internal
 class Tokenizer {
  public:
   // The tokenizer in the metadata `tokenizer.ggml.*`. IoError, naming the file and the key, if it
-  // is missing, damaged, or not of the SentencePiece kind ("llama").
+  // is missing, damaged, or of a kind that is not supported.
   static Tokenizer from_gguf(const gguf::File& file);
 
   // The tokens of `text`, which may be any bytes. With `add_special` the begin and end tokens are
@@ -34,10 +29,11 @@ class Tokenizer {
   std::vector<int32_t> encode(std::string_view text, bool add_special = true,
                               bool parse_special = true) const;
 
-  // The text of the tokens: what `encode` was given, but for one space that `encode` may have put
-  // first, U+2581, which comes back as a space, and spaces right behind a broken character, which
-  // come back as U+2581. The result may end within a UTF-8 character. Control tokens have no text
-  // unless `render_special`. IndexError for an id outside the vocabulary.
+  // The text of the tokens: what `encode` was given. With SentencePiece one space may be missing
+  // that `encode` has put first, U+2581 comes back as a space, and spaces right behind a broken
+  // character as U+2581; with byte-level BPE bytes for which there is no token are missing. The
+  // result may end within a UTF-8 character. Control tokens have no text unless `render_special`.
+  // IndexError for an id outside the vocabulary.
   std::string decode(std::span<const int32_t> tokens, bool render_special = false) const;
 
   // The text of one token, as it stands in the middle of a text. IndexError as above.

@@ -1,20 +1,20 @@
-// The tokens of a SentencePiece vocabulary, and which of them plays which part.
+// The tokens of a vocabulary, and which of them plays which part.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <span>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "common/special_matcher.h"
+#include "lazuli/error.h"
+#include "lazuli/io/gguf.h"
 
 namespace lazuli::models {
-
-// How SentencePiece writes a space: U+2581.
-inline constexpr std::string_view space_mark = "\xe2\x96\x81";
 
 // What a token is; the enumerators are the numbers of `tokenizer.ggml.token_type`.
 enum class TokenKind : uint8_t { undefined, normal, unknown, control, user_defined, unused, byte };
@@ -58,56 +58,69 @@ class TextIndex {
   size_t mask_ = 0;
 };
 
-// The length of a character that its first byte promises. The rest of an invalid character may be
-// anything, so that it ends up as bytes; llama.cpp cuts likewise.
-inline size_t character_bytes(char first) {
-  unsigned char byte = static_cast<unsigned char>(first);
-  if (byte < 0xc0) return 1;
-  if (byte < 0xe0) return 2;
-  return byte < 0xf0 ? 3 : 4;
-}
-
-// Which characters stand next to each other in some token. Text may be cut wherever no token could
-// reach across. A character is known by its byte at the joint, a marked space by itself.
-class Joints {
+// What differs between kinds of vocabulary.
+class PlainText {
  public:
-  void add_token(std::string_view text);
-  // Whether some token may hold the end of `left` followed by the start of `right`, which are whole
-  // characters.
-  bool may_join(std::string_view left, std::string_view right) const {
-    return seen_[left_class(left) * class_count + right_class(right)];
-  }
-
- private:
-  static constexpr size_t class_count = 257;
-  static size_t left_class(std::string_view character);
-  static size_t right_class(std::string_view character);
-
-  std::vector<bool> seen_ = std::vector<bool>(class_count * class_count);
+  virtual ~PlainText() = default;
+  // Appends the tokens of text that holds no special token.
+  virtual void encode(std::string_view text, std::vector<int32_t>& tokens) const = 0;
+  // Appends the text of a normal or a byte token.
+  virtual void decode(int32_t token, std::string& text) const = 0;
 };
 
 struct Vocabulary {
-  TokenTexts texts;
+  TokenTexts texts;  // as the file spells them
   TextIndex index;
-  std::vector<float> scores;  // no NaN
   std::vector<TokenKind> kinds;
-  std::array<int32_t, 256> byte_tokens;  // what a byte outside of all other tokens becomes
-  size_t text_bytes_max = 0;             // of the longest token
-  Joints joints;
-  SpecialMatcher specials;               // user-defined, control and unknown tokens
-  std::vector<int32_t> ends;             // tokens after which a model has finished
+  SpecialMatcher specials;  // user-defined, control and unknown tokens
+  std::vector<int32_t> ends;  // tokens after which a model has finished, in ascending order
   int32_t bos = -1;
   int32_t eos = -1;
   int32_t eot = -1;
   int32_t unknown = -1;
-  bool adds_bos = true;
+  bool adds_bos = false;
   bool adds_eos = false;
-  bool adds_space_prefix = true;
+  bool adds_space_prefix = false;
+  std::unique_ptr<const PlainText> plain;  // may refer to the vocabulary, which stays in its place
 
   int32_t find(std::string_view text) const { return index.find(texts, text); }
   bool is_control(int32_t token) const {
     return kinds[token] == TokenKind::control || kinds[token] == TokenKind::unknown;
   }
+};
+
+// Reads the keys `tokenizer.ggml.*` of a file. Every problem is an IoError that names the file and
+// the key.
+class VocabularyReader {
+ public:
+  explicit VocabularyReader(const gguf::File& file) : file_(file) {}
+
+  bool has(const char* name) const { return file_.find(key(name)) != nullptr; }
+  std::string_view text(const char* name, std::string_view fallback) const;
+  bool flag(const char* name, bool fallback) const;
+  // A token id, or -1 for none: also where the fallback is none of `vocabulary`.
+  int32_t token(const char* name, const Vocabulary& vocabulary, int32_t fallback) const;
+
+  // What `convert` makes of an array of the metadata.
+  template <class Convert>
+  std::invoke_result_t<Convert, const gguf::Array&> array(const char* name, Convert convert) const {
+    const gguf::Array& found = array(name);
+    try {
+      return convert(found);
+    } catch (const Error& error) {  // names neither file nor key
+      fail(name, std::string("cannot be read: ") + error.message());
+    }
+  }
+  void check_size(const char* name, size_t size, const Vocabulary& vocabulary) const;
+
+  // "metadata key 'tokenizer.ggml.<name>' <problem>".
+  [[noreturn]] void fail(const char* name, const std::string& problem) const;
+
+ private:
+  static std::string key(const char* name) { return std::string("tokenizer.ggml.") + name; }
+  const gguf::Array& array(const char* name) const;
+
+  const gguf::File& file_;
 };
 
 }  // namespace lazuli::models

@@ -45,6 +45,11 @@ std::optional<PackedMatrix> Weight::packed() const {
   return PackedMatrix{values_, *format_};
 }
 
+array Linear::operator()(const array& x) const {
+  array product = matrix(x);
+  return bias ? product + *bias : product;
+}
+
 JoinedWeight::JoinedWeight(std::vector<Weight> parts) : parts_(std::move(parts)) {
   for (const Weight& part : parts_) {
     if (auto matrix = part.packed()) packed_.push_back(*matrix);
@@ -73,6 +78,12 @@ array vector(const gguf::File& file, const std::string& name, int64_t size) {
            std::string("has the type ") + tensor.type.name + "; plain numbers are needed");
   }
   return astype(gguf::tensor_array(file, tensor), float32);
+}
+
+Linear linear(const gguf::File& file, const std::string& name, int64_t rows, int64_t columns) {
+  Linear made{weight(file, name + ".weight", rows, columns), std::nullopt};
+  if (file.find_tensor(name + ".bias")) made.bias = vector(file, name + ".bias", rows);
+  return made;
 }
 
 int64_t matrix_rows(const gguf::File& file, const std::string& name) {

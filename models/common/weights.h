@@ -29,6 +29,15 @@ class Weight {
   std::optional<PackedFormat> format_;
 };
 
+// A matrix and, where the file has one, a bias.
+struct Linear {
+  Weight matrix;
+  std::optional<array> bias;  // [N]
+
+  // x [..., K] times the transpose, plus the bias: [..., N].
+  array operator()(const array& x) const;
+};
+
 // Several matrices that one x is multiplied with: their products beside each other.
 class JoinedWeight {
  public:
@@ -49,6 +58,9 @@ Weight weight(const gguf::File& file, const std::string& name, int64_t rows, int
 
 // The float32 vector of that name, likewise.
 array vector(const gguf::File& file, const std::string& name, int64_t size);
+
+// The matrix "<name>.weight" and the vector "<name>.bias", which may be missing. Errors as above.
+Linear linear(const gguf::File& file, const std::string& name, int64_t rows, int64_t columns);
 
 // How many rows the matrix of that name has, at most 2^31 - 1. Errors as above.
 int64_t matrix_rows(const gguf::File& file, const std::string& name);

@@ -1,84 +1,54 @@
-#include "llm/gemma3.h"
-
+// Gemma 3 (Gemma Team, 2025, arXiv:2503.19786), text: decoder layers with grouped-query attention,
+// normalised queries and keys, five sliding-window layers for each full one, gated GELU.
 #include <cmath>
-#include <limits>
-#include <optional>
+#include <string>
 
-#include "lazuli/printable.h"
+#include "common/weights.h"
+#include "llm/model.h"
 
 namespace lazuli::models {
 namespace {
 
-constexpr const char* architecture = "gemma3";
-
-// Reads the metadata of one file; every problem names the file and the key.
-class ConfigReader {
- public:
-  explicit ConfigReader(const gguf::File& file) : file_(file) {
-    std::string_view found = file.text("general.architecture");
-    if (found != architecture) {
-      fail("general.architecture", "is " + printable(found) + "; a model of the architecture '" +
-                                       architecture + "' is needed");
-    }
-  }
-
-  int positive(const char* name) const {
-    int64_t value = file_.integer(key(name));
-    if (value < 1 || value > std::numeric_limits<int32_t>::max()) {
-      fail(key(name), "is " + std::to_string(value) + "; 1 to 2^31 - 1 are possible");
-    }
-    return static_cast<int>(value);
-  }
-
-  float positive_float(const char* name, std::optional<double> fallback = std::nullopt) const {
-    double value = fallback ? file_.number(key(name), *fallback) : file_.number(key(name));
-    float narrow = static_cast<float>(value);
-    if (!(narrow > 0) || !std::isfinite(narrow)) {
-      fail(key(name), "is " + std::to_string(value) + "; a finite number above 0 is needed");
-    }
-    return narrow;
-  }
-
-  bool has(const char* name) const { return file_.find(key(name)) != nullptr; }
-
-  [[noreturn]] void fail(const std::string& key, const std::string& problem) const {
-    throw IoError("gguf file " + printable(file_.path(), 1000) + ": metadata key '" + key + "' " +
-                  problem + ".");
-  }
-  static std::string key(const char* name) { return std::string(architecture) + "." + name; }
-
- private:
-  const gguf::File& file_;
+struct Gemma3Config : DecoderConfig {
+  int window;
+  float rope_base_local;
+  int global_every = 6;  // layers i with (i + 1) % global_every == 0 see all positions
 };
 
 Gemma3Config read_config(const gguf::File& file) {
   ConfigReader read(file);
-  Gemma3Config c{};
-  c.layers = read.positive("block_count");
-  c.hidden = read.positive("embedding_length");
-  c.heads = read.positive("attention.head_count");
-  c.kv_heads = read.positive("attention.head_count_kv");
-  c.head_size = read.positive("attention.key_length");
-  c.window = read.positive("attention.sliding_window");
-  c.context = read.positive("context_length");
-  c.epsilon = read.positive_float("attention.layer_norm_rms_epsilon");
-  c.rope_base = read.positive_float("rope.freq_base", 1e6);
-  c.rope_base_local = read.positive_float("rope.freq_base_swa", 1e4);
-  c.vocabulary = static_cast<int>(matrix_rows(file, "token_embd.weight"));
-  c.feed_forward = read.has("feed_forward_length")
-                       ? read.positive("feed_forward_length")
-                       : static_cast<int>(matrix_rows(file, "blk.0.ffn_gate.weight"));
-  if (c.heads % c.kv_heads != 0) {
-    read.fail(read.key("attention.head_count"),
-              "is " + std::to_string(c.heads) + ", no multiple of the " +
-                  std::to_string(c.kv_heads) + " heads of keys and values");
-  }
-  if (file.find_tensor("blk." + std::to_string(c.layers) + ".attn_q.weight")) {
-    read.fail(read.key("block_count"),
-              "is " + std::to_string(c.layers) + ", but the file has more layers");
-  }
-  return c;
+  return {read.decoder(1e6), read.positive("attention.sliding_window"),
+          read.positive_float("rope.freq_base_swa", 1e4)};
 }
+
+class Gemma3 : public LanguageModel {
+ public:
+  explicit Gemma3(const gguf::File& file);
+
+  const DecoderConfig& config() const override { return config_; }
+  Cache make_cache() const override;
+  std::vector<array> weights() const override;
+
+ private:
+  struct Layer {
+    JoinedWeight query_key_value, gate_up;
+    Weight output, down;
+    array attention_norm, head_norms;  // of queries and keys [heads + kv_heads, head_size]
+    array post_attention_norm, ffn_norm, post_ffn_norm;
+  };
+
+  array forward(const array& tokens, Cache& cache, bool all) const override;
+  // Of all positions of x, or of the last one alone.
+  array attention(const Layer& layer, const array& x, KvCache& cache, bool global,
+                  bool last_alone) const;
+  array feed_forward(const Layer& layer, const array& x) const;
+  bool is_global(size_t layer) const { return (layer + 1) % config_.global_every == 0; }
+
+  Gemma3Config config_;
+  Weight embedding_;
+  array output_norm_;
+  std::vector<Layer> layers_;
+};
 
 array gelu_tanh(const array& x) {
   // 0.5 x (1 + tanh(z)) = x sigmoid(2 z) with z = sqrt(2 / pi) (x + 0.044715 x^3)
@@ -93,8 +63,6 @@ array head_norms(const array& query, const array& key, const Gemma3Config& c) {
   rows.eval();
   return rows;
 }
-
-}  // namespace
 
 Gemma3::Gemma3(const gguf::File& file)
     : config_(read_config(file)),
@@ -123,7 +91,7 @@ Gemma3::Gemma3(const gguf::File& file)
   }
 }
 
-Gemma3::Cache Gemma3::make_cache() const {
+LanguageModel::Cache Gemma3::make_cache() const {
   Cache cache;
   for (size_t i = 0; i < layers_.size(); ++i) {
     cache.emplace_back(is_global(i) ? 0 : config_.window);
@@ -168,7 +136,7 @@ array Gemma3::feed_forward(const Layer& layer, const array& x) const {
   return layer.down(gelu_tanh(gate) * up);
 }
 
-array Gemma3::operator()(const array& tokens, Cache& cache, bool all) const {
+array Gemma3::forward(const array& tokens, Cache& cache, bool all) const {
   array x = embedding_.rows(tokens) * std::sqrt(static_cast<float>(config_.hidden));
   for (size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
@@ -196,10 +164,10 @@ std::vector<array> Gemma3::weights() const {
   return all;
 }
 
-size_t Gemma3::nbytes() const {
-  size_t total = 0;
-  for (const array& w : weights()) total += w.nbytes();
-  return total;
+}  // namespace
+
+std::unique_ptr<LanguageModel> make_gemma3(const gguf::File& file) {
+  return std::make_unique<Gemma3>(file);
 }
 
 }  // namespace lazuli::models

@@ -18,8 +18,8 @@ array token_array(const int32_t* first, int64_t count) {
 }
 
 // Runs the prompt through the model; the logits of its last token.
-array prefill(const Gemma3& model, const std::vector<int32_t>& prompt, int chunk,
-              Gemma3::Cache& cache) {
+array prefill(const LanguageModel& model, const std::vector<int32_t>& prompt, int chunk,
+              LanguageModel::Cache& cache) {
   array logits = array(0.0f);
   for (size_t at = 0; at < prompt.size(); at += static_cast<size_t>(chunk)) {
     auto count = std::min(static_cast<size_t>(chunk), prompt.size() - at);
@@ -44,7 +44,8 @@ class TokenSource {
 
 class SampledTokens : public TokenSource {
  public:
-  SampledTokens(const Gemma3& model, Gemma3::Cache& cache, const SamplerOptions& options)
+  SampledTokens(const LanguageModel& model, LanguageModel::Cache& cache,
+                const SamplerOptions& options)
       : model_(model), cache_(cache), sampler_(options) {}
   int32_t first(const array& logits, const std::vector<int32_t>& tokens) override {
     return sampler_({logits.data<float>(), static_cast<size_t>(logits.shape(-1))}, tokens);
@@ -56,8 +57,8 @@ class SampledTokens : public TokenSource {
   }
 
  private:
-  const Gemma3& model_;
-  Gemma3::Cache& cache_;
+  const LanguageModel& model_;
+  LanguageModel::Cache& cache_;
   Sampler sampler_;
 };
 
@@ -65,7 +66,8 @@ class SampledTokens : public TokenSource {
 // last one.
 class LikeliestTokens : public TokenSource {
  public:
-  LikeliestTokens(const Gemma3& model, Gemma3::Cache& cache) : model_(model), cache_(cache) {}
+  LikeliestTokens(const LanguageModel& model, LanguageModel::Cache& cache)
+      : model_(model), cache_(cache) {}
   int32_t first(const array& logits, const std::vector<int32_t>&) override {
     ahead_ = chosen(logits);
     return advance();
@@ -95,12 +97,12 @@ class LikeliestTokens : public TokenSource {
     return chosen_token;
   }
 
-  const Gemma3& model_;
-  Gemma3::Cache& cache_;
+  const LanguageModel& model_;
+  LanguageModel::Cache& cache_;
   array ahead_ = array(0);
 };
 
-std::unique_ptr<TokenSource> token_source(const Gemma3& model, Gemma3::Cache& cache,
+std::unique_ptr<TokenSource> token_source(const LanguageModel& model, LanguageModel::Cache& cache,
                                           const SamplerOptions& options) {
   bool likeliest = options.temperature == 0 && options.repetition_penalty == 1;
   if (likeliest && default_device() == Device::gpu) {
@@ -110,11 +112,11 @@ std::unique_ptr<TokenSource> token_source(const Gemma3& model, Gemma3::Cache& ca
 }
 
 // The tokens of a prompt that the model can continue by `tokens_max`.
-std::vector<int32_t> prompt_tokens(const Gemma3& model, const Tokenizer& tokenizer,
+std::vector<int32_t> prompt_tokens(const LanguageModel& model, const Tokenizer& tokenizer,
                                    const std::string& prompt, int tokens_max) {
   std::vector<int32_t> tokens = tokenizer.encode(prompt);
   if (tokens.empty()) throw ArgumentError("[generate] The prompt is empty.");
-  const Gemma3Config& config = model.config();
+  const DecoderConfig& config = model.config();
   if (static_cast<int64_t>(tokens.size()) + tokens_max > config.context) {
     throw ArgumentError("[generate] " + std::to_string(tokens.size()) + " prompt tokens and " +
                         std::to_string(tokens_max) + " new ones exceed the model's " +
@@ -131,8 +133,9 @@ std::vector<int32_t> prompt_tokens(const Gemma3& model, const Tokenizer& tokeniz
 
 }  // namespace
 
-GenerateResult generate(const Gemma3& model, const Tokenizer& tokenizer, const std::string& prompt,
-                        const GenerateOptions& options, const OnText& on_text) {
+GenerateResult generate(const LanguageModel& model, const Tokenizer& tokenizer,
+                        const std::string& prompt, const GenerateOptions& options,
+                        const OnText& on_text) {
   auto start = std::chrono::steady_clock::now(), first = start;
   std::vector<int32_t> tokens = prompt_tokens(model, tokenizer, prompt, options.tokens_max);
   GenerateResult result;
@@ -143,7 +146,7 @@ GenerateResult generate(const Gemma3& model, const Tokenizer& tokenizer, const s
     return text.empty() || on_text(text);
   };
   try {
-    Gemma3::Cache cache = model.make_cache();
+    LanguageModel::Cache cache = model.make_cache();
     array logits = prefill(model, tokens, std::max(options.prefill_chunk, 1), cache);
     std::unique_ptr<TokenSource> source = token_source(model, cache, options.sampler);
     for (bool go_on = true; go_on && result.new_tokens < options.tokens_max;) {

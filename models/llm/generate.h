@@ -7,7 +7,7 @@
 
 #include "common/sampler.h"
 #include "common/tokenizer.h"
-#include "llm/gemma3.h"
+#include "llm/model.h"
 
 namespace lazuli::models {
 
@@ -31,7 +31,8 @@ using OnText = std::function<bool(const std::string&)>;
 
 // ArgumentError if the prompt is empty, a token of it is none of the model's, or prompt and new
 // tokens exceed the model's context; RuntimeError if the logits are not finite.
-GenerateResult generate(const Gemma3& model, const Tokenizer& tokenizer, const std::string& prompt,
-                        const GenerateOptions& options, const OnText& on_text);
+GenerateResult generate(const LanguageModel& model, const Tokenizer& tokenizer,
+                        const std::string& prompt, const GenerateOptions& options,
+                        const OnText& on_text);
 
 }  // namespace lazuli::models

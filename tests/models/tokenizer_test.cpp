@@ -8,6 +8,7 @@
 
 #include "common/text_stream.h"
 #include "lazuli/error.h"
+#include "models/recordings.h"
 #include "support/model_file.h"
 #include "support/temporary_folder.h"
 
@@ -229,9 +230,9 @@ TEST(Tokenizer, LoadErrors) {
             "metadata key 'tokenizer.ggml.model' is missing; the file has no tokenizer");
   EXPECT_EQ(load_error([](Writer& w) { w.add("tokenizer.ggml.model", 1); }),
             "metadata key 'tokenizer.ggml.model' is of type int32, not a string");
-  EXPECT_EQ(load_error([](Writer& w) { w.add("tokenizer.ggml.model", "gpt2"); }),
-            "metadata key 'tokenizer.ggml.model' names a tokenizer that is not supported; only "
-            "the SentencePiece kind, 'llama', is");
+  EXPECT_EQ(load_error([](Writer& w) { w.add("tokenizer.ggml.model", "bert"); }),
+            "metadata key 'tokenizer.ggml.model' is 'bert', a tokenizer that is not supported; "
+            "SentencePiece, 'llama', and byte-level BPE, 'gpt2', are");
   EXPECT_EQ(load_error([](Writer& w) { w.add("tokenizer.ggml.model", "llama"); }),
             "no metadata key 'tokenizer.ggml.tokens'");
   EXPECT_EQ(load_error([](Writer& w) { add_tokens(w, {}); }),
@@ -321,33 +322,6 @@ TEST(Tokenizer, HostileTextTakesLinearTime) {
     while (text.size() < 4'000'000) text += unit;
     EXPECT_GT(tokenizer.encode(text).size(), 1u) << unit;
   }
-}
-
-Tokens numbers_of(const std::string& field) {
-  std::istringstream stream(field);
-  Tokens tokens;
-  for (int32_t token; stream >> token;) tokens.push_back(token);
-  return tokens;
-}
-
-std::string bytes_of(const std::string& field) {
-  std::string bytes;
-  for (size_t i = 0; i + 1 < field.size(); i += 2) {
-    bytes += static_cast<char>(std::stoi(field.substr(i, 2), nullptr, 16));
-  }
-  return bytes;
-}
-
-std::vector<std::string> fields_of(const std::string& line) {
-  std::vector<std::string> fields(1);
-  for (char character : line) {
-    if (character == '|') {
-      fields.emplace_back();
-    } else {
-      fields.back() += character;
-    }
-  }
-  return fields;
 }
 
 std::string environment_or(const char* name, const std::string& fallback) {

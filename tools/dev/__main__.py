@@ -11,6 +11,7 @@ COMMANDS = {
     "test": ("test", "[name...] [--preset P] [--device gpu]  build and run the tests"),
     "bench": ("bench", "[name...]  measure, beside the peers that are set up"),
     "demo": ("demo", "[prompt]  set up, build, fetch a model and write text with it"),
+    "models": ("model", "[name...]  fetch models that tests need; list them"),
     "release": ("release", "pack the wheel for every machine and GPU, and try it"),
     "tidy": ("housekeeping", "[--fix]  check what keeps the house in order"),
     "gen": ("gen", "[--check]  write the generated files anew"),
