@@ -58,12 +58,15 @@ class Fuser {
  private:
   const Node* node(uint32_t i) const { return graph_.nodes[i]; }
   bool is_computed(uint32_t i) const { return values_.wanted[i] && !graph_.is_leaf(i); }
+  const Shape& shape(uint32_t i) const { return node(values_.shape[i])->shape; }
   const Shape& space_shape(int32_t group) const {
     return node(grouping_.groups[group].space)->shape;
   }
 
   // The node whose shape is the space `i` iterates over: a reduction iterates over its input's.
-  uint32_t space_of(uint32_t i) const { return is_reduction(node(i)) ? values_.inputs[i][0] : i; }
+  uint32_t space_of(uint32_t i) const {
+    return is_reduction(node(i)) ? values_.inputs[i][0].shape : values_.shape[i];
+  }
 
   // A cast that must not be in a step of its own: its users could not join the steps of their other
   // inputs then, since they would wait for it.
@@ -73,14 +76,15 @@ class Fuser {
     std::vector<uint32_t> larger_users(graph_.nodes.size(), 0);
     for (uint32_t i = 0; i < graph_.nodes.size(); ++i) {
       if (!is_computed(i) || !is_elementwise(node(i)->op)) continue;
-      for (uint32_t input : values_.inputs[i]) {
-        if (node(input)->shape != node(i)->shape) ++larger_users[input];
+      for (const Use& use : values_.inputs[i]) {
+        if (node(use.shape)->shape != shape(i)) ++larger_users[use.value];
       }
     }
     for (uint32_t i = 0; i < graph_.nodes.size(); ++i) {
-      bool cast = is_computed(i) && node(i)->op == Op::astype && !graph_.is_held(i);
+      bool cast = is_computed(i) && node(i)->op == Op::astype && !graph_.is_held(i) &&
+                  values_.shape[i] == i;
       grouping_.inlined[i] =
-          cast && graph_.is_leaf(values_.inputs[i][0]) && larger_users[i] == values_.uses[i];
+          cast && graph_.is_leaf(values_.inputs[i][0].value) && larger_users[i] == values_.uses[i];
     }
   }
 
@@ -101,16 +105,19 @@ class Fuser {
       if (group.row_axes && group.row_axes != axes) return false;
       return node(space_of(i))->shape == full;
     }
-    return node(i)->shape == full || is_row_shape(node(i)->shape, full, group.row_axes);
+    return shape(i) == full || is_row_shape(shape(i), full, group.row_axes);
   }
 
   void place(uint32_t i) {
     uint32_t level = 0;
     bool fusable = is_fusable(node(i)) || joins_as_identity(i);
     SmallVector<int32_t, 8> candidates;
-    for (uint32_t m : values_.inputs[i]) {
+    for (const Use& use : values_.inputs[i]) {
+      uint32_t m = use.value;
       if (graph_.is_leaf(m) || grouping_.inlined[m]) continue;
-      int32_t g = fusable ? find(grouping_.group_of[m]) : -1;
+      // In a sweep a value has the shape it is computed with.
+      bool here = fusable && use.shape == values_.shape[m];
+      int32_t g = here ? find(grouping_.group_of[m]) : -1;
       if (g >= 0 && fits(g, i)) {
         level = std::max(level, level_[m]);
         candidates.push_back(g);
@@ -124,7 +131,8 @@ class Fuser {
 
   bool joins_as_identity(uint32_t i) {
     if (!is_plain_identity(node(i))) return false;
-    uint32_t m = values_.inputs[i][0];
+    if (values_.shape[values_.inputs[i][0].value] != values_.inputs[i][0].shape) return false;
+    uint32_t m = values_.inputs[i][0].value;
     int32_t g = find(grouping_.group_of[m]);
     return g >= 0 && fits(g, i) && level_of_group(g) == level_[m];
   }

@@ -20,7 +20,9 @@ class StepBuilder {
         step_(std::make_unique<FusedStep>()) {
     step_->space = group.space;
     step_->row_axes = group.row_axes;
-    for (uint32_t member : group.members) index_.emplace(member, members_not_placed);
+    for (uint32_t member : group.members) {
+      index_.emplace(key_of({member, made_of_.shape[member]}), members_not_placed);
+    }
   }
 
   std::unique_ptr<FusedStep> build(const Group& group) {
@@ -50,33 +52,35 @@ class StepBuilder {
     return Scope::row;
   }
 
-  uint16_t value_of(uint32_t node) {
-    auto found = index_.find(node);
+  static uint64_t key_of(Use use) { return uint64_t{use.value} << 32 | use.shape; }
+
+  uint16_t value_of(Use use) {
+    auto found = index_.find(key_of(use));
     if (found != index_.end()) return found->second;
-    const Node* n = graph_.nodes[node];
+    const Node* n = graph_.nodes[use.value];
+    const Shape& shape = graph_.nodes[use.shape]->shape;
     FusedValue v{};
-    if (grouping_.inlined[node]) {
-      v.inputs[v.input_count++] = value_of(made_of_.inputs[node][0]);
-      v.kind = Kind::compute;
-      v.op = n->op;
-      v.dtype = n->dtype;
-      v.scope = operand_scope(n->shape);
-      v.node = node;
-      return add(node, v);
-    }
-    v.kind = n->op == Op::constant ? Kind::constant : Kind::operand;
     v.op = n->op;
     v.dtype = n->dtype;
-    v.scope = v.kind == Kind::constant ? (step_->row_axes ? Scope::row : Scope::full)
-                                       : operand_scope(n->shape);
-    v.node = node;
-    return add(node, v);
+    v.scope = operand_scope(shape);
+    v.node = use.value;
+    v.shape = use.shape;
+    if (grouping_.inlined[use.value]) {
+      v.inputs[v.input_count++] = value_of(made_of_.inputs[use.value][0]);
+      v.kind = Kind::compute;
+    } else if (n->op == Op::constant) {
+      v.kind = Kind::constant;
+      v.scope = step_->row_axes ? Scope::row : Scope::full;
+    } else {
+      v.kind = Kind::operand;
+    }
+    return add(use, v);
   }
 
-  uint16_t add(uint32_t node, const FusedValue& value) {
+  uint16_t add(Use use, const FusedValue& value) {
     uint16_t at = static_cast<uint16_t>(step_->values.size());
     step_->values.push_back(value);
-    index_[node] = at;
+    index_[key_of(use)] = at;
     return at;
   }
 
@@ -87,17 +91,18 @@ class StepBuilder {
     v.kind = reduction ? Kind::reduce : Kind::compute;
     v.op = n->op;
     v.dtype = n->dtype;
-    v.scope = reduction ? Scope::row : scope_of(n->shape);
+    v.scope = reduction ? Scope::row : scope_of(graph_.nodes[made_of_.shape[member]]->shape);
     v.output = needed_[member];
     v.node = member;
-    for (uint32_t input : made_of_.inputs[member]) {
-      uint16_t from = value_of(input);
+    v.shape = made_of_.shape[member];
+    for (const Use& use : made_of_.inputs[member]) {
+      uint16_t from = value_of(use);
       v.inputs[v.input_count++] = from;
       const FusedValue& source = step_->values[from];
       uint8_t ready = source.phase + (source.kind == Kind::reduce ? 1 : 0);
       v.phase = std::max(v.phase, ready);
     }
-    add(member, v);
+    add({member, v.shape}, v);
   }
 
   const Graph& graph_;
@@ -105,7 +110,7 @@ class StepBuilder {
   const Grouping& grouping_;
   const std::vector<uint8_t>& needed_;
   std::unique_ptr<FusedStep> step_;
-  std::unordered_map<uint32_t, uint16_t> index_;
+  std::unordered_map<uint64_t, uint16_t> index_;  // by use
 };
 
 }  // namespace

@@ -70,7 +70,8 @@ class Pipeline {
     for (uint32_t i = 0; i < graph_.nodes.size(); ++i) {
       if (!is_computed(i) || grouping_.inlined[i]) continue;
       if (graph_.is_held(i)) needed_[i] = 1;
-      for (uint32_t m : values_.inputs[i]) {
+      for (const Use& use : values_.inputs[i]) {
+        uint32_t m = use.value;
         int32_t g = grouping_.group_of[m];
         if (g < 0 || g != grouping_.group_of[i]) needed_[m] = 1;
       }
@@ -105,7 +106,8 @@ class Pipeline {
       step.kind = op_info(node->op).form == OpForm::View ? Step::Kind::view : Step::Kind::kernel;
       step.stream = node->stream;
       step.node = i;
-      for (uint32_t m : values_.inputs[i]) {
+      for (const Use& use : values_.inputs[i]) {
+        uint32_t m = use.value;
         step.inputs.push_back(m);
         if (std::find(step.reads.begin(), step.reads.end(), m) == step.reads.end()) {
           step.reads.push_back(m);

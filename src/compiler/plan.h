@@ -32,6 +32,7 @@ struct FusedValue {
   uint8_t input_count = 0;
   uint16_t inputs[3] = {};
   uint32_t node;  // in the graph
+  uint32_t shape;  // the node whose shape the value has here
 };
 
 struct FusedStep {

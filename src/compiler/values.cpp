@@ -1,6 +1,6 @@
 #include "compiler/values.h"
 
-#include <algorithm>
+#include "base/flags.h"
 
 namespace lazuli {
 namespace {
@@ -82,31 +82,45 @@ bool Guard::holds(const Graph& graph) const {
   return (x->shape == y->shape) == (kind == Kind::same_shape);
 }
 
-Values values_of(const Graph& graph, std::vector<Guard>& guards) {
+namespace {
+
+void find_wanted(const Graph& graph, Values& values) {
   size_t count = graph.nodes.size();
-  Subexpressions subexpressions(graph);
-  Values values;
-  values.inputs.resize(count);
   values.wanted.assign(count, 0);
   values.uses.assign(count, 0);
   for (size_t k = count; k-- > 0;) {
     auto i = static_cast<uint32_t>(k);
     if (graph.is_held(i)) values.wanted[i] = 1;
-    if (!values.wanted[i] || graph.is_leaf(i)) continue;
+    if (!values.wanted[i]) continue;
+    for (const Use& use : values.inputs[i]) {
+      values.wanted[use.value] = 1;
+      ++values.uses[use.value];
+    }
+  }
+}
+
+}  // namespace
+
+Values values_of(const Graph& graph, std::vector<Guard>& guards) {
+  size_t count = graph.nodes.size();
+  Subexpressions subexpressions(graph);
+  Values values;
+  values.inputs.resize(count);
+  values.shape.resize(count);
+  for (uint32_t i = 0; i < count; ++i) {
+    values.shape[i] = i;
+    // What a value is the same as rests on its inputs' being the same.
+    uint32_t same = subexpressions.same(i);
+    if (same != i) guards.push_back({i, same, Guard::Kind::same_value});
+    if (graph.is_leaf(i)) continue;
     for (const Node* input : graph.nodes[i]->inputs) {
       uint32_t m = input->mark_index;
       uint32_t maker = graph.is_held(m) ? m : subexpressions.same(m);
-      values.inputs[i].push_back(maker);
-      values.wanted[maker] = 1;
-      ++values.uses[maker];
+      values.inputs[i].push_back({maker, maker});
     }
   }
-  // What a value is the same as rests on its inputs' being the same.
-  for (uint32_t i = 0; i < count; ++i) {
-    if (subexpressions.same(i) != i) {
-      guards.push_back({i, subexpressions.same(i), Guard::Kind::same_value});
-    }
-  }
+  if (flags().fusion) absorb_views(graph, values);
+  find_wanted(graph, values);
   return values;
 }
 

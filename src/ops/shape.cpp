@@ -1,6 +1,7 @@
 // Views: other ways to look at the same elements.
 #include <algorithm>
 #include <numeric>
+#include <optional>
 
 #include "lazuli/ops.h"
 #include "lazuli/transforms.h"
@@ -44,10 +45,38 @@ Params axes_params(const std::vector<int>& axes) {
 
 }  // namespace
 
+namespace {
+
+// The axes of extent 1 that the longer shape has beside those of the shorter; nothing if they
+// differ in more.
+std::optional<std::vector<int>> axes_beside(const Shape& longer, const Shape& shorter) {
+  std::vector<int> axes;
+  size_t matched = 0;
+  for (size_t i = 0; i < longer.size(); ++i) {
+    if (matched < shorter.size() && longer[i] == shorter[matched]) {
+      ++matched;
+    } else if (longer[i] == 1) {
+      axes.push_back(static_cast<int>(i));
+    } else {
+      return std::nullopt;
+    }
+  }
+  if (matched != shorter.size()) return std::nullopt;
+  return axes;
+}
+
+}  // namespace
+
 array reshape(const array& a, Shape shape, StreamOrDevice s) {
   shape = resolve_shape("reshape", a, static_cast<int64_t>(a.size()), std::move(shape));
   note_shape_use();
   if (shape == a.shape()) return a;
+  // Said in axes, for the planner to see.
+  if (shape.size() > a.ndim()) {
+    if (auto added = axes_beside(shape, a.shape())) return expand_dims(a, *added, s);
+  } else if (shape.size() < a.ndim()) {
+    if (auto dropped = axes_beside(a.shape(), shape)) return squeeze(a, *dropped, s);
+  }
   return record(Op::reshape, a.dtype(), std::move(shape), {&a}, {}, to_stream(s));
 }
 

@@ -23,7 +23,8 @@ std::vector<std::unique_ptr<FusedStep>> fused_steps(const std::vector<array>& ou
   for (uint32_t i = 0; i < graph.nodes.size(); ++i) {
     if (graph.is_leaf(i) || !values.wanted[i] || grouping.inlined[i]) continue;
     if (graph.is_held(i)) needed[i] = 1;
-    for (uint32_t m : values.inputs[i]) {
+    for (const Use& use : values.inputs[i]) {
+      uint32_t m = use.value;
       if (grouping.group_of[m] < 0 || grouping.group_of[m] != grouping.group_of[i]) needed[m] = 1;
     }
   }

@@ -57,7 +57,8 @@ TEST(RandomGraphs, TakeBuffersOver) {
 
 TEST(RandomGraphs, GiveTheSameThroughACachedPlan) {
   int64_t graphs = flags().test_graphs;
-  for (int64_t seed = 0; seed < graphs; ++seed) {
+  int64_t first = flags().test_first;
+  for (int64_t seed = first; seed < first + graphs; ++seed) {
     uint64_t id = static_cast<uint64_t>(seed) + 500000;
     eval(testing::build(id, 1).outputs);
     RandomGraph through_cache = testing::build(id, 2);

@@ -165,7 +165,10 @@ class FakeBackend : public Backend {
       node = number;
     };
     renumber(parts->step.space);
-    for (FusedValue& value : parts->step.values) renumber(value.node);
+    for (FusedValue& value : parts->step.values) {
+      renumber(value.node);
+      renumber(value.shape);
+    }
     parts->host = host_.compile(parts->step);
     auto compiled = std::make_unique<FakeCompiled>();
     compiled->parts = std::move(parts);

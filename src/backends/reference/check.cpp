@@ -20,6 +20,13 @@ double unit_of(Dtype dtype) {
   }
 }
 
+Params params_of(const Node* node) {
+  Params params;
+  params.words = node->params;
+  params.structural = node->structural;
+  return params;
+}
+
 std::vector<Complex> as_complex(const Tensor& t) {
   std::vector<Complex> result;
   with_values(t, [&](const auto& values) {
@@ -109,8 +116,11 @@ class Check : public StepCheck {
         in.push_back(&values_.at(input));
         doubts.push_back(&doubts_[input]);
       }
-      Tensor result = interpret_op(node, in);
-      Doubt doubt{tolerance_of(result), doubtful(node, in, doubts)};
+      // Sweeps compute some values with trailing axes that their nodes have not.
+      array shaped(make_node(v.op, node->type(), graph_.nodes[v.shape]->shape, {}, params_of(node),
+                             stream_at(node->stream)));
+      Tensor result = interpret_op(shaped.node(), in);
+      Doubt doubt{tolerance_of(result), doubtful(shaped.node(), in, doubts)};
       values_[v.node] = std::move(result);
       doubts_[v.node] = std::move(doubt);
     }

@@ -59,10 +59,9 @@ class Runner {
       const FusedValue& x = step.values[v];
       if (x.kind != FusedValue::Kind::operand && !x.output) continue;
       bound_.operand_of_value[v] = static_cast<uint16_t>(inputs.size());
-      const Node* node = bound_.node_of(v);
-      inputs.push_back(
-          {bound_.binding.value[v], &node->shape, itemsize(x.dtype), x.scope == Scope::row});
-      if (x.output) output_bytes += node->size() * itemsize(x.dtype);
+      const Shape& shape = bound_.binding.graph->nodes[x.shape]->shape;
+      inputs.push_back({bound_.binding.value[v], &shape, itemsize(x.dtype), x.scope == Scope::row});
+      if (x.output) output_bytes += element_count(shape) * itemsize(x.dtype);
     }
     make_walk(bound_.binding.graph->nodes[step.space]->shape, step.row_axes,
               {inputs.data(), inputs.size()}, walk_);

@@ -127,10 +127,10 @@ class Runner {
     for (uint16_t v = 0; v < step.values.size(); ++v) {
       const FusedValue& x = step.values[v];
       if (x.kind != Kind::operand && !x.output) continue;
-      const Node* node = binding.graph->nodes[x.node];
+      const Shape* shape = &binding.graph->nodes[x.shape]->shape;
       const Layout* layout = binding.value[v];
-      inputs_.push_back({layout, &node->shape, step.row_axes > 0 && x.scope == Scope::row});
-      places_.push_back({v, layout, &node->shape, itemsize(x.dtype), x.output});
+      inputs_.push_back({layout, shape, step.row_axes > 0 && x.scope == Scope::row});
+      places_.push_back({v, layout, shape, itemsize(x.dtype), x.output});
     }
   }
 
