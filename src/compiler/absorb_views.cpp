@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "compiler/values.h"
+#include "ops/table/params.h"
 
 namespace lazuli {
 namespace {
@@ -69,7 +70,8 @@ class Absorber {
   static bool map_axes(const Node* node, size_t input_rank, Axes& axes) {
     Axes map;  // by axis of the node
     auto listed = [node](int axis) {
-      return std::find(node->params.begin(), node->params.end(), axis) != node->params.end();
+      Words listed_axes = params<AxesParams>(node).axes;
+      return std::find(listed_axes.begin(), listed_axes.end(), axis) != listed_axes.end();
     };
     switch (node->op) {
       case Op::identity: return true;
@@ -122,7 +124,7 @@ class Absorber {
     } else {
       const Node* node = graph_.nodes[use.value];
       if (graph_.is_leaf(use.value) || node->op != Op::squeeze) return 0;
-      if (node->params[0] != static_cast<int64_t>(rank)) return 0;  // the first axis dropped
+      if (params<AxesParams>(node).axes[0] != static_cast<int64_t>(rank)) return 0;
       if (is_unrounded(values_.inputs[use.value][0].value)) return 0;
       use = values_.inputs[use.value][0];
     }

@@ -8,6 +8,7 @@
 
 #include "base/flags.h"
 #include "compiler/plan.h"
+#include "ops/table/params.h"
 
 namespace lazuli {
 namespace {
@@ -227,9 +228,10 @@ class Fuser {
 }  // namespace
 
 uint16_t trailing_axes(const Node* reduction) {
-  size_t rank = reduction->shape.size(), count = reduction->structural;
+  Words axes = params<AxesParams>(reduction).axes;
+  size_t rank = reduction->shape.size(), count = axes.size();
   for (size_t i = 0; i < count; ++i) {
-    if (reduction->params[i] != static_cast<int64_t>(rank - count + i)) return 0;
+    if (axes[i] != static_cast<int64_t>(rank - count + i)) return 0;
   }
   return static_cast<uint16_t>(count);
 }

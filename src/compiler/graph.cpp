@@ -95,8 +95,8 @@ class Collector {
     *word++ = static_cast<uint64_t>(node->stream) | static_cast<uint64_t>(node->structural) << 8 |
               static_cast<uint64_t>(count) << 32;
     if (node->structural) {
-      const int64_t* params = node->params.data();
-      for (size_t i = 0; i < node->structural; ++i) *word++ = static_cast<uint64_t>(params[i]);
+      const int64_t* words = node->params.data();
+      for (size_t i = 0; i < node->structural; ++i) *word++ = static_cast<uint64_t>(words[i]);
     }
     Graph::Facts* facts = graph_.facts.data();
     for (size_t i = 0; i < count; ++i) {

@@ -6,6 +6,7 @@
 #include "core/node.h"
 #include "core/visit.h"
 #include "ops/table/op.h"
+#include "ops/table/params.h"
 
 namespace lazuli {
 namespace {
@@ -124,7 +125,8 @@ Value* materialized(Node* node) {
   if (node->op == Op::constant && !node->value) {
     Value* value = new_value();
     value->layout = Layout(allocate_buffer(8), 0, {}, true);
-    std::memcpy(value->layout.buffer->host, &node->params[0], node->type().size());
+    uint64_t bits = params<ConstantParams>(node).bits;
+    std::memcpy(value->layout.buffer->host, &bits, node->type().size());
     node->value = value;
   }
   return node->value;

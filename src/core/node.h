@@ -7,13 +7,13 @@
 #include <atomic>
 #include <cstdint>
 #include <exception>
-#include <initializer_list>
 #include <span>
 
 #include "core/layout.h"
 #include "lazuli/array.h"
 #include "lazuli/dtype.h"
 #include "lazuli/small_vector.h"
+#include "ops/table/words.h"
 
 namespace lazuli {
 
@@ -34,22 +34,6 @@ struct Value {
   std::exception_ptr error;  // when failed
 };
 
-// Parameters of an op: 64-bit words, the first `structural` of which shape the plan (axes, modes),
-// while the rest is read when a plan is bound (extents, offsets, scalars).
-struct Params {
-  SmallVector<int64_t, 2> words;
-  uint16_t structural = 0;
-
-  Params() = default;
-  Params(std::initializer_list<int64_t> structural_words,
-         std::initializer_list<int64_t> bound_words = {})
-      : structural(static_cast<uint16_t>(structural_words.size())) {
-    words.reserve(structural_words.size() + bound_words.size());
-    for (int64_t w : structural_words) words.push_back(w);
-    for (int64_t w : bound_words) words.push_back(w);
-  }
-};
-
 struct Node {
   std::atomic<uint32_t> references{1};
   Op op;
@@ -62,7 +46,7 @@ struct Node {
   uint32_t mark_index = 0;
   Shape shape;
   SmallVector<Node*, 2> inputs;
-  SmallVector<int64_t, 2> params;
+  SmallVector<int64_t, 2> params;  // ops/table/params.h gives them types
   union {
     Value* value = nullptr;
     Node* next_to_free;  // once no reference is left
@@ -76,6 +60,9 @@ static_assert(sizeof(Node) <= 128);
 
 // The stream with this index. Defined by the runtime, which keeps the streams.
 Stream stream_at(int index);
+
+// For another node with the parameters of this one.
+inline Params same_params(const Node* node) { return {node->params, node->structural}; }
 
 // Stands for an argument while a function is traced; it has no value of its own.
 Node* make_placeholder(Dtype dtype, Shape shape);

@@ -6,6 +6,7 @@
 
 #include "lazuli/ops.h"
 #include "ops/record.h"
+#include "ops/table/params.h"
 
 namespace lazuli {
 namespace {
@@ -196,8 +197,8 @@ std::vector<array> depends(const std::vector<array>& inputs,
   for (const array& input : inputs) {
     std::vector<array> all = {input};
     all.insert(all.end(), dependencies.begin(), dependencies.end());
-    result.push_back(
-        record(Op::identity, input.dtype(), input.shape(), all, Params{0}, to_stream({})));
+    result.push_back(record(Op::identity, input.dtype(), input.shape(), all,
+                            encode(IdentityParams{IdentityKind::plain}), to_stream({})));
   }
   return result;
 }

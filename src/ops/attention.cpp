@@ -1,11 +1,11 @@
 // Attention: one node where the backend has a kernel, else the composition below.
-#include <bit>
 #include <limits>
 
 #include "lazuli/fast.h"
 #include "lazuli/ops.h"
 #include "ops/compositions.h"
 #include "ops/record.h"
+#include "ops/table/params.h"
 
 namespace lazuli {
 namespace {
@@ -50,23 +50,7 @@ array causal_mask(int64_t queries, int64_t keys, StreamOrDevice s) {
   return greater_equal(expand_dims(row, 1, s), column, s);
 }
 
-// What an attention node keeps: [mask kind, has sinks | scale], the last as the bits of a double.
 // Inputs: queries, keys, values, the mask of the kinds boolean and additive, the sinks.
-struct AttentionParams {
-  MaskKind mask;
-  bool sinks;
-  double scale;
-
-  Params words() const {
-    return Params({static_cast<int64_t>(mask), sinks}, {std::bit_cast<int64_t>(scale)});
-  }
-  static AttentionParams of(const Node* node) {
-    const auto& p = node->params;
-    return {static_cast<MaskKind>(p[0]), p[1] != 0, std::bit_cast<double>(p[2])};
-  }
-  bool has_array() const { return mask == MaskKind::boolean || mask == MaskKind::additive; }
-};
-
 array composed(const AttentionParams& params, const std::vector<array>& inputs, const Stream& s) {
   const array &queries = inputs[0], &keys = inputs[1], &values = inputs[2];
   Dtype dtype = promote_types(promote_types(queries.dtype(), keys.dtype()), values.dtype());
@@ -113,7 +97,7 @@ MaskKind kind_of(const std::string& mode, const std::optional<array>& mask, cons
 }  // namespace
 
 array compose_attention(const Node* node, const std::vector<array>& inputs, const Stream& s) {
-  return composed(AttentionParams::of(node), inputs, s);
+  return composed(params<AttentionParams>(node), inputs, s);
 }
 
 namespace fast {
@@ -141,7 +125,7 @@ array scaled_dot_product_attention(const array& queries, const array& keys, cons
   if (!as_node) return composed(params, inputs, to_stream(s));
   Shape shape = queries.shape();
   shape.back() = values.shape(3);
-  return record(Op::attention, dtype, std::move(shape), inputs, params.words(), to_stream(s));
+  return record(Op::attention, dtype, std::move(shape), inputs, encode(params), to_stream(s));
 }
 
 }  // namespace fast

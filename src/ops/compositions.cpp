@@ -2,6 +2,7 @@
 
 #include "base/flags.h"
 #include "lazuli/ops.h"
+#include "ops/table/params.h"
 
 namespace lazuli {
 
@@ -17,7 +18,7 @@ Composition composition_of(Op op) {
 
 array compose_affine_dequantize(const Node* node, const std::vector<array>& inputs,
                                 const Stream& s) {
-  int group = static_cast<int>(node->params[0]), bits = static_cast<int>(node->params[1]);
+  auto [group, bits] = params<AffineDequantizeParams>(node);
   const array& scales = inputs[1];
   array levels = dequantize(stop_gradient(inputs[0], s), ones_like(scales, s),
                             zeros_like(scales, s), group, bits, "affine", s);
@@ -29,9 +30,9 @@ array compose_affine_dequantize(const Node* node, const std::vector<array>& inpu
 
 array compose_quantized_matmul(const Node* node, const std::vector<array>& inputs,
                                const Stream& s) {
-  array matrix = dequantize(inputs[1], inputs[2], inputs[3], static_cast<int>(node->params[0]),
-                            static_cast<int>(node->params[1]), "affine", s);
-  return matmul(inputs[0], node->params[2] ? swapaxes(matrix, -1, -2, s) : matrix, s);
+  auto [group, bits, transpose] = params<QuantizedMatmulParams>(node);
+  array matrix = dequantize(inputs[1], inputs[2], inputs[3], group, bits, "affine", s);
+  return matmul(inputs[0], transpose ? swapaxes(matrix, -1, -2, s) : matrix, s);
 }
 
 bool records_kernel(Op op, Dtype dtype, const Stream& stream) {

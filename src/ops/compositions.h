@@ -28,7 +28,4 @@ array compose_quantized_matmul(const Node* node, const std::vector<array>& input
 // kernels compute it in float32, and the flag `composed` is not set.
 bool records_kernel(Op op, Dtype dtype, const Stream& stream);
 
-// How the scores of an attention are masked: its first parameter.
-enum class MaskKind : uint8_t { none, causal, boolean, additive };
-
 }  // namespace lazuli

@@ -7,6 +7,7 @@
 #include "lazuli/ops.h"
 #include "lazuli/transforms.h"
 #include "ops/record.h"
+#include "ops/table/params.h"
 
 namespace lazuli {
 namespace {
@@ -39,11 +40,10 @@ array arange(double start, double stop, double step, Dtype dtype, StreamOrDevice
     throw ArgumentError("[arange] The range holds too many elements.");
   }
   double by = std::isinf(step) ? 0 : step;
-  Params params;
-  for (double word : {start, by}) {
-    params.words.push_back(issubdtype(dtype, integer) ? convert_value<int64_t>(word)
-                                                      : std::bit_cast<int64_t>(word));
-  }
+  Params params =
+      issubdtype(dtype, integer)
+          ? encode(ArangeParams<int64_t>{convert_value<int64_t>(start), convert_value<int64_t>(by)})
+          : encode(ArangeParams<double>{start, by});
   return record(Op::arange, dtype, {static_cast<int64_t>(count)}, {}, std::move(params),
                 to_stream(s));
 }
@@ -58,9 +58,10 @@ array integer_range(int128 start, int128 stop, int128 step, Dtype dtype, StreamO
   if (count > std::numeric_limits<int32_t>::max()) {
     throw ArgumentError("[arange] The range holds too many elements.");
   }
-  return record(Op::arange, dtype, {static_cast<int64_t>(count)}, {},
-                Params({}, {static_cast<int64_t>(start), static_cast<int64_t>(step)}),
-                to_stream(s));
+  return record(
+      Op::arange, dtype, {static_cast<int64_t>(count)}, {},
+      encode(ArangeParams<int64_t>{static_cast<int64_t>(start), static_cast<int64_t>(step)}),
+      to_stream(s));
 }
 array arange(double start, double stop, double step, StreamOrDevice s) {
   return arange(start, stop, step, float32, s);
@@ -154,7 +155,8 @@ array copy(array a, StreamOrDevice s) {
 array contiguous(const array& a, bool, StreamOrDevice s) { return copy(a, s); }
 
 array stop_gradient(const array& a, StreamOrDevice s) {
-  return record(Op::identity, a.dtype(), a.shape(), {&a}, Params{1}, to_stream(s));
+  return record(Op::identity, a.dtype(), a.shape(), {&a},
+                encode(IdentityParams{IdentityKind::stop}), to_stream(s));
 }
 
 array where(const array& condition, const array& x, const array& y, StreamOrDevice s) {

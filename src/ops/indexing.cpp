@@ -3,6 +3,7 @@
 
 #include "lazuli/ops.h"
 #include "ops/record.h"
+#include "ops/table/params.h"
 
 namespace lazuli {
 namespace {
@@ -25,23 +26,15 @@ std::vector<array> aligned_indices(const char* op, const std::vector<array>& ind
   return broadcast_arrays(result, stream);
 }
 
-Params axes_params(const std::vector<int>& axes, std::initializer_list<int64_t> more) {
-  Params params;
-  for (int64_t word : more) params.words.push_back(word);
-  for (int axis : axes) params.words.push_back(axis);
-  params.structural = static_cast<uint16_t>(params.words.size());
-  return params;
-}
-
 // Axes in the order given, in range, none twice.
-std::vector<int> index_axes(const char* op, const std::vector<int>& axes, const array& a,
-                            size_t indices) {
+SmallVector<int64_t> index_axes(const char* op, const std::vector<int>& axes, const array& a,
+                                size_t indices) {
   if (axes.size() != indices) {
     throw ArgumentError("[" + std::string(op) + "] " + std::to_string(indices) +
                         " index arrays were given for " + std::to_string(axes.size()) + " axes.");
   }
   normalize_axes(op, axes, a.ndim());
-  std::vector<int> result;
+  SmallVector<int64_t> result;
   for (int axis : axes) result.push_back(normalize_axis(op, axis, a.ndim()));
   return result;
 }
@@ -50,7 +43,7 @@ array scatter(const char* name, const array& a, const std::vector<array>& indice
               const array& updates, const std::vector<int>& axes, ScatterMode mode,
               StreamOrDevice s) {
   Stream stream = to_stream(s);
-  std::vector<int> at = index_axes(name, axes, a, indices.size());
+  SmallVector<int64_t> at = index_axes(name, axes, a, indices.size());
   std::vector<array> inputs = {a, astype(updates, a.dtype(), stream)};
   Shape lead;
   for (array& index : aligned_indices(name, indices, stream)) {
@@ -66,8 +59,7 @@ array scatter(const char* name, const array& a, const std::vector<array>& indice
                         " do not have the shape of the indices " + describe(lead) +
                         " followed by a slice of " + describe(a) + ".");
   }
-  return record(Op::scatter, a.dtype(), a.shape(), inputs,
-                axes_params(at, {static_cast<int64_t>(mode)}), stream);
+  return record(Op::scatter, a.dtype(), a.shape(), inputs, encode(ScatterParams{mode, at}), stream);
 }
 
 // Shapes that agree but for `axis`; the others broadcast.
@@ -91,7 +83,7 @@ array scatter_along(const char* name, const array& a, const array& indices, cons
   array index = broadcast_to(astype(indices, int64, stream), shape, stream);
   array update = broadcast_to(astype(values, a.dtype(), stream), shape, stream);
   return record(Op::scatter_axis, a.dtype(), a.shape(), {&a, &index, &update},
-                Params{at, static_cast<int64_t>(mode)}, stream);
+                encode(ScatterAxisParams{at, mode}), stream);
 }
 
 }  // namespace
@@ -99,7 +91,7 @@ array scatter_along(const char* name, const array& a, const array& indices, cons
 array gather(const array& a, const std::vector<array>& indices, const std::vector<int>& axes,
              const Shape& slice_sizes, StreamOrDevice s) {
   Stream stream = to_stream(s);
-  std::vector<int> at = index_axes("gather", axes, a, indices.size());
+  SmallVector<int64_t> at = index_axes("gather", axes, a, indices.size());
   bool fits = slice_sizes.size() == a.ndim();
   for (size_t d = 0; fits && d < a.ndim(); ++d) {
     fits = slice_sizes[d] >= 0 && slice_sizes[d] <= a.shape()[d];
@@ -115,7 +107,7 @@ array gather(const array& a, const std::vector<array>& indices, const std::vecto
     inputs.push_back(std::move(index));
   }
   for (int64_t extent : slice_sizes) shape.push_back(extent);
-  return record(Op::gather, a.dtype(), std::move(shape), inputs, axes_params(at, {}), stream);
+  return record(Op::gather, a.dtype(), std::move(shape), inputs, encode(AxesParams{at}), stream);
 }
 
 array take(const array& a, const array& indices, int axis, StreamOrDevice s) {
@@ -152,7 +144,8 @@ array take_along_axis(const array& a, const array& indices, int axis, StreamOrDe
   shape[static_cast<size_t>(at)] = indices.shape()[static_cast<size_t>(at)];
   array from = broadcast_to(a, source, stream);
   array index = broadcast_to(astype(indices, int64, stream), shape, stream);
-  return record(Op::gather_axis, a.dtype(), std::move(shape), {&from, &index}, Params{at}, stream);
+  return record(Op::gather_axis, a.dtype(), std::move(shape), {&from, &index},
+                encode(AxisParams{at}), stream);
 }
 
 array put_along_axis(const array& a, const array& indices, const array& values, int axis,

@@ -3,6 +3,7 @@
 
 #include "lazuli/ops.h"
 #include "ops/record.h"
+#include "ops/table/params.h"
 
 namespace lazuli {
 namespace {
@@ -34,7 +35,7 @@ array packed_matmul(const array& x, const std::vector<PackedMatrix>& matrices, P
   Shape shape = x.shape();
   int64_t columns = 0;
   std::vector<array> inputs = {x};
-  Params formats;
+  SmallVector<int64_t> formats;
   for (const PackedMatrix& m : matrices) {
     int64_t k = row_elements("packed_matmul", m.w, m.format);
     if (m.w.ndim() != 2 || x.ndim() == 0 || x.shape(-1) != k) {
@@ -43,13 +44,11 @@ array packed_matmul(const array& x, const std::vector<PackedMatrix>& matrices, P
     }
     columns += m.w.shape(0);
     inputs.push_back(m.w);
-    formats.words.push_back(static_cast<int64_t>(m.format));
+    formats.push_back(static_cast<int64_t>(m.format));
   }
-  formats.words.push_back(static_cast<int64_t>(precision));
-  formats.structural = static_cast<uint16_t>(formats.words.size());
   shape.back() = columns;
-  return record(Op::packed_matmul, x.dtype(), std::move(shape), inputs, std::move(formats),
-                to_stream(s));
+  return record(Op::packed_matmul, x.dtype(), std::move(shape), inputs,
+                encode(PackedMatmulParams{formats, precision}), to_stream(s));
 }
 
 array packed_matmul(const array& x, const array& w, PackedFormat format, Precision precision,
@@ -69,7 +68,7 @@ array packed_take(const array& w, PackedFormat format, const array& indices, Dty
   Shape shape = indices.shape();
   shape.push_back(k);
   return record(Op::packed_take, dtype, std::move(shape), {&w, &index},
-                Params{static_cast<int64_t>(format)}, to_stream(s));
+                encode(PackedParams{format}), to_stream(s));
 }
 
 array packed_dequantize(const array& w, PackedFormat format, Dtype dtype, StreamOrDevice s) {
@@ -77,8 +76,8 @@ array packed_dequantize(const array& w, PackedFormat format, Dtype dtype, Stream
   Shape shape = w.shape();
   int64_t k = row_elements("packed_dequantize", w, format);
   shape.back() = k;
-  return record(Op::packed_dequantize, dtype, std::move(shape), {&w},
-                Params{static_cast<int64_t>(format)}, to_stream(s));
+  return record(Op::packed_dequantize, dtype, std::move(shape), {&w}, encode(PackedParams{format}),
+                to_stream(s));
 }
 
 }  // namespace lazuli

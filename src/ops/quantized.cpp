@@ -1,6 +1,7 @@
 // Affine quantisation: groups of weights as scale * level + bias, the levels packed into uint32.
 #include "lazuli/ops.h"
 #include "ops/record.h"
+#include "ops/table/params.h"
 
 namespace lazuli {
 namespace {
@@ -72,8 +73,8 @@ std::vector<array> quantize(const array& w, std::optional<int> group_size, std::
   std::vector<array> parts;
   for (int part = 0; part < 3; ++part) {
     parts.push_back(record(Op::affine_quantize, part == 0 ? uint32 : w.dtype(),
-                           part == 0 ? levels : groups, {&w}, Params{part, a.group, a.bits},
-                           to_stream(s)));
+                           part == 0 ? levels : groups, {&w},
+                           encode(AffineQuantizeParams{part, a.group, a.bits}), to_stream(s)));
   }
   return parts;
 }
@@ -86,7 +87,7 @@ array dequantize(const array& w, const array& scales, const std::optional<array>
   shape.back() = check_levels("dequantize", w, scales, biases, a);
   array b = astype(*biases, scales.dtype(), s);
   return record(Op::affine_dequantize, scales.dtype(), std::move(shape), {&w, &scales, &b},
-                Params{a.group, a.bits}, to_stream(s));
+                encode(AffineDequantizeParams{a.group, a.bits}), to_stream(s));
 }
 
 array quantized_matmul(const array& x, const array& w, const array& scales,
@@ -108,7 +109,7 @@ array quantized_matmul(const array& x, const array& w, const array& scales,
   Shape shape = x.shape();
   shape.back() = transpose ? w.shape(0) : columns;
   return record(Op::quantized_matmul, dtype, std::move(shape), {&from, &w, &scale, &bias},
-                Params{a.group, a.bits, transpose}, to_stream(s));
+                encode(QuantizedMatmulParams{a.group, a.bits, transpose}), to_stream(s));
 }
 
 }  // namespace lazuli

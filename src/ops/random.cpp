@@ -9,6 +9,7 @@
 #include "core/visit.h"
 #include "lazuli/ops.h"
 #include "ops/record.h"
+#include "ops/table/params.h"
 
 namespace lazuli::random {
 namespace {
@@ -35,9 +36,9 @@ double below_one(Dtype dtype) {
 // The value of a 0-d constant.
 std::optional<double> known(const array& a) {
   if (a.node()->op != Op::constant || a.dtype() == complex64) return std::nullopt;
-  return visit(a.dtype(), [&]<class T>() {
+  return visit(a.dtype(), [bits = params<ConstantParams>(a.node()).bits]<class T>() {
     T value;
-    std::memcpy(static_cast<void*>(&value), &a.node()->params[0], sizeof value);
+    std::memcpy(static_cast<void*>(&value), &bits, sizeof value);
     return std::optional(convert_value<double>(value));
   });
 }

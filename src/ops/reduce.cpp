@@ -5,6 +5,7 @@
 #include "lazuli/ops.h"
 #include "lazuli/transforms.h"
 #include "ops/record.h"
+#include "ops/table/params.h"
 
 namespace lazuli {
 namespace {
@@ -46,10 +47,9 @@ array reduce(Op op, const array& a, const std::vector<int>& axes, bool keepdims,
       std::all_of(reduced.begin(), reduced.end(), [&](int axis) { return a.shape()[axis] == 1; });
   array kept = x;
   if (!nothing) {
-    Params params;
-    for (int axis : reduced) params.words.push_back(axis);
-    params.structural = static_cast<uint16_t>(reduced.size());
-    kept = record(op, dtype, reduced_shape(a, reduced, true), {&x}, std::move(params), stream);
+    SmallVector<int64_t> list(reduced);
+    kept =
+        record(op, dtype, reduced_shape(a, reduced, true), {&x}, encode(AxesParams{list}), stream);
   }
   return keepdims || reduced.empty() ? kept : squeeze(kept, reduced, stream);
 }
@@ -69,7 +69,7 @@ array arg_reduce(Op op, const array& a, int axis, bool keepdims, StreamOrDevice 
   }
   Shape shape = a.shape();
   shape[at] = 1;
-  array kept = record(op, uint32, std::move(shape), {&a}, Params{at}, to_stream(s));
+  array kept = record(op, uint32, std::move(shape), {&a}, encode(AxisParams{at}), to_stream(s));
   return keepdims ? kept : squeeze(kept, at, s);
 }
 

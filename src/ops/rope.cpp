@@ -1,11 +1,11 @@
 // Rotary positions: one node where the backend has a kernel, else the composition below.
-#include <bit>
 #include <cmath>
 
 #include "lazuli/fast.h"
 #include "lazuli/ops.h"
 #include "ops/compositions.h"
 #include "ops/record.h"
+#include "ops/table/params.h"
 
 namespace lazuli {
 namespace {
@@ -65,22 +65,6 @@ array rotate(const array& wide, int64_t dims, bool traditional, const Angles& an
   return concatenate(parts, -1, s);
 }
 
-// What a rope node keeps: [dims, traditional | scale, base], the last two as the bits of doubles.
-struct RopeParams {
-  int64_t dims;
-  bool traditional;
-  double scale, base;
-
-  Params words() const {
-    return Params({dims, traditional},
-                  {std::bit_cast<int64_t>(scale), std::bit_cast<int64_t>(base)});
-  }
-  static RopeParams of(const Node* node) {
-    const auto& p = node->params;
-    return {p[0], p[1] != 0, std::bit_cast<double>(p[2]), std::bit_cast<double>(p[3])};
-  }
-};
-
 // inputs: x, offset and, instead of a base, freqs.
 array composed(const RopeParams& params, const std::vector<array>& inputs, const Stream& s) {
   const array& x = inputs[0];
@@ -118,7 +102,7 @@ void check_rope(const array& x, int dims, bool has_base, const array& offset,
 }  // namespace
 
 array compose_rope(const Node* node, const std::vector<array>& inputs, const Stream& s) {
-  return composed(RopeParams::of(node), inputs, s);
+  return composed(params<RopeParams>(node), inputs, s);
 }
 
 namespace fast {
@@ -134,7 +118,7 @@ array rope(const array& x, int dims, bool traditional, std::optional<float> base
   bool narrow_integer = offset.dtype() == int32 || offset.dtype() == int64;
   if (!narrow_integer) inputs[1] = astype(offset, float32, s);
   if (freqs) inputs[2] = astype(*freqs, float32, s);
-  return record(Op::rope, x.dtype(), x.shape(), inputs, params.words(), to_stream(s));
+  return record(Op::rope, x.dtype(), x.shape(), inputs, encode(params), to_stream(s));
 }
 
 array rope(const array& x, int dims, bool traditional, std::optional<float> base, float scale,

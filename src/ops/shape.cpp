@@ -6,6 +6,7 @@
 #include "lazuli/ops.h"
 #include "lazuli/transforms.h"
 #include "ops/record.h"
+#include "ops/table/params.h"
 
 namespace lazuli {
 namespace {
@@ -37,10 +38,8 @@ Shape resolve_shape(const char* op, const array& a, int64_t count, Shape shape) 
 
 // A view op whose parameters are one list of axes.
 Params axes_params(const std::vector<int>& axes) {
-  Params params;
-  for (int axis : axes) params.words.push_back(axis);
-  params.structural = static_cast<uint16_t>(axes.size());
-  return params;
+  SmallVector<int64_t> list(axes);
+  return encode(AxesParams{list});
 }
 
 }  // namespace
@@ -222,11 +221,8 @@ array as_strided(array a, Shape shape, Strides strides, size_t offset, StreamOrD
   }
   // Strides refer to the row-major elements of `a`.
   array flat = reshape(a, {-1}, s);
-  Params params;
-  params.words.push_back(static_cast<int64_t>(offset));
-  for (int64_t stride : strides) params.words.push_back(stride);
-  return record(Op::as_strided, a.dtype(), std::move(shape), {&flat}, std::move(params),
-                to_stream(s));
+  return record(Op::as_strided, a.dtype(), std::move(shape), {&flat},
+                encode(AsStridedParams{static_cast<int64_t>(offset), strides}), to_stream(s));
 }
 
 std::vector<array> meshgrid(const std::vector<array>& arrays, bool sparse,

@@ -4,6 +4,7 @@
 #include "lazuli/ops.h"
 #include "lazuli/transforms.h"
 #include "ops/record.h"
+#include "ops/table/params.h"
 
 namespace lazuli {
 namespace {
@@ -26,9 +27,11 @@ int64_t resolve_bounds(int64_t extent, int64_t& start, int64_t& stop, int64_t& s
 }
 
 struct Slice {
-  Shape shape;    // of the chosen part
-  Params params;  // starts, then strides
-  bool whole;     // everything, in order
+  Shape shape;  // of the chosen part
+  Shape starts, strides;
+  bool whole;  // everything, in order
+
+  Params params() const { return encode(SliceParams{starts, strides}); }
 };
 
 Slice resolve_slice(const char* op, const array& a, Shape start, Shape stop, Shape strides) {
@@ -45,9 +48,10 @@ Slice resolve_slice(const char* op, const array& a, Shape start, Shape stop, Sha
     int64_t extent = a.shape()[i];
     result.shape.push_back(resolve_bounds(extent, start[i], stop[i], strides[i]));
     result.whole = result.whole && result.shape[i] == extent && (strides[i] == 1 || extent == 0);
-    result.params.words.push_back(result.shape[i] ? start[i] : 0);
+    if (!result.shape[i]) start[i] = 0;
   }
-  for (size_t i = 0; i < rank; ++i) result.params.words.push_back(strides[i]);
+  result.starts = std::move(start);
+  result.strides = std::move(strides);
   return result;
 }
 
@@ -71,8 +75,7 @@ void check_same_dtype_rank(const char* op, const std::vector<array>& arrays, int
 array slice(const array& a, Shape start, Shape stop, Shape strides, StreamOrDevice s) {
   Slice part = resolve_slice("slice", a, std::move(start), std::move(stop), std::move(strides));
   if (part.whole) return a;
-  return record(Op::slice, a.dtype(), std::move(part.shape), {&a}, std::move(part.params),
-                to_stream(s));
+  return record(Op::slice, a.dtype(), std::move(part.shape), {&a}, part.params(), to_stream(s));
 }
 array slice(const array& a, Shape start, Shape stop, StreamOrDevice s) {
   return slice(a, std::move(start), std::move(stop), unit_strides(a), s);
@@ -89,8 +92,7 @@ array slice_update(const array& src, const array& update, Shape start, Shape sto
   fitted = broadcast_to(fitted, part.shape, stream);
   if (part.whole) return fitted;
   if (element_count(part.shape) == 0) return src;
-  return record(Op::slice_update, src.dtype(), src.shape(), {&src, &fitted}, std::move(part.params),
-                stream);
+  return record(Op::slice_update, src.dtype(), src.shape(), {&src, &fitted}, part.params(), stream);
 }
 array slice_update(const array& src, const array& update, Shape start, Shape stop,
                    StreamOrDevice s) {
@@ -125,7 +127,7 @@ array concatenate(std::vector<array> arrays, int axis, StreamOrDevice s) {
     shape[at] = checked_sum("concatenate", shape[at], a.shape()[at]);
   }
   for (array& a : arrays) a = astype(a, dtype, stream);
-  return record(Op::concatenate, dtype, std::move(shape), arrays, Params{at}, stream);
+  return record(Op::concatenate, dtype, std::move(shape), arrays, encode(AxisParams{at}), stream);
 }
 
 array stack(const std::vector<array>& arrays, int axis, StreamOrDevice s) {

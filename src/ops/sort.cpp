@@ -2,6 +2,7 @@
 #include "lazuli/ops.h"
 #include "lazuli/transforms.h"
 #include "ops/record.h"
+#include "ops/table/params.h"
 
 namespace lazuli {
 namespace {
@@ -19,9 +20,8 @@ array ordered(Op op, const array& a, int axis, int64_t kth, StreamOrDevice s) {
   }
   // The kernel sorts along the last axis.
   array moved = swapaxes(a, at, -1, s);
-  Params params({}, {kth < 0 ? kth + extent : kth});
   array result = record(op, by_index ? uint32 : a.dtype(), moved.shape(), {&moved},
-                        std::move(params), to_stream(s));
+                        encode(OrderParams{kth < 0 ? kth + extent : kth}), to_stream(s));
   return swapaxes(result, at, -1, s);
 }
 
@@ -66,7 +66,7 @@ array cumulative(const char* name, const array& a, int axis, bool reverse, bool 
   bool sums = mode == ScatterMode::add || mode == ScatterMode::multiply;
   array x = sums ? astype(a, accumulated_dtype(a.dtype()), s) : a;
   return record(Op::cumulative, x.dtype(), x.shape(), {&x},
-                Params{at, static_cast<int64_t>(mode), reverse, inclusive}, to_stream(s));
+                encode(CumulativeParams{at, mode, reverse, inclusive}), to_stream(s));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "compiler/backend.h"
 #include "lazuli/interrupt.h"
+#include "ops/table/params.h"
 #include "runtime/residency.h"
 #include "runtime/run.h"
 #include "runtime/views.h"
@@ -121,7 +122,8 @@ const Layout& Run::layout_of(uint32_t i, Layout& scratch) {
   if (!graph_.is_leaf(i)) return slot(i);
   if (node->op == Op::constant) {
     scratch = Layout(allocate_buffer(8), 0, {}, true);
-    std::memcpy(scratch.buffer->host, &node->params[0], node->type().size());
+    uint64_t bits = params<ConstantParams>(node).bits;
+    std::memcpy(scratch.buffer->host, &bits, node->type().size());
     return scratch;
   }
   if (Run* other = run_of(node)) {

@@ -1,6 +1,7 @@
 #include "runtime/views.h"
 
 #include "ops/table/op.h"
+#include "ops/table/params.h"
 
 namespace lazuli {
 namespace {
@@ -53,13 +54,39 @@ Strides broadcast_strides(const Shape& from, const Strides& strides, const Shape
   return result;
 }
 
+Layout expanded_layout(const Node* node, const Layout& input, const Strides& strides) {
+  Words axes = params<AxesParams>(node).axes;
+  Strides result;
+  for (size_t i = 0, a = 0, from = 0; i < node->shape.size(); ++i) {
+    bool added = a < axes.size() && axes[a] == static_cast<int64_t>(i);
+    result.push_back(added ? 0 : strides[from]);
+    added ? ++a : ++from;
+  }
+  return with_strides(node, input, std::move(result), 0);
+}
+
+Layout squeezed_layout(const Node* node, const Layout& input, const Strides& strides) {
+  Words axes = params<AxesParams>(node).axes;
+  Strides result;
+  for (size_t i = 0, a = 0; i < strides.size(); ++i) {
+    bool dropped = a < axes.size() && axes[a] == static_cast<int64_t>(i);
+    if (dropped) {
+      ++a;
+    } else {
+      result.push_back(strides[i]);
+    }
+  }
+  return with_strides(node, input, std::move(result), 0);
+}
+
 Layout slice_layout(const Node* node, const Layout& input, const Strides& strides) {
   size_t rank = node->shape.size();
+  auto part = params<SliceParams>(node);
   int64_t shift = 0;
   Strides result(rank);
   for (size_t i = 0; i < rank; ++i) {
-    shift += node->params[i] * strides[i];
-    result[i] = strides[i] * node->params[rank + i];
+    shift += part.starts[i] * strides[i];
+    result[i] = strides[i] * part.strides[i];
   }
   return with_strides(node, input, std::move(result), shift);
 }
@@ -68,7 +95,6 @@ Layout slice_layout(const Node* node, const Layout& input, const Strides& stride
 
 std::optional<Layout> view_layout(const Node* node, const Layout& input, const Shape& input_shape) {
   Strides strides = strides_of(input, input_shape);
-  const auto& params = node->params;
   Strides result;
   switch (node->op) {
     case Op::identity: return input;
@@ -83,30 +109,16 @@ std::optional<Layout> view_layout(const Node* node, const Layout& input, const S
     case Op::broadcast_to:
       return with_strides(node, input, broadcast_strides(input_shape, strides, node->shape), 0);
     case Op::transpose:
-      for (size_t i = 0; i < params.size(); ++i) result.push_back(strides[params[i]]);
+      for (int64_t axis : params<AxesParams>(node).axes) result.push_back(strides[axis]);
       return with_strides(node, input, std::move(result), 0);
-    case Op::expand_dims:
-      for (size_t i = 0, a = 0, from = 0; i < node->shape.size(); ++i) {
-        bool added = a < params.size() && params[a] == static_cast<int64_t>(i);
-        result.push_back(added ? 0 : strides[from]);
-        added ? ++a : ++from;
-      }
-      return with_strides(node, input, std::move(result), 0);
-    case Op::squeeze:
-      for (size_t i = 0, a = 0; i < strides.size(); ++i) {
-        bool dropped = a < params.size() && params[a] == static_cast<int64_t>(i);
-        if (dropped) {
-          ++a;
-        } else {
-          result.push_back(strides[i]);
-        }
-      }
-      return with_strides(node, input, std::move(result), 0);
+    case Op::expand_dims: return expanded_layout(node, input, strides);
+    case Op::squeeze: return squeezed_layout(node, input, strides);
     case Op::slice: return slice_layout(node, input, strides);
     case Op::as_strided: {
       if (!input.dense) return std::nullopt;
-      result.assign(params.begin() + 1, params.end());
-      return with_strides(node, input, std::move(result), params[0]);
+      auto [offset, given] = params<AsStridedParams>(node);
+      result.assign(given.begin(), given.end());
+      return with_strides(node, input, std::move(result), offset);
     }
     default: return std::nullopt;
   }

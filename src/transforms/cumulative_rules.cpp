@@ -5,23 +5,18 @@
 
 #include "lazuli/ops.h"
 #include "ops/record.h"
+#include "ops/table/params.h"
 #include "transforms/rule_parts.h"
 
 namespace lazuli {
 namespace {
 
-struct Scan {
-  int axis;
-  ScatterMode mode;
-  bool reverse, inclusive;
+struct Scan : CumulativeParams {
   int64_t extent;
   Stream stream;
 
   Scan(const Node* node, const Stream& s)
-      : axis(static_cast<int>(node->params[0])),
-        mode(static_cast<ScatterMode>(node->params[1])),
-        reverse(node->params[2] != 0),
-        inclusive(node->params[3] != 0),
+      : CumulativeParams(params<CumulativeParams>(node)),
         extent(node->shape[static_cast<size_t>(axis)]),
         stream(s) {}
 

@@ -16,26 +16,21 @@
 #include "lazuli/ops.h"
 #include "lazuli/transforms.h"
 #include "ops/record.h"
+#include "ops/table/params.h"
 
 namespace lazuli {
 namespace {
-
-// First parameter of an identity node: 0 tracer, 1 stop, 2 gate.
-constexpr int64_t plain = 0, gate = 2;
-
-// Parameters of a gate. Inputs: its output, the others with the first in its place, the primals.
-enum : size_t { kind_at, rule_at, output_at, count_at, call_at };
 
 std::vector<array> rotated(std::vector<array> inputs, size_t output) {
   std::swap(inputs[0], inputs[output]);
   return inputs;
 }
 
-array make_gate(const std::vector<array>& inputs, int64_t rule, size_t output, size_t count,
-                int64_t call) {
-  Params params({gate}, {rule, static_cast<int64_t>(output), static_cast<int64_t>(count), call});
-  return record(Op::identity, inputs[output].dtype(), inputs[output].shape(),
-                rotated(inputs, output), std::move(params), to_stream({}));
+// Inputs of a gate: its output, the others with the first in its place, the primals.
+array make_gate(const std::vector<array>& inputs, const GateParams& gate) {
+  const array& output = inputs[gate.output];
+  return record(Op::identity, output.dtype(), output.shape(), rotated(inputs, gate.output),
+                encode(gate), to_stream({}));
 }
 
 // Gates name rules by numbers; the rules live as long as the function that has them, and until the
@@ -88,7 +83,7 @@ Transformation::~Transformation() {
 }
 
 bool is_gate(const Node* node) {
-  return node->op == Op::identity && !node->params.empty() && node->params[kind_at] == gate;
+  return node->op == Op::identity && params<IdentityParams>(node).kind == IdentityKind::gate;
 }
 
 std::unordered_map<Node*, GateCall> gate_calls(const std::vector<Node*>& order) {
@@ -96,19 +91,18 @@ std::unordered_map<Node*, GateCall> gate_calls(const std::vector<Node*>& order) 
   std::map<std::vector<const void*>, Node*> first_of;  // by call and inputs: replays are calls too
   for (Node* node : order) {
     if (!is_gate(node)) continue;
-    size_t output = static_cast<size_t>(node->params[output_at]);
-    size_t count = static_cast<size_t>(node->params[count_at]);
+    auto gate = params<GateParams>(node);
     std::vector<const void*> key(node->inputs.begin(), node->inputs.end());
-    std::swap(key[0], key[output]);
-    key.push_back(reinterpret_cast<const void*>(node->params[call_at]));
+    std::swap(key[0], key[gate.output]);
+    key.push_back(reinterpret_cast<const void*>(gate.call));
     Node* first = first_of.emplace(key, node).first->second;
     GateCall& call = calls[first];
-    if (!call.rules) call.rules = rules_of(node->params[rule_at]);
-    call.gates.resize(count);
-    call.gates[output] = node;
+    if (!call.rules) call.rules = rules_of(gate.rules);
+    call.gates.resize(gate.count);
+    call.gates[gate.output] = node;
     if (call.primals.empty()) {
       std::vector<array> inputs = inputs_of(node);
-      call.primals.assign(inputs.begin() + static_cast<long>(count), inputs.end());
+      call.primals.assign(inputs.begin() + static_cast<long>(gate.count), inputs.end());
     }
   }
   return calls;
@@ -119,13 +113,12 @@ std::vector<array> GateCall::products(const Derivatives& cotangents) const {
     throw RuntimeError("[custom_function] The function whose gradient is wanted no longer exists.");
   }
   const Node* some = *std::find_if(gates.begin(), gates.end(), [](Node* n) { return n; });
-  int64_t rule = some->params[rule_at];
-  std::vector<array> inputs =
-      rotated(inputs_of(some), static_cast<size_t>(some->params[output_at]));
+  auto gate = params<GateParams>(some);
+  std::vector<array> inputs = rotated(inputs_of(some), gate.output);
   std::vector<array> outputs, all;
   for (size_t i = 0; i < gates.size(); ++i) {
-    outputs.push_back(gates[i] ? handle(gates[i])
-                               : make_gate(inputs, rule, i, gates.size(), some->params[call_at]));
+    gate.output = i;
+    outputs.push_back(gates[i] ? handle(gates[i]) : make_gate(inputs, gate));
     all.push_back(cotangents[i] ? *cotangents[i] : zeros_like(inputs[i]));
   }
   std::vector<array> result = rules->vjp(primals, all, outputs);
@@ -188,7 +181,7 @@ Function custom_function(Function fun, VjpRule fun_vjp, JvpRule fun_jvp, VmapRul
     size_t count = inputs.size();
     inputs.insert(inputs.end(), primals.begin(), primals.end());
     for (size_t i = 0; i < count; ++i) {
-      gated.push_back(make_gate(inputs, id, i, count, call));
+      gated.push_back(make_gate(inputs, {IdentityKind::gate, id, i, count, call}));
     }
     return gated;
   };
@@ -207,8 +200,8 @@ std::vector<array> fresh(const std::vector<array>& values) {
   int64_t time = times++;
   std::vector<array> result;
   for (const array& value : values) {
-    Params params({plain}, {time});
-    result.push_back(record(Op::identity, value.dtype(), value.shape(), {&value}, std::move(params),
+    result.push_back(record(Op::identity, value.dtype(), value.shape(), {&value},
+                            encode(UniqueIdentityParams{IdentityKind::plain, time}),
                             to_stream({})));
   }
   return result;

@@ -6,6 +6,7 @@
 #include "ops/compositions.h"
 #include "ops/elementwise.h"
 #include "ops/record.h"
+#include "ops/table/params.h"
 #include "transforms/cumulative_rules.h"
 #include "transforms/rule_parts.h"
 
@@ -55,7 +56,8 @@ std::optional<array> elementwise(const Node* node, const std::vector<array>& in,
 }
 
 std::vector<int> axes_of(const Node* node) {
-  return std::vector<int>(node->params.begin(), node->params.end());
+  Words axes = params<AxesParams>(node).axes;
+  return std::vector<int>(axes.begin(), axes.end());
 }
 
 std::optional<array> reduction(const Node* node, const array& x, const array& out, const array& t,
@@ -97,7 +99,7 @@ array concatenate_rule(const Node* node, const std::vector<array>& in, const Der
                        const Stream& s) {
   std::vector<array> parts;
   for (size_t k = 0; k < in.size(); ++k) parts.push_back(t[k] ? *t[k] : zeros_like(in[k], s));
-  return concatenate(parts, static_cast<int>(node->params[0]), s);
+  return concatenate(parts, params<AxisParams>(node).axis, s);
 }
 
 [[noreturn]] void refuse(const Node* node) {
@@ -106,7 +108,7 @@ array concatenate_rule(const Node* node, const std::vector<array>& in, const Der
 
 array scatter_rule(const Node* node, const std::vector<array>& in, const array& out,
                    const Derivatives& t, const Stream& s) {
-  auto mode = static_cast<ScatterMode>(node->params[0]);
+  ScatterMode mode = params<ScatterParams>(node).mode;
   if (mode == ScatterMode::multiply) refuse(node);
   if (mode == ScatterMode::replace || mode == ScatterMode::add)
     return replay_linear(node, in, t, {0, 1}, s);
@@ -161,8 +163,9 @@ std::optional<array> kernel(const Node* node, const std::vector<array>& in, cons
     case Op::cumulative: return cumulative_jvp(node, in[0], *t[0], s);
     case Op::sort: return take_along_axis(*t[0], argsort(in[0], -1, s), -1, s);
     case Op::partition:
-      return take_along_axis(*t[0], argpartition(in[0], static_cast<int>(node->params[0]), -1, s),
-                             -1, s);
+      return take_along_axis(
+          *t[0], argpartition(in[0], static_cast<int>(params<OrderParams>(node).kth), -1, s), -1,
+          s);
     case Op::argmax:
     case Op::argmin:
     case Op::argsort:

@@ -4,6 +4,7 @@
 
 #include "lazuli/ops.h"
 #include "ops/record.h"
+#include "ops/table/params.h"
 
 namespace lazuli {
 
@@ -38,7 +39,8 @@ std::vector<array> scatter_indices(const std::vector<array>& in) {
 }
 
 std::vector<int> scatter_axes(const Node* node) {
-  return std::vector<int>(node->params.begin() + 1, node->params.end());
+  Words axes = params<ScatterParams>(node).axes;
+  return std::vector<int>(axes.begin(), axes.end());
 }
 
 Shape scatter_sizes(const std::vector<array>& in) {

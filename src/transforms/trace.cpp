@@ -2,6 +2,7 @@
 
 #include "lazuli/ops.h"
 #include "ops/record.h"
+#include "ops/table/params.h"
 #include "transforms/custom.h"
 
 namespace lazuli {
@@ -9,10 +10,7 @@ namespace lazuli {
 namespace {
 
 array record_again(const Node* node, Dtype dtype, Shape shape, const std::vector<array>& inputs) {
-  Params params;
-  params.words = node->params;
-  params.structural = node->structural;
-  return record(node->op, dtype, std::move(shape), inputs, std::move(params),
+  return record(node->op, dtype, std::move(shape), inputs, same_params(node),
                 stream_at(node->stream));
 }
 
@@ -24,7 +22,9 @@ std::vector<array> inputs_of(const Node* node) {
   return inputs;
 }
 
-bool stops_gradient(const Node* node) { return node->op == Op::identity && node->params[0] == 1; }
+bool stops_gradient(const Node* node) {
+  return node->op == Op::identity && params<IdentityParams>(node).kind == IdentityKind::stop;
+}
 
 std::vector<Node*> nodes_between(const std::vector<array>& inputs,
                                  const std::vector<array>& outputs) {
@@ -83,7 +83,8 @@ bool is_resizable(const Node* node) {
 
 array replay_resized(const Node* node, const std::vector<array>& inputs) {
   Stream stream = stream_at(node->stream);
-  std::vector<int> axes(node->params.begin(), node->params.end());
+  Words list = params<AxesParams>(node).axes;
+  std::vector<int> axes(list.begin(), list.end());
   switch (node->op) {
     case Op::squeeze: return squeeze(inputs[0], axes, stream);
     case Op::expand_dims: return expand_dims(inputs[0], axes, stream);

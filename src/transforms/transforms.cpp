@@ -6,6 +6,7 @@
 
 #include "lazuli/ops.h"
 #include "ops/record.h"
+#include "ops/table/params.h"
 #include "transforms/custom.h"
 #include "transforms/trace.h"
 
@@ -16,7 +17,8 @@ namespace {
 std::vector<array> traced(const std::vector<array>& arguments) {
   std::vector<array> result;
   for (const array& a : arguments) {
-    array t = record(Op::identity, a.dtype(), a.shape(), {&a}, Params{0}, to_stream({}));
+    array t = record(Op::identity, a.dtype(), a.shape(), {&a},
+                     encode(IdentityParams{IdentityKind::plain}), to_stream({}));
     t.node()->tracer = 1;
     result.push_back(std::move(t));
   }

@@ -7,6 +7,7 @@
 #include "ops/compositions.h"
 #include "ops/elementwise.h"
 #include "ops/record.h"
+#include "ops/table/params.h"
 #include "transforms/cumulative_rules.h"
 #include "transforms/rule_parts.h"
 
@@ -22,17 +23,11 @@ struct Rule {
   Derivatives result;
 
   const array& x() const { return inputs[0]; }
-  const auto& params() const { return node->params; }
   void set(size_t k, array value) { result[k] = std::move(value); }
 
   std::vector<int> axes() const {
-    return std::vector<int>(node->params.begin(), node->params.end());
-  }
-  Params same_params() const {
-    Params p;
-    p.words = node->params;
-    p.structural = node->structural;
-    return p;
+    Words list = params<AxesParams>(node).axes;
+    return std::vector<int>(list.begin(), list.end());
   }
 };
 
@@ -71,23 +66,24 @@ void elementwise(Rule& r) {
 
 // The slice a slice op chose, put back into zeros.
 array unslice(const Rule& r, const array& base, const array& part) {
-  return record(Op::slice_update, part.dtype(), base.shape(), {&base, &part}, r.same_params(),
+  return record(Op::slice_update, part.dtype(), base.shape(), {&base, &part}, same_params(r.node),
                 r.stream);
 }
 array reslice(const Rule& r, const array& from, const Shape& shape) {
-  return record(Op::slice, from.dtype(), shape, {&from}, r.same_params(), r.stream);
+  return record(Op::slice, from.dtype(), shape, {&from}, same_params(r.node), r.stream);
 }
 
 void as_strided_rule(Rule& r) {
-  array index = array(r.params()[0], int64);
+  auto [offset, strides] = params<AsStridedParams>(r.node);
+  array index = array(offset, int64);
   const Shape& shape = r.output.shape();
   for (size_t d = 0; d < shape.size(); ++d) {
     Shape along(shape.size(), 1);
     along[d] = shape[d];
     array steps = arange(0.0, static_cast<double>(shape[d]), 1.0, int64, r.stream);
-    index = add(
-        index, reshape(multiply(steps, array(r.params()[d + 1], int64), r.stream), along, r.stream),
-        r.stream);
+    index =
+        add(index, reshape(multiply(steps, array(strides[d], int64), r.stream), along, r.stream),
+            r.stream);
   }
   index = flatten(broadcast_to(index, shape, r.stream), r.stream);
   r.set(0,
@@ -97,7 +93,7 @@ void as_strided_rule(Rule& r) {
 void view(Rule& r) {
   switch (r.node->op) {
     case Op::identity:
-      if (r.params()[0] == 0) return r.set(0, r.g);
+      if (params<IdentityParams>(r.node).kind == IdentityKind::plain) return r.set(0, r.g);
       if (stops_gradient(r.node)) return;
       refuse(r.node, "yet");
     case Op::reshape: return r.set(0, reshape(r.g, r.x().shape(), r.stream));
@@ -146,7 +142,7 @@ void matmul_rule(Rule& r) {
 }
 
 void concatenate_rule(Rule& r) {
-  size_t axis = static_cast<size_t>(r.params()[0]);
+  size_t axis = static_cast<size_t>(params<AxisParams>(r.node).axis);
   int64_t from = 0;
   for (size_t k = 0; k < r.inputs.size(); ++k) {
     Shape start(r.g.ndim(), 0), stop = r.g.shape();
@@ -157,17 +153,13 @@ void concatenate_rule(Rule& r) {
   }
 }
 
-std::vector<int> axes_after(const Rule& r, size_t first) {
-  return std::vector<int>(r.params().begin() + static_cast<long>(first), r.params().end());
-}
-
 void gather_rule(Rule& r) {
   std::vector<array> indices(r.inputs.begin() + 1, r.inputs.end());
-  r.set(0, scatter_add(zeros_like(r.x(), r.stream), indices, r.g, axes_after(r, 0), r.stream));
+  r.set(0, scatter_add(zeros_like(r.x(), r.stream), indices, r.g, r.axes(), r.stream));
 }
 
 void scatter_rule(Rule& r) {
-  auto mode = static_cast<ScatterMode>(r.params()[0]);
+  ScatterMode mode = params<ScatterParams>(r.node).mode;
   std::vector<array> indices = scatter_indices(r.inputs);
   std::vector<int> axes = scatter_axes(r.node);
   array base = r.g, updates = r.g;
@@ -190,8 +182,7 @@ void scatter_rule(Rule& r) {
 }
 
 void scatter_axis_rule(Rule& r) {
-  int axis = static_cast<int>(r.params()[0]);
-  auto mode = static_cast<ScatterMode>(r.params()[1]);
+  auto [axis, mode] = params<ScatterAxisParams>(r.node);
   const array& index = r.inputs[1];
   if (r.wanted[0]) {
     r.set(0, mode == ScatterMode::add
@@ -203,18 +194,19 @@ void scatter_axis_rule(Rule& r) {
 
 void sort_rule(Rule& r) {
   bool partial = r.node->op == Op::partition;
-  array order = partial ? argpartition(r.x(), static_cast<int>(r.params()[0]), -1, r.stream)
-                        : argsort(r.x(), -1, r.stream);
+  int kth = static_cast<int>(params<OrderParams>(r.node).kth);
+  array order = partial ? argpartition(r.x(), kth, -1, r.stream) : argsort(r.x(), -1, r.stream);
   r.set(0, put_along_axis(zeros_like(r.x(), r.stream), order, r.g, -1, r.stream));
 }
 
 // The derivative of each matrix's columns, times that matrix.
 void packed_rule(Rule& r) {
   Shape start(r.g.ndim(), 0), stop = r.g.shape();
+  auto packed = params<PackedMatmulParams>(r.node);
   std::optional<array> total;
   for (size_t k = 1; k < r.inputs.size(); ++k) {
     if (r.wanted[k]) refuse(r.node, "for its packed weights");
-    auto format = static_cast<PackedFormat>(r.params()[k - 1]);
+    PackedFormat format = packed.format(k - 1);
     stop.back() = start.back() + r.inputs[k].shape(0);
     array part = matmul(slice(r.g, start, stop, r.stream),
                         packed_dequantize(r.inputs[k], format, r.g.dtype(), r.stream), r.stream);
@@ -252,7 +244,7 @@ void kernel(Rule& r) {
     case Op::gather: return gather_rule(r);
     case Op::gather_axis:
       return r.set(0, scatter_add_axis(zeros_like(r.x(), r.stream), r.inputs[1], r.g,
-                                       static_cast<int>(r.params()[0]), r.stream));
+                                       params<AxisParams>(r.node).axis, r.stream));
     case Op::scatter: return scatter_rule(r);
     case Op::scatter_axis: return scatter_axis_rule(r);
     case Op::slice_update:

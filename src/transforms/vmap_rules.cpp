@@ -7,6 +7,7 @@
 #include "ops/compositions.h"
 #include "ops/elementwise.h"
 #include "ops/record.h"
+#include "ops/table/params.h"
 #include "transforms/custom.h"
 #include "transforms/trace.h"
 
@@ -22,7 +23,6 @@ struct Batch {
 
   // Ranks the inputs had when the function was traced.
   size_t rank(size_t k) const { return in[k].ndim() - (batched[k] ? 1 : 0); }
-  int64_t param(size_t k) const { return node->params[k]; }
 
   // Input k with the batch in front.
   array spread(size_t k) const {
@@ -43,14 +43,13 @@ struct Batch {
     shape.insert(shape.begin(), size);
     return shape;
   }
-  std::vector<int> shifted_axes(size_t first = 0) const {
+  std::vector<int> shifted_axes() const {
     std::vector<int> axes;
-    for (size_t k = first; k < node->params.size(); ++k)
-      axes.push_back(static_cast<int>(node->params[k]) + 1);
+    for (int64_t axis : params<AxesParams>(node).axes) axes.push_back(static_cast<int>(axis) + 1);
     return axes;
   }
-  array again(const std::vector<array>& inputs, Params params) const {
-    return record(node->op, node->type(), batched_shape(), inputs, std::move(params), stream);
+  array again(const std::vector<array>& inputs, Params words) const {
+    return record(node->op, node->type(), batched_shape(), inputs, std::move(words), stream);
   }
 };
 
@@ -63,42 +62,34 @@ array elementwise(const Batch& b) {
 
 // Starts and strides with the whole batch axis in front.
 Params sliced_params(const Batch& b) {
-  size_t rank = b.node->params.size() / 2;
-  Params params;
-  params.words.push_back(0);
-  for (size_t d = 0; d < rank; ++d) params.words.push_back(b.param(d));
-  params.words.push_back(1);
-  for (size_t d = 0; d < rank; ++d) params.words.push_back(b.param(rank + d));
-  return params;
+  auto part = params<SliceParams>(b.node);
+  SmallVector<int64_t> starts = {0}, strides = {1};
+  for (int64_t start : part.starts) starts.push_back(start);
+  for (int64_t stride : part.strides) strides.push_back(stride);
+  return encode(SliceParams{starts, strides});
 }
 
 array strided(const Batch& b) {
-  array index = array(b.param(0), int64);
+  auto [offset, strides] = params<AsStridedParams>(b.node);
+  array index = array(offset, int64);
   const Shape& shape = b.node->shape;
   for (size_t d = 0; d < shape.size(); ++d) {
     Shape along(shape.size(), 1);
     along[d] = shape[d];
     array steps = arange(0.0, static_cast<double>(shape[d]), 1.0, int64, b.stream);
-    index = add(index,
-                reshape(multiply(steps, array(b.param(d + 1), int64), b.stream), along, b.stream),
-                b.stream);
+    index =
+        add(index, reshape(multiply(steps, array(strides[d], int64), b.stream), along, b.stream),
+            b.stream);
   }
   return take(b.in[0], broadcast_to(index, shape, b.stream), 1, b.stream);
 }
 
-Params structural(const std::vector<int>& axes) {
-  Params params;
-  for (int axis : axes) params.words.push_back(axis);
-  params.structural = static_cast<uint16_t>(axes.size());
-  return params;
+Params next_axes(const Batch& b) {
+  SmallVector<int64_t> axes(b.shifted_axes());
+  return encode(AxesParams{axes});
 }
 
-Params same(const Batch& b) {
-  Params params;
-  params.words = b.node->params;
-  params.structural = b.node->structural;
-  return params;
-}
+Params same(const Batch& b) { return same_params(b.node); }
 
 array view(const Batch& b) {
   const array& x = b.in[0];
@@ -155,23 +146,20 @@ array scatter_rule(const Batch& b) {
   std::vector<array> indices = batch_indices(b, 2);
   size_t lead = b.rank(1) - b.rank(0);
   array updates = expand_dims(b.spread(1), static_cast<int>(lead) + 1, b.stream);
-  Params params;
-  params.words.push_back(b.param(0));
-  params.words.push_back(0);
-  for (size_t k = 1; k < b.node->params.size(); ++k) params.words.push_back(b.param(k) + 1);
-  params.structural = static_cast<uint16_t>(params.words.size());
+  auto scatter = params<ScatterParams>(b.node);
+  SmallVector<int64_t> axes = {0};
+  for (int64_t axis : scatter.axes) axes.push_back(axis + 1);
   std::vector<array> in = {b.spread(0), updates};
   for (array& index : broadcast_arrays(indices, b.stream)) in.push_back(index);
-  return b.again(in, std::move(params));
+  return b.again(in, encode(ScatterParams{scatter.mode, axes}));
 }
 
-// The first parameter is an axis; the rest stays.
+// Along the axis that was counted without the batch.
+template <class P>
 Params next_axis(const Batch& b) {
-  Params params;
-  params.words = b.node->params;
-  params.words[0] += 1;
-  params.structural = b.node->structural;
-  return params;
+  P moved = params<P>(b.node);
+  ++moved.axis;
+  return encode(moved);
 }
 
 std::vector<array> all_spread(const Batch& b) {
@@ -198,10 +186,10 @@ array kernel(const Batch& b) {
     }
     case Op::concatenate:
     case Op::gather_axis:
-    case Op::scatter_axis:
-    case Op::cumulative:
     case Op::argmax:
-    case Op::argmin: return b.again(all_spread(b), next_axis(b));
+    case Op::argmin: return b.again(all_spread(b), next_axis<AxisParams>(b));
+    case Op::scatter_axis: return b.again(all_spread(b), next_axis<ScatterAxisParams>(b));
+    case Op::cumulative: return b.again(all_spread(b), next_axis<CumulativeParams>(b));
     case Op::slice_update: return b.again(all_spread(b), sliced_params(b));
     case Op::sort:
     case Op::argsort:
@@ -233,7 +221,7 @@ array vmap_of(const Node* node, const std::vector<array>& inputs, const std::vec
   switch (op_info(node->op).form) {
     case OpForm::Elementwise: return elementwise(b);
     case OpForm::View: return view(b);
-    case OpForm::Reduce: return b.again(b.in, structural(b.shifted_axes()));
+    case OpForm::Reduce: return b.again(b.in, next_axes(b));
     default: return kernel(b);
   }
 }

@@ -133,11 +133,8 @@ class Builder {
     const Node* node = x.node();
     if (node->ready() || node->inputs.empty()) return;
     note("repeated");
-    Params params;
-    params.words = node->params;
-    params.structural = node->structural;
     add(array(make_node(node->op, node->type(), node->shape,
-                        {node->inputs.data(), node->inputs.size()}, std::move(params),
+                        {node->inputs.data(), node->inputs.size()}, same_params(node),
                         stream_at(node->stream))));
   }
 

@@ -148,6 +148,18 @@ def test_calls_that_print_or_end_the_process_are_found_outside_base(checkout):
     assert places(words.check(tree)) == [("src/ops/a.cpp", line) for line in (1, 2, 4, 7)]
 
 
+def test_parameters_taken_by_number_are_found(checkout):
+    tree = checkout({
+        "src/ops/table/params.h": "int64_t first = params[0];\n",
+        "src/core/node.cpp": "int64_t first = node->params[0];\n",
+        "src/backends/cpu/kernels/k.cpp": "int a = call.node->params[0];\n// params[1]\n"
+                                          "int b = r.params()[1];\nint c = all_params[0];\n",
+        "tests/ops/a.cpp": "int a = node->params[0];\n",
+    })
+    assert places(words.check(tree)) == [("src/backends/cpu/kernels/k.cpp", line)
+                                         for line in (1, 3)]
+
+
 def test_machine_paths_and_hosts_are_found(checkout):
     tree = checkout({
         "README.md": "See /ro" + "ot/secret\nand docs/work/plan\nand py" + "pi.org\n",

@@ -1,4 +1,5 @@
-"""Words that do not belong: output and exits of library code, paths of one machine, hosts."""
+"""Words that do not belong: output and exits of library code, parameters of ops taken by number,
+paths of one machine, hosts."""
 
 import re
 
@@ -11,6 +12,9 @@ MEND_CALLS = {
     "output": "log through base, or return the text",
     "exit": "throw one of the errors of lazuli/error.h",
 }
+# Where parameters of ops are words; elsewhere they are fields.
+PARAMS = re.compile(r"\bparams(?:\(\))?\s*\[")
+OF_WORDS = ("src/ops/table/", "src/core/")
 # Written in pieces so that this file passes its own check.
 MACHINE_PATHS = re.compile("|".join([r"(?<![\w.~}\"'])/wo" + r"rk/\w", r"(?<![\w.])/ro" + r"ot/",
                                      r"(?<![\w.])/ho" + r"me/\w"]))
@@ -35,6 +39,16 @@ def check_calls(tree):
                 yield Finding(path, number, f"{call} outside src/base", MEND_CALLS[kind_of(call)])
 
 
+def check_params(tree):
+    for path in tree.cpp:
+        if not path.startswith("src/") or path.startswith(OF_WORDS):
+            continue
+        for number, line in enumerate(tree.code(path).splitlines(), 1):
+            if PARAMS.search(line):
+                yield Finding(path, number, "a parameter of an op is taken by its number",
+                              "read a field of the op's struct in ops/table/params.h")
+
+
 def check_places(tree):
     for path in tree.texts:
         for number, line in enumerate(tree.text(path).splitlines(), 1):
@@ -48,4 +62,5 @@ def check_places(tree):
 
 def check(tree):
     yield from check_calls(tree)
+    yield from check_params(tree)
     yield from check_places(tree)

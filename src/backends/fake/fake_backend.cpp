@@ -31,10 +31,7 @@ class Later {
   }
   // A node with what kernels read: a reference to the original would look like a user of it.
   Node* keep(const Node* node) {
-    Params params;
-    params.words = node->params;
-    params.structural = node->structural;
-    nodes_.push_back(make_node(node->op, node->type(), node->shape, {}, std::move(params),
+    nodes_.push_back(make_node(node->op, node->type(), node->shape, {}, same_params(node),
                                stream_at(node->stream)));
     return nodes_.back();
   }

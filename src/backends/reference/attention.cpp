@@ -1,6 +1,6 @@
 #include "backends/reference/attention.h"
+#include "ops/table/params.h"
 
-#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -28,26 +28,28 @@ struct Heads {
   int64_t group() const { return q.shape[1] / k.shape[1]; }
 };
 
-// The masked score of one query and one key. Mask kinds: 0 none, 1 causal, 2 boolean, 3 additive.
-double score(const Node* node, const std::vector<const Tensor*>& in, const Heads& heads, int64_t b,
-             int64_t n, int64_t t, int64_t s) {
+// The masked score of one query and one key.
+double score(const AttentionParams& params, const std::vector<const Tensor*>& in,
+             const Heads& heads, int64_t b, int64_t n, int64_t t, int64_t s) {
   int64_t queries = heads.q.shape[2], keys = heads.k.shape[2];
   double sum = 0;
   for (int64_t d = 0; d < heads.q.shape[3]; ++d) {
     sum += at(heads.q, b, n, t, d) * at(heads.k, b, n / heads.group(), s, d);
   }
-  sum *= std::bit_cast<double>(node->params[2]);
-  switch (node->params[0]) {
-    case 1: return s <= t + keys - queries ? sum : hidden;
-    case 2: return at(*in[3], b, n, t, s) != 0 ? sum : hidden;
-    case 3: return sum + at(*in[3], b, n, t, s);
-    default: return sum;
+  sum *= params.scale;
+  switch (params.mask) {
+    case MaskKind::none: return sum;
+    case MaskKind::causal: return s <= t + keys - queries ? sum : hidden;
+    case MaskKind::boolean: return at(*in[3], b, n, t, s) != 0 ? sum : hidden;
+    case MaskKind::additive: return sum + at(*in[3], b, n, t, s);
   }
+  return sum;
 }
 
 }  // namespace
 
 Tensor attention(const Node* node, const std::vector<const Tensor*>& in) {
+  auto attention = params<AttentionParams>(node);
   Heads heads{*in[0], *in[1], *in[2]};
   Tensor out(node->shape, node->type());
   int64_t keys = heads.k.shape[2];
@@ -56,13 +58,13 @@ Tensor attention(const Node* node, const std::vector<const Tensor*>& in) {
   for (int64_t b = 0; b < out.shape[0]; ++b) {
     for (int64_t n = 0; n < out.shape[1]; ++n) {
       for (int64_t t = 0; t < out.shape[2]; ++t) {
-        double sink = node->params[1] ? in.back()->real[static_cast<size_t>(n)] : minus_infinity;
+        double sink = attention.sinks ? in.back()->real[static_cast<size_t>(n)] : minus_infinity;
         double peak = sink;
         for (int64_t s = 0; s < keys; ++s) {
-          double value = weights[static_cast<size_t>(s)] = score(node, in, heads, b, n, t, s);
+          double value = weights[static_cast<size_t>(s)] = score(attention, in, heads, b, n, t, s);
           if (std::isnan(value) || value > peak) peak = value;
         }
-        double total = node->params[1] ? std::exp(sink - peak) : 0;
+        double total = attention.sinks ? std::exp(sink - peak) : 0;
         for (double& w : weights) total += w = std::exp(w - peak);
         for (int64_t d = 0; d < out.shape[3]; ++d) {
           double sum = 0;
@@ -77,17 +79,13 @@ Tensor attention(const Node* node, const std::vector<const Tensor*>& in) {
   return out;
 }
 
-// Parameters: dims, traditional, then scale and base as the bits of doubles. Inputs: x, offset and,
-// instead of a base, freqs.
+// Inputs: x, offset and, instead of a base, freqs.
 Tensor rope(const Node* node, const std::vector<const Tensor*>& in) {
   const Tensor& x = *in[0];
   const Tensor& offset = *in[1];
   Tensor out = x;
-  int64_t dims = node->params[0], width = x.shape.back();
-  int64_t length = x.shape[x.shape.size() - 2];
-  bool traditional = node->params[1] != 0;
-  double scale = std::bit_cast<double>(node->params[2]);
-  double base = std::bit_cast<double>(node->params[3]);
+  auto [dims, traditional, scale, base] = params<RopeParams>(node);
+  int64_t width = x.shape.back(), length = x.shape[x.shape.size() - 2];
   for (int64_t row = 0; width && row < x.size() / width; ++row) {
     int64_t example = row / (x.size() / width / x.shape[0]);
     size_t which = static_cast<size_t>(offset.size() == 1 ? 0 : example);

@@ -6,6 +6,7 @@
 
 #include "backends/reference/interpreter.h"
 #include "backends/reference/jumps.h"
+#include "ops/table/params.h"
 
 namespace lazuli::reference {
 namespace {
@@ -172,7 +173,7 @@ class Check : public StepCheck {
         size_t place = static_cast<size_t>(row[i].real());
         row[i] = place < extent ? from[place] : Complex(NAN, NAN);
       }
-      if (is_partition(row, from, static_cast<size_t>(node->params[0]))) continue;
+      if (is_partition(row, from, static_cast<size_t>(params<OrderParams>(node).kth))) continue;
       return "%" + std::to_string(n) + " (" + op_info(node->op).name + "), row " +
              std::to_string(first / extent) + " is not parted.";
     }

@@ -1,7 +1,6 @@
 #include "backends/reference/interpreter.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstring>
 #include <numeric>
@@ -12,6 +11,7 @@
 #include "backends/reference/random.h"
 #include "core/visit.h"
 #include "ops/table/op.h"
+#include "ops/table/params.h"
 
 namespace lazuli::reference {
 namespace {
@@ -44,7 +44,6 @@ Tensor relabeled(const Node* node, const Tensor& x) {
 
 Tensor view(const Node* node, const Tensor& x) {
   Strides own = dense_strides(x.shape);
-  const auto& params = node->params;
   switch (node->op) {
     case Op::broadcast_to:
       return rearranged(node, x, [&](const Shape& index) {
@@ -56,24 +55,23 @@ Tensor view(const Node* node, const Tensor& x) {
         return offset;
       });
     case Op::transpose:
-      return rearranged(node, x, [&](const Shape& index) {
+      return rearranged(node, x, [&, axes = params<AxesParams>(node).axes](const Shape& index) {
         int64_t offset = 0;
         for (size_t d = 0; d < index.size(); ++d)
-          offset += index[d] * own[static_cast<size_t>(params[d])];
+          offset += index[d] * own[static_cast<size_t>(axes[d])];
         return offset;
       });
     case Op::slice:
-      return rearranged(node, x, [&](const Shape& index) {
+      return rearranged(node, x, [&, part = params<SliceParams>(node)](const Shape& index) {
         int64_t offset = 0;
-        size_t rank = index.size();
-        for (size_t d = 0; d < rank; ++d)
-          offset += (params[d] + index[d] * params[rank + d]) * own[d];
+        for (size_t d = 0; d < index.size(); ++d)
+          offset += (part.starts[d] + index[d] * part.strides[d]) * own[d];
         return offset;
       });
     case Op::as_strided:
-      return rearranged(node, x, [&](const Shape& index) {
-        int64_t offset = params[0];
-        for (size_t d = 0; d < index.size(); ++d) offset += index[d] * params[d + 1];
+      return rearranged(node, x, [as = params<AsStridedParams>(node)](const Shape& index) {
+        int64_t offset = as.offset;
+        for (size_t d = 0; d < index.size(); ++d) offset += index[d] * as.strides[d];
         return offset;
       });
     default: return relabeled(node, x);  // reshape, squeeze, expand_dims, identity
@@ -140,7 +138,7 @@ Tensor reduce(const Node* node, const Tensor& x) {
     Counter at(x.shape);
     for (size_t i = 0; i < static_cast<size_t>(x.size()); ++i, at.next()) {
       Shape index = *at;
-      for (int64_t axis : node->params) index[static_cast<size_t>(axis)] = 0;
+      for (int64_t axis : params<AxesParams>(node).axes) index[static_cast<size_t>(axis)] = 0;
       size_t place = static_cast<size_t>(offset_of(index, to));
       T value;
       if constexpr (std::is_same_v<T, Complex>) value = x.complex[i];
@@ -187,7 +185,7 @@ Tensor matmul(const Node* node, const Tensor& a, const Tensor& b) {
 
 // ---- Moving ----
 Tensor concatenate(const Node* node, const std::vector<const Tensor*>& in) {
-  size_t axis = static_cast<size_t>(node->params[0]);
+  size_t axis = static_cast<size_t>(params<AxisParams>(node).axis);
   Tensor out(node->shape, node->type());
   Counter at(out.shape);
   for (size_t i = 0; i < static_cast<size_t>(out.size()); ++i, at.next()) {
@@ -225,12 +223,12 @@ void merge(Tensor& out, size_t to, const Tensor& x, size_t from, ScatterMode mod
 Tensor slice_update(const Node* node, const Tensor& x, const Tensor& update) {
   Tensor out = x;
   Strides to = dense_strides(out.shape);
-  size_t rank = out.shape.size();
+  auto part = params<SliceParams>(node);
   Counter at(update.shape);
   for (size_t i = 0; i < static_cast<size_t>(update.size()); ++i, at.next()) {
     int64_t place = 0;
-    for (size_t d = 0; d < rank; ++d)
-      place += (node->params[d] + (*at)[d] * node->params[rank + d]) * to[d];
+    for (size_t d = 0; d < out.shape.size(); ++d)
+      place += (part.starts[d] + (*at)[d] * part.strides[d]) * to[d];
     merge(out, static_cast<size_t>(place), update, i, ScatterMode::replace);
   }
   return out;
@@ -244,7 +242,7 @@ int64_t wrapped_index(int64_t index, int64_t extent) {
 
 // The place in `x` that index arrays and a position within the slice name.
 int64_t indexed_offset(const Shape& shape, const std::vector<const Tensor*>& in, size_t first,
-                       const int64_t* axes, const Shape& index, size_t lead) {
+                       Words axes, const Shape& index, size_t lead) {
   Strides own = dense_strides(shape);
   int64_t offset = 0, row = 0;
   for (size_t d = 0; d < lead; ++d) row = row * in[first]->shape[d] + index[d];
@@ -259,25 +257,26 @@ int64_t indexed_offset(const Shape& shape, const std::vector<const Tensor*>& in,
 Tensor scatter(const Node* node, const std::vector<const Tensor*>& in) {
   Tensor out = *in[0];
   const Tensor& updates = *in[1];
+  auto [mode, axes] = params<ScatterParams>(node);
   size_t lead = updates.shape.size() - out.shape.size();
   Counter at(updates.shape);
   for (size_t i = 0; i < static_cast<size_t>(updates.size()); ++i, at.next()) {
-    int64_t to = indexed_offset(out.shape, in, 2, node->params.data() + 1, *at, lead);
-    merge(out, static_cast<size_t>(to), updates, i, static_cast<ScatterMode>(node->params[0]));
+    int64_t to = indexed_offset(out.shape, in, 2, axes, *at, lead);
+    merge(out, static_cast<size_t>(to), updates, i, mode);
   }
   return out;
 }
 
 Tensor scatter_axis(const Node* node, const std::vector<const Tensor*>& in) {
   Tensor out = *in[0];
-  size_t axis = static_cast<size_t>(node->params[0]);
+  auto scatter = params<ScatterAxisParams>(node);
+  size_t axis = static_cast<size_t>(scatter.axis);
   Strides to = dense_strides(out.shape);
   Counter at(in[1]->shape);
   for (size_t i = 0; i < static_cast<size_t>(in[1]->size()); ++i, at.next()) {
     Shape index = *at;
     index[axis] = wrapped_index(in[1]->whole[i], out.shape[axis]);
-    merge(out, static_cast<size_t>(offset_of(index, to)), *in[2], i,
-          static_cast<ScatterMode>(node->params[1]));
+    merge(out, static_cast<size_t>(offset_of(index, to)), *in[2], i, scatter.mode);
   }
   return out;
 }
@@ -326,7 +325,7 @@ Tensor sorted(const Node* node, const Tensor& x) {
 Tensor arg_extreme(const Node* node, const Tensor& x) {
   Tensor out(node->shape, uint32);
   size_t line = 0;
-  each_line(x.shape, static_cast<size_t>(node->params[0]),
+  each_line(x.shape, static_cast<size_t>(params<AxisParams>(node).axis),
             [&](int64_t first, int64_t stride, int64_t extent) {
               int64_t best = 0;
               for (int64_t k = 1; k < extent; ++k) {
@@ -346,13 +345,14 @@ Tensor arg_extreme(const Node* node, const Tensor& x) {
 
 Tensor cumulative(const Node* node, const Tensor& x) {
   Tensor out(node->shape, node->type());
-  auto mode = static_cast<ScatterMode>(node->params[1]);
+  auto scan = params<CumulativeParams>(node);
+  ScatterMode mode = scan.mode;
   Op op = mode == ScatterMode::add        ? Op::sum
           : mode == ScatterMode::multiply ? Op::prod
           : mode == ScatterMode::maximum  ? Op::max
                                           : Op::min;
-  bool reverse = node->params[2] != 0, inclusive = node->params[3] != 0;
-  each_line(x.shape, static_cast<size_t>(node->params[0]),
+  bool reverse = scan.reverse, inclusive = scan.inclusive;
+  each_line(x.shape, static_cast<size_t>(scan.axis),
             [&](int64_t first, int64_t stride, int64_t extent) {
               with_values(out, [&](auto& values) {
                 using T = typename std::decay_t<decltype(values)>::value_type;
@@ -378,15 +378,12 @@ Tensor cumulative(const Node* node, const Tensor& x) {
 
 Tensor arange(const Node* node) {
   Tensor out(node->shape, node->type());
-  for (size_t i = 0; i < static_cast<size_t>(out.size()); ++i) {
-    double k = static_cast<double>(i);
-    if (out.is_real()) {
-      out.real[i] =
-          std::bit_cast<double>(node->params[0]) + k * std::bit_cast<double>(node->params[1]);
-    } else {
-      out.whole[i] = node->params[0] + static_cast<int64_t>(i) * node->params[1];
-    }
-  }
+  auto count = [](auto& values, auto range) {
+    for (size_t i = 0; i < values.size(); ++i)
+      values[i] = range.start + static_cast<decltype(range.start)>(i) * range.step;
+  };
+  if (out.is_real()) count(out.real, params<ArangeParams<double>>(node));
+  else count(out.whole, params<ArangeParams<int64_t>>(node));
   return out;
 }
 
@@ -401,12 +398,13 @@ Tensor kernel(const Node* node, const std::vector<const Tensor*>& in) {
     case Op::scatter_axis: return scatter_axis(node, in);
     case Op::gather: {
       size_t lead = node->shape.size() - in[0]->shape.size();
+      Words axes = params<AxesParams>(node).axes;
       return rearranged(node, *in[0], [&](const Shape& index) {
-        return indexed_offset(in[0]->shape, in, 1, node->params.data(), index, lead);
+        return indexed_offset(in[0]->shape, in, 1, axes, index, lead);
       });
     }
     case Op::gather_axis: {
-      size_t axis = static_cast<size_t>(node->params[0]);
+      size_t axis = static_cast<size_t>(params<AxisParams>(node).axis);
       Strides own = dense_strides(in[0]->shape), picks = dense_strides(in[1]->shape);
       return rearranged(node, *in[0], [&](const Shape& index) {
         Shape at = index;

@@ -5,6 +5,7 @@
 #include "backends/reference/interpreter.h"
 #include "core/visit.h"
 #include "ops/table/op.h"
+#include "ops/table/params.h"
 
 namespace lazuli::reference {
 namespace {
@@ -25,7 +26,8 @@ void store(Tensor& out, size_t i, const char* element) {
 Tensor tensor_of(const Node* node, const Layout& layout) {
   Tensor out(node->shape, node->type());
   if (node->op == Op::constant) {
-    store(out, 0, reinterpret_cast<const char*>(&node->params[0]));
+    uint64_t bits = params<ConstantParams>(node).bits;
+    store(out, 0, reinterpret_cast<const char*>(&bits));
     return out;
   }
   fetch_to_host(layout.buffer, false);

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/visit.h"
+#include "ops/table/params.h"
 
 namespace lazuli::cpu {
 namespace {
@@ -191,7 +192,8 @@ void prepare(const Bound& bound, Thread& thread, char* shared_rows) {
     }
     if (info.kind == SlotKind::constant) {
       const Node* node = bound.node_of(info.value);
-      splat_widened(bound.table, &node->params[0], node->dtype, slot.base);
+      uint64_t bits = params<ConstantParams>(node).bits;
+      splat_widened(bound.table, &bits, node->dtype, slot.base);
     }
   }
   thread.rows.resize(thread.gathers.size());

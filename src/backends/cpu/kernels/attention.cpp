@@ -16,13 +16,13 @@
 #include "backends/cpu/kernels/attention.h"
 
 #include <algorithm>
-#include <bit>
 #include <vector>
 
 #include "backends/cpu/kernels/move.h"
 #include "backends/cpu/kernels/packed/packed_scratch.h"
 #include "base/thread_pool.h"
 #include "compiler/backend.h"
+#include "ops/table/params.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backends/cpu/kernels/attention.cpp"
@@ -381,9 +381,9 @@ cpu::AttentionOperand mask_of(const Operand& operand) {
 }  // namespace
 
 // Inputs: queries, keys, values; a mask (boolean or float32) of the kinds that have one; sinks
-// (float32). Parameters: mask kind, has sinks; the scale as the bits of a double.
+// (float32).
 void kernel_attention(const KernelCall& call) {
-  const auto& params = call.node->params;
+  auto given = params<AttentionParams>(call.node);
   const Operand &q = call.inputs[0], &k = call.inputs[1], &v = call.inputs[2];
   if (call.output.size() == 0) return;
   Layout copies[3];
@@ -391,20 +391,18 @@ void kernel_attention(const KernelCall& call) {
   a.q = operand_of(q, copies[0]);
   a.k = operand_of(k, copies[1]);
   a.v = operand_of(v, copies[2]);
-  a.kind = static_cast<cpu::Attention::Mask>(params[0]);
-  bool has_mask =
-      a.kind == cpu::Attention::Mask::boolean || a.kind == cpu::Attention::Mask::additive;
-  if (has_mask) a.mask = mask_of(call.inputs[3]);
+  a.kind = static_cast<cpu::Attention::Mask>(given.mask);
+  if (given.has_array()) a.mask = mask_of(call.inputs[3]);
   std::vector<float> sinks;
-  if (params[1]) {
-    const Operand& given = call.inputs.back();
-    int64_t step = given.layout->dense ? 1 : given.layout->strides[0];
-    for (int64_t i = 0; i < given.size(); ++i) sinks.push_back(given.as<float>()[i * step]);
+  if (given.sinks) {
+    const Operand& each = call.inputs.back();
+    int64_t step = each.layout->dense ? 1 : each.layout->strides[0];
+    for (int64_t i = 0; i < each.size(); ++i) sinks.push_back(each.as<float>()[i * step]);
     a.sinks = sinks.data();
   }
   a.out = call.output.data();
   a.out_dtype = call.output.dtype;
-  a.scale = static_cast<float>(std::bit_cast<double>(params[2]));
+  a.scale = static_cast<float>(given.scale);
   a.batch = q.extent(0);
   a.heads = q.extent(1);
   a.group = q.extent(1) / k.extent(1);

@@ -10,6 +10,7 @@
 #include "core/visit.h"
 #include "lazuli/interrupt.h"
 #include "ops/table/op.h"
+#include "ops/table/params.h"
 
 namespace lazuli {
 namespace {
@@ -119,7 +120,7 @@ void merge_block(const Shape& shape, const char* from, const Strides& from_strid
 
 }  // namespace
 
-// Inputs: values, one index array for each axis. Parameters: axes.
+// Inputs: values, one index array for each axis.
 void kernel_gather(const KernelCall& call) {
   const Operand& source = call.inputs[0];
   int64_t itemsize = call.node->type().size();
@@ -131,7 +132,7 @@ void kernel_gather(const KernelCall& call) {
   if (block == 0) return;
   int64_t count = call.output.size() * itemsize / block;
   Indices indices(call.inputs.subspan(1));
-  size_t axes = call.node->params.size();
+  Words axes = params<AxesParams>(call.node).axes;
   bool contiguous =
       is_dense(slice, source.layout->dense ? dense_strides(*source.shape) : source.layout->strides);
   int64_t tasks = std::clamp<int64_t>(count * block / serial_bytes, 1, count);
@@ -139,8 +140,8 @@ void kernel_gather(const KernelCall& call) {
   ThreadPool::instance().run(tasks, [&](int64_t task) {
     for (int64_t i = count * task / tasks; i < count * (task + 1) / tasks; ++i) {
       const char* at = source.data();
-      for (size_t k = 0; k < axes; ++k) {
-        size_t axis = static_cast<size_t>(call.node->params[k]);
+      for (size_t k = 0; k < axes.size(); ++k) {
+        size_t axis = static_cast<size_t>(axes[k]);
         at += checked("gather", indices.at(k, i), (*source.shape)[axis] - slice[axis] + 1) *
               from[axis];
       }
@@ -154,7 +155,7 @@ void kernel_gather(const KernelCall& call) {
   });
 }
 
-// Inputs: values (already in the output), updates, index arrays. Parameters: mode, axes.
+// Inputs: values (already in the output), updates, index arrays.
 void kernel_scatter(const KernelCall& call) {
   const Operand& updates = call.inputs[1];
   int64_t itemsize = call.node->type().size();
@@ -166,7 +167,7 @@ void kernel_scatter(const KernelCall& call) {
   for (size_t d = 0; d < lead; ++d) count *= (*updates.shape)[d];
   if (element_count(slice) == 0) return;
   Indices indices(call.inputs.subspan(2));
-  auto mode = static_cast<ScatterMode>(call.node->params[0]);
+  auto scatter = params<ScatterParams>(call.node);
   // In order and on one thread: several updates may meet in one place.
   for (int64_t i = 0; i < count; ++i) {
     if (i % (1 << 16) == 0) check_interrupt();
@@ -177,13 +178,13 @@ void kernel_scatter(const KernelCall& call) {
       rest /= (*updates.shape)[d];
     }
     char* place = call.output.data();
-    for (size_t k = 1; k < call.node->params.size(); ++k) {
-      size_t axis = static_cast<size_t>(call.node->params[k]);
+    for (size_t k = 0; k < scatter.axes.size(); ++k) {
+      size_t axis = static_cast<size_t>(scatter.axes[k]);
       int64_t room = (*call.output.shape)[axis] - slice[axis] + 1;
-      place += checked("scatter", indices.at(k - 1, i), room) * to[axis];
+      place += checked("scatter", indices.at(k, i), room) * to[axis];
     }
     visit(call.output.dtype,
-          [&]<class T>() { merge_block<T>(slice, update, from, place, to, mode); });
+          [&]<class T>() { merge_block<T>(slice, update, from, place, to, scatter.mode); });
   }
 }
 
@@ -213,9 +214,9 @@ void gather_along(const Around& from, int64_t picks, const T* x, const int64_t* 
 
 }  // namespace
 
-// Inputs: values, indices. Parameter: axis.
+// Inputs: values, indices.
 void kernel_gather_axis(const KernelCall& call) {
-  size_t axis = static_cast<size_t>(call.node->params[0]);
+  size_t axis = static_cast<size_t>(params<AxisParams>(call.node).axis);
   Around around(*call.inputs[0].shape, axis);
   int64_t picks = (*call.output.shape)[axis];
   const int64_t* index = call.inputs[1].as<int64_t>();
@@ -236,10 +237,10 @@ void kernel_gather_axis(const KernelCall& call) {
   }
 }
 
-// Inputs: values (already in the output), indices, updates. Parameters: axis, mode.
+// Inputs: values (already in the output), indices, updates.
 void kernel_scatter_axis(const KernelCall& call) {
-  size_t axis = static_cast<size_t>(call.node->params[0]);
-  auto mode = static_cast<ScatterMode>(call.node->params[1]);
+  auto scatter = params<ScatterAxisParams>(call.node);
+  size_t axis = static_cast<size_t>(scatter.axis);
   Around around(*call.output.shape, axis);
   const int64_t* index = call.inputs[1].as<int64_t>();
   if (call.inputs[1].size() == 0) return;
@@ -253,7 +254,7 @@ void kernel_scatter_axis(const KernelCall& call) {
           int64_t at = (o * picks + p) * around.inner + i;
           int64_t row = checked("put_along_axis", index[at], around.extent);
           T& place = out[(o * around.extent + row) * around.inner + i];
-          place = merged(place, update[at], mode);
+          place = merged(place, update[at], scatter.mode);
         }
       }
     });

@@ -7,6 +7,7 @@
 #include "base/thread_pool.h"
 #include "compiler/backend.h"
 #include "ops/table/op.h"
+#include "ops/table/params.h"
 
 namespace lazuli {
 namespace cpu {
@@ -103,10 +104,9 @@ Strides byte_strides(const Operand& operand, int64_t itemsize) {
 }  // namespace
 }  // namespace cpu
 
-// Parameters: axis.
 void kernel_concatenate(const KernelCall& call) {
   int64_t itemsize = call.node->type().size();
-  size_t axis = static_cast<size_t>(call.node->params[0]);
+  size_t axis = static_cast<size_t>(params<AxisParams>(call.node).axis);
   Strides to = cpu::byte_strides(call.output, itemsize);
   char* at = call.output.data();
   for (const Operand& input : call.inputs) {
@@ -116,16 +116,17 @@ void kernel_concatenate(const KernelCall& call) {
   }
 }
 
-// Inputs: values (already in the output), update. Parameters: starts, strides.
+// Inputs: values (already in the output), update.
 void kernel_slice_update(const KernelCall& call) {
   int64_t itemsize = call.node->type().size();
   const Operand& update = call.inputs[1];
   size_t rank = update.shape->size();
   Strides to = cpu::byte_strides(call.output, itemsize);
   char* at = call.output.data();
+  auto part = params<SliceParams>(call.node);
   for (size_t d = 0; d < rank; ++d) {
-    at += call.node->params[d] * to[d];
-    to[d] *= call.node->params[rank + d];
+    at += part.starts[d] * to[d];
+    to[d] *= part.strides[d];
   }
   cpu::copy_strided(*update.shape, itemsize, update.data(), cpu::byte_strides(update, itemsize), at,
                     to);

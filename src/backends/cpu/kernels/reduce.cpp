@@ -14,6 +14,7 @@
 #include "compiler/backend.h"
 #include "core/visit.h"
 #include "ops/table/op.h"
+#include "ops/table/params.h"
 
 namespace lazuli {
 namespace {
@@ -120,11 +121,12 @@ template <Op op>
 void reduce(const KernelCall& call) {
   const Operand& input = call.inputs[0];
   const Shape& shape = *input.shape;
-  size_t count = call.node->structural, rank = shape.size();
+  Words axes = params<AxesParams>(call.node).axes;
+  size_t count = axes.size(), rank = shape.size();
   std::vector<bool> is_reduced(rank, false);
-  for (size_t k = 0; k < count; ++k) is_reduced[static_cast<size_t>(call.node->params[k])] = true;
-  size_t first = static_cast<size_t>(call.node->params[0]);
-  bool neighbours = static_cast<size_t>(call.node->params[count - 1]) == first + count - 1;
+  for (int64_t axis : axes) is_reduced[static_cast<size_t>(axis)] = true;
+  size_t first = static_cast<size_t>(axes.front());
+  bool neighbours = static_cast<size_t>(axes.back()) == first + count - 1;
   int64_t itemsize = call.node->type().size(), reduced = 1, outer = 1, inner = 1;
   Layout ordered;
   const char* data = input.data();
@@ -170,17 +172,17 @@ void kernel_min(const KernelCall& call) { reduce<Op::min>(call); }
 void kernel_all(const KernelCall& call) { reduce<Op::all>(call); }
 void kernel_any(const KernelCall& call) { reduce<Op::any>(call); }
 
-// Parameters: start, step; as double bits for floats, as integers else.
 void kernel_arange(const KernelCall& call) {
-  int64_t start = call.node->params[0], step = call.node->params[1], count = call.output.size();
+  int64_t count = call.output.size();
   visit(call.output.dtype, [&]<class T>() {
     T* out = call.output.as<T>();
     if constexpr (std::is_integral_v<T>) {
+      auto [start, step] = params<ArangeParams<int64_t>>(call.node);
       for (int64_t i = 0; i < count; ++i) out[i] = static_cast<T>(start + i * step);
     } else if constexpr (!is_complex<T>) {
-      double from = std::bit_cast<double>(start), by = std::bit_cast<double>(step);
+      auto [start, step] = params<ArangeParams<double>>(call.node);
       for (int64_t i = 0; i < count; ++i) {
-        out[i] = convert_value<T>(from + static_cast<double>(i) * by);
+        out[i] = convert_value<T>(start + static_cast<double>(i) * step);
       }
     }
   });

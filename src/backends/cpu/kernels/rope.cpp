@@ -9,12 +9,12 @@
 // Floor: one read and one write of x. One token of Gemma's queries (4 x 256) takes 0.6 us with
 // its sines, most of which the sines are.
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <vector>
 
 #include "base/thread_pool.h"
 #include "compiler/backend.h"
+#include "ops/table/params.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backends/cpu/kernels/rope.cpp"
@@ -273,16 +273,15 @@ std::vector<int64_t> head_places(const Shape& shape, const Strides& strides) {
 }  // namespace
 
 // Inputs: x, offset (int32, int64 or float32, one or one an example) and, instead of a base, freqs
-// (float32). Parameters: dims, traditional; scale and base as the bits of doubles.
+// (float32).
 void kernel_rope(const KernelCall& call) {
   const Operand& x = call.inputs[0];
   if (x.size() == 0) return;
   const Shape& shape = *x.shape;
-  const auto& params = call.node->params;
+  const auto given = params<RopeParams>(call.node);
   Strides strides = x.layout->dense ? dense_strides(shape) : x.layout->strides;
-  const int64_t dims = params[0];
-  std::vector<double> turns =
-      turns_of(call, dims / 2, std::bit_cast<double>(params[2]), std::bit_cast<double>(params[3]));
+  const int64_t dims = given.dims;
+  std::vector<double> turns = turns_of(call, dims / 2, given.scale, given.base);
   std::vector<double> offsets = offsets_of(call.inputs[1]);
   std::vector<int64_t> places = head_places(shape, strides);
   const int64_t length = shape[shape.size() - 2], width = shape.back();
@@ -291,7 +290,7 @@ void kernel_rope(const KernelCall& call) {
                  x.dtype,
                  dims,
                  width,
-                 params[1] != 0,
+                 given.traditional,
                  turns.data(),
                  offsets.data(),
                  offsets.size() > 1 ? 1 : 0,

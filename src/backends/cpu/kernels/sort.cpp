@@ -11,6 +11,7 @@
 #include "compiler/backend.h"
 #include "core/visit.h"
 #include "ops/table/op.h"
+#include "ops/table/params.h"
 
 namespace lazuli {
 namespace {
@@ -57,7 +58,7 @@ void each_row(const Rows& rows, F f) {
 
 void sort_values(const KernelCall& call, bool partial) {
   Rows rows(call.inputs[0]);
-  int64_t kth = call.node->params[0];
+  int64_t kth = params<OrderParams>(call.node).kth;
   visit(call.output.dtype, [&]<class T>() {
     each_row(rows, [&](int64_t r) {
       const T* from = call.inputs[0].as<T>() + r * rows.length;
@@ -71,7 +72,7 @@ void sort_values(const KernelCall& call, bool partial) {
 
 void sort_indices(const KernelCall& call, bool partial) {
   Rows rows(call.inputs[0]);
-  int64_t kth = call.node->params[0];
+  int64_t kth = params<OrderParams>(call.node).kth;
   visit(call.inputs[0].dtype, [&]<class T>() {
     each_row(rows, [&](int64_t r) {
       const T* x = call.inputs[0].as<T>() + r * rows.length;
@@ -120,7 +121,7 @@ int64_t best_in(const T* x, int64_t stride, int64_t first, int64_t last) {
 template <bool Largest>
 void arg_extreme(const KernelCall& call) {
   const Shape& shape = *call.inputs[0].shape;
-  size_t axis = static_cast<size_t>(call.node->params[0]);
+  size_t axis = static_cast<size_t>(params<AxisParams>(call.node).axis);
   int64_t outer = 1, extent = shape[axis], inner = 1;
   for (size_t d = 0; d < axis; ++d) outer *= shape[d];
   for (size_t d = axis + 1; d < shape.size(); ++d) inner *= shape[d];
@@ -212,12 +213,10 @@ void kernel_argpartition(const KernelCall& call) { sort_indices(call, true); }
 void kernel_argmax(const KernelCall& call) { arg_extreme<true>(call); }
 void kernel_argmin(const KernelCall& call) { arg_extreme<false>(call); }
 
-// Parameters: axis, mode, reverse, inclusive.
 void kernel_cumulative(const KernelCall& call) {
   const Shape& shape = *call.output.shape;
-  const auto& params = call.node->params;
-  size_t axis = static_cast<size_t>(params[0]);
-  auto mode = static_cast<ScatterMode>(params[1]);
+  auto scan = params<CumulativeParams>(call.node);
+  size_t axis = static_cast<size_t>(scan.axis);
   int64_t outer = 1, extent = shape[axis], inner = 1;
   for (size_t d = 0; d < axis; ++d) outer *= shape[d];
   for (size_t d = axis + 1; d < shape.size(); ++d) inner *= shape[d];
@@ -225,10 +224,10 @@ void kernel_cumulative(const KernelCall& call) {
   visit(call.output.dtype, [&]<class T>() {
     ThreadPool::instance().run(outer * inner, [&](int64_t line) {
       int64_t first = line / inner * extent * inner + line % inner;
-      int64_t stride = params[2] ? -inner : inner;
-      if (params[2]) first += (extent - 1) * inner;
+      int64_t stride = scan.reverse ? -inner : inner;
+      if (scan.reverse) first += (extent - 1) * inner;
       accumulate_line(call.inputs[0].as<T>() + first, call.output.as<T>() + first, extent, stride,
-                      mode, params[3] != 0);
+                      scan.mode, scan.inclusive);
     });
   });
 }

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "core/visit.h"
 #include "lazuli/error.h"
+#include "ops/table/params.h"
 
 namespace lazuli::cuda {
 namespace {
@@ -86,7 +87,7 @@ void put_extent(uint64_t* to, int64_t extent) {
 }
 
 uint64_t constant_bits(const Node* node) {
-  uint64_t bits = static_cast<uint64_t>(node->params[0]);
+  uint64_t bits = params<ConstantParams>(node).bits;
   auto widened = [](float value) { return static_cast<uint64_t>(std::bit_cast<uint32_t>(value)); };
   if (node->dtype == Dtype::Val::float16) {
     return widened(static_cast<float>(std::bit_cast<float16_t>(static_cast<uint16_t>(bits))));

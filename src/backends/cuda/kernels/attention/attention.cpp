@@ -1,13 +1,13 @@
 #include "backends/cuda/kernels/attention/attention.h"
 
 #include <algorithm>
-#include <bit>
 #include <limits>
 #include <optional>
 
 #include "backends/cuda/kernel_table.h"
 #include "backends/cuda/kernels/moves/dense_copy.h"
 #include "lazuli/error.h"
+#include "ops/table/params.h"
 
 namespace lazuli::cuda {
 namespace {
@@ -88,9 +88,9 @@ bool AttentionCall::has_aligned_fours() const {
 }
 
 // Inputs: queries, keys, values; a mask (boolean or float32) of the kinds that have one; sinks
-// (float32). Parameters: mask kind, has sinks; the scale as the bits of a double.
+// (float32).
 void kernel_attention(const KernelCall& call) {
-  const auto& params = call.node->params;
+  const auto given = params<AttentionParams>(call.node);
   const Operand &q = call.inputs[0], &k = call.inputs[1], &v = call.inputs[2];
   std::optional<Scratch> copies[3];
   AttentionCall attention{{},      call.stream, q.extent(0),      q.dtype,
@@ -99,15 +99,15 @@ void kernel_attention(const KernelCall& call) {
   a.q = place(call.stream, q, copies[0], a.q_strides);
   a.k = place(call.stream, k, copies[1], a.k_strides);
   a.v = place(call.stream, v, copies[2], a.v_strides);
-  a.kind = static_cast<int>(params[0]);
-  if (a.kind == boolean_mask || a.kind == additive_mask) place_mask(call.inputs[3], a);
-  if (params[1]) {
+  a.kind = static_cast<int>(given.mask);
+  if (given.has_array()) place_mask(call.inputs[3], a);
+  if (given.sinks) {
     const Operand& sinks = call.inputs.back();
     a.sinks = device_data<float>(sinks);
     a.sinks_stride = strides_of(sinks)[0];
   }
   a.out = device_data(call.output);
-  a.scale = static_cast<float>(std::bit_cast<double>(params[2]));
+  a.scale = static_cast<float>(given.scale);
   a.heads = extent(q, 1);
   a.group = extent(q, 1) / extent(k, 1);
   a.queries = extent(q, 2);

@@ -8,13 +8,12 @@
 #include "lazuli/error.h"
 #include "lazuli/packed_format.h"
 #include "ops/table/op.h"
+#include "ops/table/params.h"
 
 namespace lazuli::cuda {
 namespace {
 
-PackedFormat format_of(const KernelCall& call) {
-  return static_cast<PackedFormat>(call.node->params[0]);
-}
+PackedFormat format_of(const KernelCall& call) { return params<PackedParams>(call.node).format; }
 
 const char* name_at(size_t format) {
   return packed_format_info(static_cast<PackedFormat>(format)).name;
@@ -85,14 +84,14 @@ void multiply_dense(const LevelProduct& product, const void* planes, PackedForma
 
 }  // namespace
 
-// Input: w. Parameter: format.
+// Input: w.
 void kernel_packed_dequantize(const KernelCall& call) {
   std::optional<Scratch> copy;
   dequantize(call.stream, format_of(call), aligned_data(call.stream, call.inputs[0], 2, copy),
              call.output.size(), device_data(call.output), call.output.dtype);
 }
 
-// Inputs: w [N, bytes], indices (int64). Parameter: format.
+// Inputs: w [N, bytes], indices (int64).
 void kernel_packed_take(const KernelCall& call) {
   const Operand &w = call.inputs[0], &indices = call.inputs[1];
   std::optional<Scratch> copy;
@@ -105,8 +104,8 @@ void kernel_packed_take(const KernelCall& call) {
 }
 
 // Inputs: x [..., K], matrices [N, bytes], whose products lie beside each other in the output.
-// Parameters: the format of each matrix, then the precision.
 void kernel_packed_matmul(const KernelCall& call) {
+  const auto packed = params<PackedMatmulParams>(call.node);
   const Operand& x = call.inputs[0];
   LevelProduct product{call.stream,
                        x.dtype,
@@ -115,8 +114,7 @@ void kernel_packed_matmul(const KernelCall& call) {
                        x.extent(-1),
                        device_data(call.output),
                        call.output.extent(-1),
-                       x.dtype == Dtype::Val::float32 &&
-                           static_cast<Precision>(call.node->params.back()) == Precision::full};
+                       x.dtype == Dtype::Val::float32 && packed.precision == Precision::full};
   if (product.k == 0) {
     LAZULI_CUDA(cuMemsetD8Async, reinterpret_cast<CUdeviceptr>(product.out), 0,
                 static_cast<size_t>(call.output.size() * dtype_of(x.dtype).size()),
@@ -133,7 +131,7 @@ void kernel_packed_matmul(const KernelCall& call) {
   for (size_t i = 1; i < call.inputs.size(); ++i) {
     const Operand& w = call.inputs[i];
     if (w.extent(0) == 0) continue;
-    formats.push_back(static_cast<PackedFormat>(call.node->params[i - 1]));
+    formats.push_back(packed.format(i - 1));
     bool aligned = LevelFormat::of(formats.back()).aligned;
     const void* data = aligned_data(call.stream, w, aligned ? 16 : 2, copies[i]);
     parts.push_back({data, nullptr, nullptr, w.extent(0), column, !copies[i] && is_settled(w)});

@@ -7,6 +7,7 @@
 #include "backends/cuda/kernels/levels/level_rows.h"
 #include "backends/cuda/kernels/products/matmul.h"
 #include "lazuli/error.h"
+#include "ops/table/params.h"
 
 namespace lazuli::cuda {
 namespace {
@@ -125,34 +126,33 @@ void multiply_columns(const LevelProduct& product, const Levels& levels) {
 
 }  // namespace
 
-// Input: w. Parameters: which part (0 levels, 1 scales, 2 biases), group, bits.
+// Input: w.
 void kernel_affine_quantize(const KernelCall& call) {
   const Operand& w = call.inputs[0];
-  const auto& params = call.node->params;
-  size_t of = params[1] == 32 ? 0 : params[1] == 64 ? 1 : 2;
+  auto [part, group, bits] = params<AffineQuantizeParams>(call.node);
+  size_t of = group == 32 ? 0 : group == 64 ? 1 : 2;
   const Function& function = quantizes.at(of * float_count + float_slot(w.dtype));
-  int64_t groups = w.size() / params[1];
-  launch(call.stream, function, shape_for(groups * 32), device_data(w), groups,
-         static_cast<int>(params[2]), static_cast<int>(params[0]), device_data(call.output));
+  int64_t groups = w.size() / group;
+  launch(call.stream, function, shape_for(groups * 32), device_data(w), groups, bits, part,
+         device_data(call.output));
 }
 
-// Inputs: levels, scales, biases. Parameters: group, bits.
+// Inputs: levels, scales, biases.
 void kernel_affine_dequantize(const KernelCall& call) {
   const auto& in = call.inputs;
-  const auto& params = call.node->params;
+  auto [group, bits] = params<AffineDequantizeParams>(call.node);
   std::optional<Scratch> copy;
-  Levels levels = levels_of(in[0], in[1], in[2], params[0], params[1]);
+  Levels levels = levels_of(in[0], in[1], in[2], group, bits);
   levels.w = static_cast<const char*>(aligned_data(call.stream, in[0], 8, copy));
   dequantize(call.stream, levels, levels.rows, device_data(call.output));
 }
 
-// Inputs: x, levels, scales, biases. Parameters: group, bits, transpose.
+// Inputs: x, levels, scales, biases.
 void kernel_quantized_matmul(const KernelCall& call) {
   const auto& in = call.inputs;
-  const auto& params = call.node->params;
-  bool transpose = params[2] != 0;
+  auto [group, bits, transpose] = params<QuantizedMatmulParams>(call.node);
   std::optional<Scratch> x_copy, w_copy;
-  Levels levels = levels_of(in[1], in[2], in[3], params[0], params[1]);
+  Levels levels = levels_of(in[1], in[2], in[3], group, bits);
   levels.w = static_cast<const char*>(aligned_data(call.stream, in[1], 8, w_copy));
   int64_t k = in[0].extent(-1);
   LevelProduct product{call.stream,

@@ -1,8 +1,7 @@
-// arange: see arange.cu. Parameters: start, step; as the bits of doubles for floats.
-#include <bit>
-
+// arange: see arange.cu.
 #include "backends/cuda/kernel_table.h"
 #include "backends/cuda/kernels/function_table.h"
+#include "ops/table/params.h"
 
 namespace lazuli::cuda {
 namespace {
@@ -21,15 +20,15 @@ FunctionTable<dtype_count> functions("arange.cu", [](size_t slot) {
 void kernel_arange(const KernelCall& call) {
   const Dtype::Val dtype = call.output.dtype;
   const Function& function = functions.at(slot_of(dtype));
-  const int64_t start = call.node->params[0], step = call.node->params[1];
   const int64_t count = call.output.size();
   const LaunchShape shape{{static_cast<unsigned>(ceil_div(count, 1024))}, {256}};
   void* out = device_data<>(call.output);
   if (counts_in_integers(dtype)) {
+    auto [start, step] = params<ArangeParams<int64_t>>(call.node);
     launch(call.stream, function, shape, out, start, step, count);
   } else {
-    launch(call.stream, function, shape, out, std::bit_cast<double>(start),
-           std::bit_cast<double>(step), count);
+    auto [start, step] = params<ArangeParams<double>>(call.node);
+    launch(call.stream, function, shape, out, start, step, count);
   }
 }
 

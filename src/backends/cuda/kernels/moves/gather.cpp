@@ -2,6 +2,7 @@
 #include "backends/cuda/kernel_table.h"
 #include "backends/cuda/kernels/function_table.h"
 #include "backends/cuda/kernels/moves/indexed.h"
+#include "ops/table/params.h"
 
 namespace lazuli::cuda {
 namespace {
@@ -31,14 +32,14 @@ RowsShape rows_of(const IndexedShape& shape) {
 
 }  // namespace
 
-// Inputs: values, one index array for each axis. Parameters: axes.
+// Inputs: values, one index array for each axis.
 void kernel_gather(const KernelCall& call) {
   const Operand& x = call.inputs[0];
   const size_t rank = x.shape->size(), lead = call.output.shape->size() - rank;
   Indexed indexed{
       &x,
       call.inputs.subspan(1),
-      {call.node->params.data(), call.node->params.size()},
+      params<AxesParams>(call.node).axes,
       Shape(call.output.shape->begin() + static_cast<long>(lead), call.output.shape->end()),
       {},
       {}};
@@ -58,11 +59,11 @@ void kernel_gather(const KernelCall& call) {
          device_data<>(call.output), shape, fault_report(call));
 }
 
-// Inputs: values, indices. Parameter: axis.
+// Inputs: values, indices.
 void kernel_gather_axis(const KernelCall& call) {
   const int unit = call.node->type().size();
   AlongShape shape = along_shape(call, *call.inputs[0].shape, *call.output.shape,
-                                 static_cast<size_t>(call.node->params[0]));
+                                 static_cast<size_t>(params<AxisParams>(call.node).axis));
   launch(call.stream, gathers_along.at(unit_slot(unit)),
          {{static_cast<unsigned>(ceil_div(shape.walk.count, 1024))}, {256}},
          device_data<>(call.inputs[0]), device_data<>(call.inputs[1]), device_data<>(call.output),

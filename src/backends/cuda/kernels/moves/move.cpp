@@ -5,6 +5,7 @@
 #include "backends/cuda/kernels/moves/rope.h"
 #include "backends/cuda/kernels/moves/units.h"
 #include "backends/cuda/kernels/reductions/axes.h"
+#include "ops/table/params.h"
 
 namespace lazuli::cuda {
 
@@ -150,9 +151,8 @@ AxisList axes_of(const Operand& operand, const Strides& to) {
 
 }  // namespace
 
-// Parameter: axis.
 void kernel_concatenate(const KernelCall& call) {
-  const int axis = static_cast<int>(call.node->params[0]);
+  const int axis = params<AxisParams>(call.node).axis;
   const int64_t itemsize = call.node->type().size();
   Strides to = dense_strides(*call.output.shape);
   char* at = device_data<char>(call.output);
@@ -165,16 +165,17 @@ void kernel_concatenate(const KernelCall& call) {
   move(call, copies);
 }
 
-// Inputs: values (already in the output), update. Parameters: starts, strides.
+// Inputs: values (already in the output), update.
 void kernel_slice_update(const KernelCall& call) {
   const Operand& update = call.inputs[1];
   const size_t rank = update.shape->size();
   if (update.size() == 0) return;
   Strides to = dense_strides(*call.output.shape);
   int64_t first = 0;
+  auto part = params<SliceParams>(call.node);
   for (size_t d = 0; d < rank; ++d) {
-    first += call.node->params[d] * to[d];
-    to[d] *= call.node->params[rank + d];
+    first += part.starts[d] * to[d];
+    to[d] *= part.strides[d];
   }
   const int64_t itemsize = call.node->type().size();
   char* at = device_data<char>(call.output) + first * itemsize;

@@ -1,9 +1,7 @@
 // Rotary positions: see rope.cu. Inputs: x, offset (int32, int64 or float32, one or one an
-// example) and, instead of a base, freqs (float32). Parameters: dims, traditional; scale and base
-// as the bits of doubles.
+// example) and, instead of a base, freqs (float32).
 #include "backends/cuda/kernels/moves/rope.h"
 
-#include <bit>
 #include <cmath>
 #include <cstring>
 #include <numbers>
@@ -13,6 +11,7 @@
 #include "backends/cuda/kernels/byte_range.h"
 #include "backends/cuda/kernels/function_table.h"
 #include "backends/cuda/kernels/reductions/axes.h"
+#include "ops/table/params.h"
 
 namespace lazuli::cuda {
 
@@ -106,7 +105,7 @@ struct TurnTable {
   }
 };
 
-RopeTurns turns_of(const KernelCall& call) {
+RopeTurns turns_of(const KernelCall& call, const RopeParams& given) {
   RopeTurns turns{};
   const Operand& offset = call.inputs[1];
   if (offset.constant) {
@@ -116,19 +115,18 @@ RopeTurns turns_of(const KernelCall& call) {
     turns.offset_step = offset.size() > 1 ? strides_of(offset)[0] : 0;
     turns.offsets = device_data<>(offset);
   }
-  turns.half = call.node->params[0] / 2;
-  turns.scale = std::bit_cast<double>(call.node->params[2]);
+  turns.half = given.dims / 2;
+  turns.scale = given.scale;
   if (call.inputs.size() > 2) {
     turns.freqs = device_data<float>(call.inputs[2]);
     turns.freqs_step = strides_of(call.inputs[2])[0];
     return turns;
   }
-  double base = std::bit_cast<double>(call.node->params[3]);
-  turns.log2_base = std::log2(base);
+  turns.log2_base = std::log2(given.base);
   turns.known = turns.half <= rope_turns_max;
   if (!turns.known) return turns;
   thread_local TurnTable table;
-  table.make(turns.scale, base, turns.half);
+  table.make(turns.scale, given.base, turns.half);
   std::memcpy(turns.turn, table.turn, static_cast<size_t>(turns.half) * sizeof(double));
   return turns;
 }
@@ -234,16 +232,17 @@ bool write_with_rope(int stream, const Operand& update, void* to, const Strides&
 void kernel_rope(const KernelCall& call) {
   const Operand& x = call.inputs[0];
   const int64_t itemsize = dtype_of(x.dtype).size();
-  RopeJobs jobs{1, {}, turns_of(call)};
+  const auto given = params<RopeParams>(call.node);
+  RopeJobs jobs{1, {}, turns_of(call, given)};
   RopeJob& job = jobs.job[0];
   auto made = job_of(x, device_data<>(call.output), dense_strides(*x.shape), jobs.turns.half);
   if (!made) throw_too_many_axes(call, rope_axes_max);
   job = *made;
   if (call.output.size() == 0) return;
-  const bool traditional = call.node->params[1] != 0, dense = fits_vectors(job, itemsize);
+  const bool dense = fits_vectors(job, itemsize);
   int64_t blocks = place_blocks(job, x.extent(0), dense);
   const Function& function =
-      functions.at(float_slot(x.dtype) * 4 + (traditional ? 2 : 0) + (dense ? 1 : 0));
+      functions.at(float_slot(x.dtype) * 4 + (given.traditional ? 2 : 0) + (dense ? 1 : 0));
   bool joined =
       extend_last<RopeJobs>(call.stream, function, [&](LaunchShape& shape, RopeJobs& all) {
         return std::memcmp(&all.turns, &jobs.turns, sizeof(RopeTurns)) == 0 &&

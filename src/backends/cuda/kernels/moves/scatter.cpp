@@ -6,6 +6,7 @@
 #include "backends/cuda/kernels/moves/indexed.h"
 #include "lazuli/error.h"
 #include "ops/table/op.h"
+#include "ops/table/params.h"
 
 namespace lazuli::cuda {
 namespace {
@@ -85,19 +86,17 @@ void merge(const KernelCall& call, const IndexedShape& shape, size_t mode) {
 
 }  // namespace
 
-// Inputs: values (already in the output), updates, index arrays. Parameters: mode, axes.
+// Inputs: values (already in the output), updates, index arrays.
 void kernel_scatter(const KernelCall& call) {
   const Operand& updates = call.inputs[1];
   if (updates.size() == 0) return;
-  const auto mode = static_cast<ScatterMode>(call.node->params[0]);
+  const auto [mode, axes] = params<ScatterParams>(call.node);
   const size_t rank = call.output.shape->size(), lead = updates.shape->size() - rank;
   Strides all = strides_of(updates), to = dense_strides(*call.output.shape);
-  Indexed indexed{&call.output,
-                  call.inputs.subspan(2),
-                  {call.node->params.data() + 1, call.node->params.size() - 1},
-                  Shape(updates.shape->begin() + static_cast<long>(lead), updates.shape->end()),
-                  {},
-                  Strides(all.begin(), all.begin() + static_cast<long>(lead))};
+  Indexed indexed{
+      &call.output, call.inputs.subspan(2),
+      axes,         Shape(updates.shape->begin() + static_cast<long>(lead), updates.shape->end()),
+      {},           Strides(all.begin(), all.begin() + static_cast<long>(lead))};
   bool overlapping = false;
   for (size_t d = 0; d < rank; ++d) {
     indexed.slice_axes.push_back({indexed.slice[d], all[lead + d], to[d]});
@@ -113,14 +112,15 @@ void kernel_scatter(const KernelCall& call) {
   else merge(call, shape, static_cast<size_t>(mode));
 }
 
-// Inputs: values (already in the output), indices, updates. Parameters: axis, mode.
+// Inputs: values (already in the output), indices, updates.
 void kernel_scatter_axis(const KernelCall& call) {
   const Operand& indices = call.inputs[1];
   if (indices.size() == 0) return;
-  const size_t mode = static_cast<size_t>(call.node->params[1]);
-  const bool replaces = static_cast<ScatterMode>(mode) == ScatterMode::replace;
-  AlongShape shape = along_shape(call, *call.output.shape, *indices.shape,
-                                 static_cast<size_t>(call.node->params[0]));
+  const auto given = params<ScatterAxisParams>(call.node);
+  const size_t mode = static_cast<size_t>(given.mode);
+  const bool replaces = given.mode == ScatterMode::replace;
+  AlongShape shape =
+      along_shape(call, *call.output.shape, *indices.shape, static_cast<size_t>(given.axis));
   const FaultReport report = fault_report(call);
   std::optional<Owners> owners;
   if (replaces) {

@@ -1,4 +1,4 @@
-// partition and argpartition: see partition.cu. Parameter: k.
+// partition and argpartition: see partition.cu.
 #include <algorithm>
 
 #include "backends/cuda/kernel_table.h"
@@ -6,6 +6,7 @@
 #include "backends/cuda/kernels/order/sort.h"
 #include "lazuli/error.h"
 #include "ops/table/op.h"
+#include "ops/table/params.h"
 
 namespace lazuli::cuda {
 namespace {
@@ -52,7 +53,7 @@ void select(const Partition& p, Selection* selections, uint64_t* counts) {
     const int bits = std::min(digit_bits, left);
     left -= bits;
     launch(p.call.stream, function, p.grid(), p.x, selections, counts, p.length, p.part,
-           int64_t{p.call.node->params[0]}, left, bits, first);
+           params<OrderParams>(p.call.node).kth, left, bits, first);
     first = false;
   }
 }

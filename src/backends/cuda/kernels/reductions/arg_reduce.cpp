@@ -1,8 +1,9 @@
-// argmax, argmin: see arg_reduce.cu. The parameter is the axis.
+// argmax, argmin: see arg_reduce.cu.
 #include "backends/cuda/kernel_table.h"
 #include "backends/cuda/kernels/reductions/reductions.h"
 #include "lazuli/error.h"
 #include "ops/table/op.h"
+#include "ops/table/params.h"
 
 namespace lazuli::cuda {
 namespace {
@@ -18,7 +19,7 @@ ReductionTable functions("arg_reduce.cu", instance<Largest>);
 
 template <bool Largest>
 void arg_extreme(const KernelCall& call) {
-  const int64_t axis = call.node->params[0];
+  const int64_t axis = params<AxisParams>(call.node).axis;
   if (call.inputs[0].extent(static_cast<int>(axis)) > 0xffffffff) {
     throw ArgumentError("[" + std::string(op_info(call.node->op).name) +
                         "] An axis of more than 2^32 - 1 elements has no positions in uint32.");

@@ -1,10 +1,11 @@
-// Cumulative ops: see cumulative.cu. Parameters: axis, mode, reverse, inclusive.
+// Cumulative ops: see cumulative.cu.
 #include <algorithm>
 
 #include "backends/cuda/kernel_table.h"
 #include "backends/cuda/kernels/function_table.h"
 #include "backends/cuda/kernels/reductions/axes.h"
 #include "ops/table/op.h"
+#include "ops/table/params.h"
 
 namespace lazuli::cuda {
 
@@ -146,12 +147,12 @@ void scan_columns(Scan& scan) {
 }  // namespace
 
 void kernel_cumulative(const KernelCall& call) {
-  const auto& params = call.node->params;
+  const auto given = params<CumulativeParams>(call.node);
   const Shape& shape = *call.output.shape;
-  const size_t axis = static_cast<size_t>(params[0]);
+  const size_t axis = static_cast<size_t>(given.axis);
   Scan scan{call,
             call.output.dtype,
-            static_cast<size_t>(params[1]),
+            static_cast<size_t>(given.mode),
             device_data<>(call.inputs[0]),
             device_data<>(call.output),
             {}};
@@ -161,8 +162,8 @@ void kernel_cumulative(const KernelCall& call) {
   scan.shape.rows = outer * inner;
   scan.shape.extent = shape[axis];
   scan.shape.inner = inner;
-  scan.shape.reverse = params[2] != 0;
-  scan.shape.inclusive = params[3] != 0;
+  scan.shape.reverse = given.reverse;
+  scan.shape.inclusive = given.inclusive;
   if (inner == 1) scan_rows(scan);
   else scan_columns(scan);
 }

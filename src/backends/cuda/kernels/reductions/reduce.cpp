@@ -1,6 +1,7 @@
 // Reductions over any axes: see reduce.cu. The parameters are the axes.
 #include "backends/cuda/kernel_table.h"
 #include "backends/cuda/kernels/reductions/reductions.h"
+#include "ops/table/params.h"
 
 namespace lazuli::cuda {
 namespace {
@@ -28,7 +29,7 @@ template <size_t Join>
 void reduce(const KernelCall& call) {
   const size_t itemsize = dtype_of(call.output.dtype).size();
   const bool half = call.output.dtype == float16 || call.output.dtype == bfloat16;
-  run_reduction(call, {call.node->params.data(), call.node->structural}, functions<Join>,
+  run_reduction(call, params<AxesParams>(call.node).axes, functions<Join>,
                 half ? sizeof(float) : itemsize);
 }
 
