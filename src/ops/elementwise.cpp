@@ -46,20 +46,6 @@ Dtype result_of(const OpInfo& info, Dtype computed) {
   return computed;
 }
 
-// Whether small errors of an operand can become large: there halves are rounded first.
-bool has_jumps(Op op, const OpInfo& info) {
-  switch (op) {
-    case Op::ceil:
-    case Op::floor:
-    case Op::floor_divide:
-    case Op::remainder:
-    case Op::rint:
-    case Op::sign:
-    case Op::trunc: return true;
-    default: return info.result == Result::Boolean;
-  }
-}
-
 bool is_comparison(Op op) {
   return op == Op::equal || op == Op::not_equal || op == Op::less || op == Op::less_equal ||
          op == Op::greater || op == Op::greater_equal;
@@ -151,7 +137,8 @@ array unary(Op op, const array& x, StreamOrDevice s) {
   Stream stream = to_stream(s);
   Dtype dtype = accepted(info, x.dtype());
   if (dtype != x.dtype()) return unary(op, astype(x, dtype, stream), stream);
-  if (is_half(dtype) && is_unrounded(x) && has_jumps(op, info)) {
+  // Beside a step the digits that a half does not hold would decide.
+  if (is_half(dtype) && is_unrounded(x) && jumps(info.result)) {
     return unary(op, as_stored(x, stream), stream);
   }
   return record(op, result_of(info, dtype), x.shape(), {&x}, {}, stream);
@@ -167,7 +154,7 @@ array binary(Op op, const array& x, const array& y, StreamOrDevice s) {
     if (mixed && is_comparison(op)) return compare_integers(op, x, y, stream);
     return binary(op, astype(x, dtype, stream), astype(y, dtype, stream), stream);
   }
-  if (is_half(dtype) && (is_unrounded(x) || is_unrounded(y)) && has_jumps(op, info)) {
+  if (is_half(dtype) && (is_unrounded(x) || is_unrounded(y)) && jumps(info.result)) {
     return binary(op, as_stored(x, stream), as_stored(y, stream), stream);
   }
   return record(op, result_of(info, dtype), broadcast_shapes(info.name, x.shape(), y.shape()),

@@ -59,16 +59,11 @@ Cost cost_of(const Step& step, const Graph& graph, std::span<const Layout* const
   cost.bytes = bytes_of(step, graph, reads);
   if (step.kind == Step::Kind::fused) cost.flops = flops_of_fused(*step.fused, graph);
   if (step.kind != Step::Kind::kernel) return cost;
-  Op op = graph.nodes[step.node]->op;
-  cost.products = true;
   cost.dtype = graph.nodes[step.inputs.empty() ? step.node : step.inputs[0]]->dtype;
-  switch (op) {
-    case Op::matmul:
-    case Op::quantized_matmul:
-    case Op::packed_matmul: cost.flops = flops_of_products(step, graph); break;
-    case Op::attention: cost.flops = flops_of_attention(step, graph); break;
-    default: cost.products = false;
-  }
+  OpWork work = op_info(graph.nodes[step.node]->op).work;
+  cost.products = work != OpWork::Moves;
+  if (work == OpWork::Products) cost.flops = flops_of_products(step, graph);
+  if (work == OpWork::Attention) cost.flops = flops_of_attention(step, graph);
   return cost;
 }
 

@@ -13,11 +13,6 @@
 namespace lazuli {
 namespace {
 
-// Ops whose output starts as a copy of their first input.
-bool updates_first_input(Op op) {
-  return op == Op::slice_update || op == Op::scatter || op == Op::scatter_axis;
-}
-
 Layout dense_layout(const Node* node, Backend& backend, int stream) {
   size_t bytes = static_cast<size_t>(node->size()) * node->type().size();
   return Layout(allocate_buffer(bytes, backend, stream), 0, {}, true);
@@ -248,7 +243,7 @@ void Run::kernel_step(const Step& step) {
         "do not evaluate inside of the function.");
   }
   bool dense_only = op_info(node->op).layout == OpLayout::Dense;
-  bool updates = updates_first_input(node->op);
+  bool updates = op_info(node->op).output == OpOutput::Updated;
   size_t count = step.inputs.size();
   std::vector<Layout> scratch(2 * count);  // constants, dense copies
   std::vector<Operand> operands;

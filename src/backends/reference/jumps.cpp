@@ -40,17 +40,9 @@ bool compares(Op op) {
          op == Op::greater || op == Op::greater_equal;
 }
 bool rounds(const Node* node, const Tensor& x) {
-  switch (node->op) {
-    case Op::ceil:
-    case Op::floor:
-    case Op::floor_divide:
-    case Op::remainder:
-    case Op::rint:
-    case Op::sign:
-    case Op::trunc: return true;
-    case Op::astype: return (x.is_real() || x.is_complex()) && issubdtype(node->type(), integer);
-    default: return false;
-  }
+  if (op_info(node->op).result == Result::Stepped) return true;
+  bool real = x.is_real() || x.is_complex();
+  return node->op == Op::astype && real && issubdtype(node->type(), integer);
 }
 
 // Elements whose result differs at the ends of what the inputs may be.

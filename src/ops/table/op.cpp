@@ -21,8 +21,9 @@ constexpr OpInfo infos[] = {
   {#name, OpForm::Elementwise, OpLayout::Any, 2, Accepts::accepts, Result::result},
 #include "ops/table/binary.def"
 #undef BINARY
-#define PRIMITIVE(name, form, layout) \
-  {#name, OpForm::form, OpLayout::layout, 0, Accepts::Number, Result::Same},
+#define PRIMITIVE(name, form, layout, output, work)    \
+  {#name,           OpForm::form, OpLayout::layout, 0, \
+   Accepts::Number, Result::Same, OpOutput::output, OpWork::work},
 #include "ops/table/primitive.def"
 #undef PRIMITIVE
 };

@@ -32,7 +32,18 @@ enum class OpLayout : uint8_t { Any, Dense };
 // Whole rows uint8; Signed ones refuse booleans.
 enum class Accepts : uint8_t { Number, Signed, Ordered, Integral, Whole, Inexact, Float, Complex };
 constexpr bool is_integral(Accepts a) { return a == Accepts::Integral || a == Accepts::Whole; }
-enum class Result : uint8_t { Same, Real, Boolean };
+// The dtype of a result: the operands', a real one of complex operands, bool. A stepped result has
+// the operands' dtype and jumps, as booleans do, where a value lies beside a step: there a small
+// error becomes a large one.
+enum class Result : uint8_t { Same, Stepped, Real, Boolean };
+constexpr bool jumps(Result r) { return r == Result::Stepped || r == Result::Boolean; }
+constexpr bool keeps_dtype(Result r) { return r == Result::Same || r == Result::Stepped; }
+
+// How the output of a kernel begins: as new memory, or as a copy of the first input, or that input
+// itself where nobody else needs it.
+enum class OpOutput : uint8_t { Fresh, Updated };
+// What a kernel's time goes into, beside memory: runtime/cost.h counts it.
+enum class OpWork : uint8_t { Moves, Products, Attention };
 
 struct OpInfo {
   const char* name;
@@ -41,6 +52,8 @@ struct OpInfo {
   uint8_t arity;  // of elementwise ops
   Accepts accepts;
   Result result;
+  OpOutput output = OpOutput::Fresh;
+  OpWork work = OpWork::Moves;
 };
 
 // How an update meets the value in its place.
