@@ -31,7 +31,7 @@ array argsort(const array& a, int axis = -1, StreamOrDevice s = {});
 //
 // Shape: that of a.
 // Dtype: that of a.
-// Errors: IndexError if the axis is out of range; ValueError if kth is.
+// Errors: IndexError if the axis is out of range; ValueError if kth lies outside of the axis.
 // Source: Hoare, Algorithm 65: Find, 1961.
 array partition(const array& a, int kth, int axis = -1, StreamOrDevice s = {});
 
@@ -40,7 +40,7 @@ array partition(const array& a, int kth, int axis = -1, StreamOrDevice s = {});
 //
 // Shape: that of a.
 // Dtype: uint32.
-// Errors: IndexError if the axis is out of range; ValueError if kth is.
+// Errors: IndexError if the axis is out of range; ValueError if kth lies outside of the axis.
 // Source: Hoare, Algorithm 65: Find, 1961.
 array argpartition(const array& a, int kth, int axis = -1, StreamOrDevice s = {});
 
@@ -49,7 +49,7 @@ array argpartition(const array& a, int kth, int axis = -1, StreamOrDevice s = {}
 //
 // Shape: that of a with k in place of the axis's extent.
 // Dtype: that of a.
-// Errors: IndexError if the axis is out of range; ValueError if k is.
+// Errors: IndexError if the axis is out of range; ValueError if k is not within the axis's extent.
 // Source: Hoare, Algorithm 65: Find, 1961.
 array topk(const array& a, int k, int axis = -1, StreamOrDevice s = {});
 

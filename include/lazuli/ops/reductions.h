@@ -85,7 +85,7 @@ inline array min(const array& a, StreamOrDevice s = {}) { return min(a, false, s
 // The arithmetic means of the elements along the axes. All axes by default.
 //
 // Shape: that of a without the reduced axes; with keepdims they stay with extent 1.
-// Dtype: that of a if floating point, else float32.
+// Dtype: that of a if floating point or complex, else float32.
 // Errors: IndexError if an axis is out of range; ValueError if an axis is named twice.
 // Source: Python array API standard 2023.12, mean.
 array mean(const array& a, bool keepdims, StreamOrDevice s = {});
@@ -98,7 +98,7 @@ inline array mean(const array& a, StreamOrDevice s = {}) { return mean(a, false,
 // out first, so that no exponential overflows. All axes by default.
 //
 // Shape: that of a without the reduced axes; with keepdims they stay with extent 1.
-// Dtype: that of a if floating point, else float32.
+// Dtype: that of a if floating point or complex, else float32.
 // Errors: IndexError if an axis is out of range; ValueError if an axis is named twice.
 // Source: Blanchard, Higham, Higham: Accurately computing the log-sum-exp function, 2021.
 array logsumexp(const array& a, bool keepdims, StreamOrDevice s = {});
@@ -170,9 +170,9 @@ array argmin(const array& a, int axis, bool keepdims = false, StreamOrDevice s =
 // All axes by default. With precise, halves are computed in float32.
 //
 // Shape: that of a.
-// Dtype: that of a if floating point, else float32.
-// Errors: IndexError if an axis is out of range; ValueError if an axis is named twice or a has
-// no axes.
+// Dtype: that of a if floating point or complex, else float32.
+// Errors: IndexError if an axis is out of range; ValueError if an axis is named
+// twice.
 // Source: Bridle, Training stochastic model recognition algorithms, NIPS 1989.
 array softmax(const array& a, const std::vector<int>& axes, bool precise = false,
               StreamOrDevice s = {});
@@ -183,7 +183,7 @@ array softmax(const array& a, bool precise = false, StreamOrDevice s = {});
 // axis. reverse runs from the end; without inclusive an element itself is left out.
 //
 // Shape: that of a; without an axis one axis of its size.
-// Dtype: that of a, or of dtype, to which a is cast first; bool gives int32.
+// Dtype: dtype, or that of a; bool and narrower integers give 32 bits, as sum.
 // Errors: IndexError if the axis is out of range.
 // Source: Python array API standard 2023.12, cumulative_sum.
 array cumsum(const array& a, int axis, bool reverse = false, bool inclusive = true,
@@ -193,7 +193,7 @@ array cumsum(const array& a, int axis, bool reverse = false, bool inclusive = tr
 // axis. reverse runs from the end; without inclusive an element itself is left out.
 //
 // Shape: that of a; without an axis one axis of its size.
-// Dtype: that of a, or of dtype, to which a is cast first; bool gives int32.
+// Dtype: dtype, or that of a; bool and narrower integers give 32 bits, as sum.
 // Errors: IndexError if the axis is out of range.
 // Source: Python array API standard 2024.12, cumulative_prod.
 array cumprod(const array& a, int axis, bool reverse = false, bool inclusive = true,

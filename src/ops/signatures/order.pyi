@@ -54,7 +54,7 @@ def partition(
 
     Shape: that of a.
     Dtype: that of a.
-    Errors: IndexError if the axis is out of range; ValueError if kth is.
+    Errors: IndexError if the axis is out of range; ValueError if kth lies outside of the axis.
     Source: Hoare, Algorithm 65: Find, 1961.
 
     >>> mx.partition(mx.array([3, 1, 2]), kth=1)[1]
@@ -75,7 +75,7 @@ def argpartition(
 
     Shape: that of a.
     Dtype: uint32.
-    Errors: IndexError if the axis is out of range; ValueError if kth is.
+    Errors: IndexError if the axis is out of range; ValueError if kth lies outside of the axis.
     Source: Hoare, Algorithm 65: Find, 1961.
 
     >>> mx.argpartition(mx.array([3, 1, 2]), kth=1)[1]
@@ -96,7 +96,7 @@ def topk(
 
     Shape: that of a with k in place of the axis's extent.
     Dtype: that of a.
-    Errors: IndexError if the axis is out of range; ValueError if k is.
+    Errors: IndexError if the axis is out of range; ValueError if k is not within the axis's extent.
     Source: Hoare, Algorithm 65: Find, 1961.
 
     >>> mx.sort(mx.topk(mx.array([3, 1, 2]), k=2))

@@ -175,7 +175,7 @@ def mean(
     """The arithmetic means of the elements along the axes. All axes by default.
 
     Shape: that of a without the reduced axes; with keepdims they stay with extent 1.
-    Dtype: that of a if floating point, else float32.
+    Dtype: that of a if floating point or complex, else float32.
     Errors: IndexError if an axis is out of range; ValueError if an axis is named twice.
     Source: Python array API standard 2023.12, mean.
 
@@ -202,7 +202,7 @@ def logsumexp(
     out first, so that no exponential overflows. All axes by default.
 
     Shape: that of a without the reduced axes; with keepdims they stay with extent 1.
-    Dtype: that of a if floating point, else float32.
+    Dtype: that of a if floating point or complex, else float32.
     Errors: IndexError if an axis is out of range; ValueError if an axis is named twice.
     Source: Blanchard, Higham, Higham: Accurately computing the log-sum-exp function, 2021.
 
@@ -360,9 +360,9 @@ def softmax(
     All axes by default. With precise, halves are computed in float32.
 
     Shape: that of a.
-    Dtype: that of a if floating point, else float32.
-    Errors: IndexError if an axis is out of range; ValueError if an axis is named twice or a has
-    no axes.
+    Dtype: that of a if floating point or complex, else float32.
+    Errors: IndexError if an axis is out of range; ValueError if an axis is named
+    twice.
     Source: Bridle, Training stochastic model recognition algorithms, NIPS 1989.
 
     >>> mx.softmax(mx.array([0.0, 0.0]))
@@ -389,7 +389,7 @@ def cumsum(
     axis. reverse runs from the end; without inclusive an element itself is left out.
 
     Shape: that of a; without an axis one axis of its size.
-    Dtype: that of a, or of dtype, to which a is cast first; bool gives int32.
+    Dtype: dtype, or that of a; bool and narrower integers give 32 bits, as sum.
     Errors: IndexError if the axis is out of range.
     Source: Python array API standard 2023.12, cumulative_sum.
 
@@ -417,7 +417,7 @@ def cumprod(
     axis. reverse runs from the end; without inclusive an element itself is left out.
 
     Shape: that of a; without an axis one axis of its size.
-    Dtype: that of a, or of dtype, to which a is cast first; bool gives int32.
+    Dtype: dtype, or that of a; bool and narrower integers give 32 bits, as sum.
     Errors: IndexError if the axis is out of range.
     Source: Python array API standard 2024.12, cumulative_prod.
 

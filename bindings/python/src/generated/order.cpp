@@ -40,7 +40,7 @@ Without an axis (None) the flattened array is taken.
 
 Shape: that of a.
 Dtype: that of a.
-Errors: IndexError if the axis is out of range; ValueError if kth is.
+Errors: IndexError if the axis is out of range; ValueError if kth lies outside of the axis.
 Source: Hoare, Algorithm 65: Find, 1961.
 
 >>> mx.partition(mx.array([3, 1, 2]), kth=1)[1]
@@ -53,7 +53,7 @@ Without an axis (None) the flattened array is taken.
 
 Shape: that of a.
 Dtype: uint32.
-Errors: IndexError if the axis is out of range; ValueError if kth is.
+Errors: IndexError if the axis is out of range; ValueError if kth lies outside of the axis.
 Source: Hoare, Algorithm 65: Find, 1961.
 
 >>> mx.argpartition(mx.array([3, 1, 2]), kth=1)[1]
@@ -66,7 +66,7 @@ Without an axis (None) the flattened array is taken.
 
 Shape: that of a with k in place of the axis's extent.
 Dtype: that of a.
-Errors: IndexError if the axis is out of range; ValueError if k is.
+Errors: IndexError if the axis is out of range; ValueError if k is not within the axis's extent.
 Source: Hoare, Algorithm 65: Find, 1961.
 
 >>> mx.sort(mx.topk(mx.array([3, 1, 2]), k=2))

@@ -92,7 +92,7 @@ array([1, 3], dtype=int32))";
   const char* documentation = R"(The arithmetic means of the elements along the axes. All axes by default.
 
 Shape: that of a without the reduced axes; with keepdims they stay with extent 1.
-Dtype: that of a if floating point, else float32.
+Dtype: that of a if floating point or complex, else float32.
 Errors: IndexError if an axis is out of range; ValueError if an axis is named twice.
 Source: Python array API standard 2023.12, mean.
 
@@ -106,7 +106,7 @@ array([1.5, 3.5], dtype=float32))";
 out first, so that no exponential overflows. All axes by default.
 
 Shape: that of a without the reduced axes; with keepdims they stay with extent 1.
-Dtype: that of a if floating point, else float32.
+Dtype: that of a if floating point or complex, else float32.
 Errors: IndexError if an axis is out of range; ValueError if an axis is named twice.
 Source: Blanchard, Higham, Higham: Accurately computing the log-sum-exp function, 2021.
 
@@ -188,9 +188,9 @@ array([1, 0], dtype=uint32))";
 All axes by default. With precise, halves are computed in float32.
 
 Shape: that of a.
-Dtype: that of a if floating point, else float32.
-Errors: IndexError if an axis is out of range; ValueError if an axis is named twice or a has
-no axes.
+Dtype: that of a if floating point or complex, else float32.
+Errors: IndexError if an axis is out of range; ValueError if an axis is named
+twice.
 Source: Bridle, Training stochastic model recognition algorithms, NIPS 1989.
 
 >>> mx.softmax(mx.array([0.0, 0.0]))
@@ -202,7 +202,7 @@ array([0.5, 0.5], dtype=float32))";
 axis. reverse runs from the end; without inclusive an element itself is left out.
 
 Shape: that of a; without an axis one axis of its size.
-Dtype: that of a, or of dtype, to which a is cast first; bool gives int32.
+Dtype: dtype, or that of a; bool and narrower integers give 32 bits, as sum.
 Errors: IndexError if the axis is out of range.
 Source: Python array API standard 2023.12, cumulative_sum.
 
@@ -217,7 +217,7 @@ array([1, 3, 6], dtype=int32))";
 axis. reverse runs from the end; without inclusive an element itself is left out.
 
 Shape: that of a; without an axis one axis of its size.
-Dtype: that of a, or of dtype, to which a is cast first; bool gives int32.
+Dtype: dtype, or that of a; bool and narrower integers give 32 bits, as sum.
 Errors: IndexError if the axis is out of range.
 Source: Python array API standard 2024.12, cumulative_prod.
 
