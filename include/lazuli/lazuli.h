@@ -10,6 +10,7 @@
 #include "lazuli/fast.h"
 #include "lazuli/features.h"
 #include "lazuli/io.h"
+#include "lazuli/linalg.h"
 #include "lazuli/memory.h"
 #include "lazuli/ops.h"
 #include "lazuli/packed.h"

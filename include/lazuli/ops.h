@@ -63,6 +63,11 @@ array full_like(const array& a, array values, StreamOrDevice s = {});
 array eye(int n, int m, int k, Dtype dtype, StreamOrDevice s = {});
 array eye(int n, StreamOrDevice s = {});
 array identity(int n, Dtype dtype = float32, StreamOrDevice s = {});
+// Windows of `size` elements, float32, symmetric.
+array hanning(int size, StreamOrDevice s = {});
+array hamming(int size, StreamOrDevice s = {});
+array blackman(int size, StreamOrDevice s = {});
+array bartlett(int size, StreamOrDevice s = {});
 array tri(int n, int m, int k, Dtype dtype, StreamOrDevice s = {});
 array tril(array x, int k = 0, StreamOrDevice s = {});
 array triu(array x, int k = 0, StreamOrDevice s = {});
@@ -106,6 +111,13 @@ array stack(const std::vector<array>& arrays, int axis = 0, StreamOrDevice s = {
 std::vector<array> split(const array& a, int num_splits, int axis = 0, StreamOrDevice s = {});
 std::vector<array> split(const array& a, const Shape& indices, int axis = 0, StreamOrDevice s = {});
 std::vector<array> unstack(const array& a, int axis = 0, StreamOrDevice s = {});
+// With axes of extent 1 in front, and one behind for three.
+array atleast_1d(const array& a, StreamOrDevice s = {});
+array atleast_2d(const array& a, StreamOrDevice s = {});
+array atleast_3d(const array& a, StreamOrDevice s = {});
+std::vector<array> atleast_1d(const std::vector<array>& a, StreamOrDevice s = {});
+std::vector<array> atleast_2d(const std::vector<array>& a, StreamOrDevice s = {});
+std::vector<array> atleast_3d(const std::vector<array>& a, StreamOrDevice s = {});
 array repeat(const array& a, int repeats, int axis, StreamOrDevice s = {});
 array repeat(const array& a, int repeats, StreamOrDevice s = {});
 array tile(const array& a, std::vector<int> reps, StreamOrDevice s = {});
@@ -134,6 +146,13 @@ array allclose(const array& a, const array& b, double rtol = 1e-5, double atol =
                bool equal_nan = false, StreamOrDevice s = {});
 array array_equal(const array& a, const array& b, bool equal_nan = false, StreamOrDevice s = {});
 
+// Differences of neighbours along an axis, n times; of booleans, whether they differ.
+array diff(const array& a, int n = 1, int axis = -1, StreamOrDevice s = {});
+// The middle element, or the mean of the two; NaN where there is one. In floats.
+array median(const array& a, const std::vector<int>& axes, bool keepdims = false,
+             StreamOrDevice s = {});
+array median(const array& a, bool keepdims = false, StreamOrDevice s = {});
+
 // ---- Indexing by arrays -------------------------------------------------------------------------
 array gather(const array& a, const std::vector<array>& indices, const std::vector<int>& axes,
              const Shape& slice_sizes, StreamOrDevice s = {});
@@ -160,6 +179,27 @@ array addmm(array c, array a, array b, float alpha = 1.0f, float beta = 1.0f,
             StreamOrDevice s = {});
 array outer(const array& a, const array& b, StreamOrDevice s = {});
 array inner(const array& a, const array& b, StreamOrDevice s = {});
+
+// [.., m, ..] and [.., n, ..] -> [.., m n, ..]: each element of a times all of b.
+array kron(const array& a, const array& b, StreamOrDevice s = {});
+// Products summed over the last `axis` axes of a and the first of b, or over pairs of axes.
+array tensordot(const array& a, const array& b, int axis = 2, StreamOrDevice s = {});
+array tensordot(const array& a, const array& b, const std::vector<int>& axes_a,
+                const std::vector<int>& axes_b, StreamOrDevice s = {});
+// Einstein summation: "ij,jk->ik" is a matrix product. Letters name axes, an ellipsis those that
+// broadcast; without "->" the result has the letters that occur once, in alphabetical order.
+array einsum(const std::string& subscripts, const std::vector<array>& operands,
+             StreamOrDevice s = {});
+// Sums of conj(a) b along an axis.
+array vecdot(const array& a, const array& b, int axis = -1, StreamOrDevice s = {});
+// Sums of diagonals.
+array trace(const array& a, int offset, int axis1, int axis2, Dtype dtype, StreamOrDevice s = {});
+array trace(const array& a, int offset, int axis1, int axis2, StreamOrDevice s = {});
+array trace(const array& a, StreamOrDevice s = {});
+
+// The inputs, which are not there before the dependencies are.
+std::vector<array> depends(const std::vector<array>& inputs,
+                           const std::vector<array>& dependencies);
 
 // ---- Quantisation -------------------------------------------------------------------------------
 // Affine: w ~ scale * q + bias for each group of `group_size` (32, 64, 128) along the last axis, q of

@@ -22,7 +22,9 @@ def signature(o):
     s = getattr(o, "__nb_signature__", None)
     return [[text, [repr(d) for d in defaults or ()]] for text, _, defaults in s] if s else None
 result = {}
-for prefix, place in (("", mx), ("array.", mx.array), ("fast.", mx.fast), ("random.", mx.random)):
+for prefix, place in (("", mx), ("array.", mx.array), ("fast.", mx.fast), ("random.", mx.random),
+                      ("linalg.", mx.linalg), ("distributed.", mx.distributed),
+                      ("metal.", mx.metal), ("cuda.", mx.cuda)):
     for name in dir(place):
         o = getattr(place, name)
         if not isinstance(o, types.ModuleType) and not (prefix == "array." and name[0] == "_"):

@@ -44,6 +44,8 @@ NB_MODULE(core, m) {
   register_shape_ops(m);
   register_families(m);
   register_products(m);
+  register_algebra(m);
+  register_neighbours(m);
   register_fast(m);
   register_random(m);
   register_files(m);

@@ -10,6 +10,8 @@ void register_elementwise(nb::module_& module);
 void register_shape_ops(nb::module_& module);
 void register_creation(nb::module_& module);
 void register_products(nb::module_& module);
+void register_algebra(nb::module_& module);
+void register_neighbours(nb::module_& module);
 void register_transforms(nb::module_& module);
 void register_compile(nb::module_& module);
 void register_files(nb::module_& module);

@@ -1,0 +1,4 @@
+// MLX's name for a part of Lazuli's public API.
+#pragma once
+
+#include "mlx/mlx.h"
