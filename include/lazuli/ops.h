@@ -13,6 +13,8 @@
 
 #include "lazuli/array.h"
 #include "lazuli/elementwise.h"
+#include "lazuli/ops/order.h"
+#include "lazuli/ops/reductions.h"
 
 namespace lazuli {
 
@@ -144,62 +146,12 @@ array allclose(const array& a, const array& b, double rtol = 1e-5, double atol =
                bool equal_nan = false, StreamOrDevice s = {});
 array array_equal(const array& a, const array& b, bool equal_nan = false, StreamOrDevice s = {});
 
-// ---- Reductions ---------------------------------------------------------------------------------
-#define LAZULI_REDUCTION(name)                                                        \
-  array name(const array& a, bool keepdims, StreamOrDevice s = {});                   \
-  array name(const array& a, const std::vector<int>& axes, bool keepdims = false,     \
-             StreamOrDevice s = {});                                                  \
-  array name(const array& a, int axis, bool keepdims = false, StreamOrDevice s = {}); \
-  inline array name(const array& a, StreamOrDevice s = {}) { return name(a, false, s); }
-LAZULI_REDUCTION(all)
-LAZULI_REDUCTION(any)
-LAZULI_REDUCTION(sum)
-LAZULI_REDUCTION(prod)
-LAZULI_REDUCTION(max)
-LAZULI_REDUCTION(min)
-LAZULI_REDUCTION(mean)
-LAZULI_REDUCTION(logsumexp)
-LAZULI_REDUCTION(count_nonzero)
-#undef LAZULI_REDUCTION
-array var(const array& a, bool keepdims, int ddof = 0, StreamOrDevice s = {});
-array var(const array& a, const std::vector<int>& axes, bool keepdims = false, int ddof = 0,
-          StreamOrDevice s = {});
-array var(const array& a, int axis, bool keepdims = false, int ddof = 0, StreamOrDevice s = {});
-array std(const array& a, bool keepdims, int ddof = 0, StreamOrDevice s = {});
-array std(const array& a, const std::vector<int>& axes, bool keepdims = false, int ddof = 0,
-          StreamOrDevice s = {});
-array std(const array& a, int axis, bool keepdims = false, int ddof = 0, StreamOrDevice s = {});
-array argmax(const array& a, bool keepdims, StreamOrDevice s = {});
-inline array argmax(const array& a, StreamOrDevice s = {}) { return argmax(a, false, s); }
-array argmax(const array& a, int axis, bool keepdims = false, StreamOrDevice s = {});
-array argmin(const array& a, bool keepdims, StreamOrDevice s = {});
-inline array argmin(const array& a, StreamOrDevice s = {}) { return argmin(a, false, s); }
-array argmin(const array& a, int axis, bool keepdims = false, StreamOrDevice s = {});
-array softmax(const array& a, const std::vector<int>& axes, bool precise = false,
-              StreamOrDevice s = {});
-array softmax(const array& a, int axis, bool precise = false, StreamOrDevice s = {});
-array softmax(const array& a, bool precise = false, StreamOrDevice s = {});
-array cumsum(const array& a, int axis, bool reverse = false, bool inclusive = true,
-             StreamOrDevice s = {});
-array cumprod(const array& a, int axis, bool reverse = false, bool inclusive = true,
-              StreamOrDevice s = {});
-array cummax(const array& a, int axis, bool reverse = false, bool inclusive = true,
-             StreamOrDevice s = {});
-array cummin(const array& a, int axis, bool reverse = false, bool inclusive = true,
-             StreamOrDevice s = {});
-
-// ---- Order --------------------------------------------------------------------------------------
 // Differences of neighbours along an axis, n times; of booleans, whether they differ.
 array diff(const array& a, int n = 1, int axis = -1, StreamOrDevice s = {});
 // The middle element, or the mean of the two; NaN where there is one. In floats.
 array median(const array& a, const std::vector<int>& axes, bool keepdims = false,
              StreamOrDevice s = {});
 array median(const array& a, bool keepdims = false, StreamOrDevice s = {});
-array sort(const array& a, int axis = -1, StreamOrDevice s = {});
-array argsort(const array& a, int axis = -1, StreamOrDevice s = {});
-array partition(const array& a, int kth, int axis = -1, StreamOrDevice s = {});
-array argpartition(const array& a, int kth, int axis = -1, StreamOrDevice s = {});
-array topk(const array& a, int k, int axis = -1, StreamOrDevice s = {});
 
 // ---- Indexing by arrays -------------------------------------------------------------------------
 array gather(const array& a, const std::vector<array>& indices, const std::vector<int>& axes,

@@ -6,6 +6,7 @@
 #include "array/dtypes.h"
 #include "array/evaluate.h"
 #include "array/indexing.h"
+#include "generated/families.h"
 #include "lazuli/version.h"
 #include "registry.h"
 
@@ -41,7 +42,7 @@ NB_MODULE(core, m) {
   register_elementwise(m);
   register_creation(m);
   register_shape_ops(m);
-  register_reductions(m);
+  register_families(m);
   register_products(m);
   register_algebra(m);
   register_neighbours(m);

@@ -9,7 +9,6 @@ void register_devices(nb::module_& module);
 void register_elementwise(nb::module_& module);
 void register_shape_ops(nb::module_& module);
 void register_creation(nb::module_& module);
-void register_reductions(nb::module_& module);
 void register_products(nb::module_& module);
 void register_algebra(nb::module_& module);
 void register_neighbours(nb::module_& module);
