@@ -3,6 +3,7 @@
 // same way. And what is computed of row values without their trailing axes (a mean over the last
 // axis) is computed with them, so that it stays in the sweep over the rows.
 #include <algorithm>
+#include <unordered_map>
 
 #include "compiler/values.h"
 #include "ops/table/params.h"
@@ -20,6 +21,7 @@ class Absorber {
       for (Use& use : values_.inputs[i]) use = behind_views(use, shape_of(i).size());
       widen(i);
     }
+    narrow_what_stays_apart();
   }
 
  private:
@@ -148,8 +150,28 @@ class Absorber {
       if (has_extents(shape_of(use.shape), own, trailing)) shape = use.shape;
     }
     if (shape == i) return;
+    narrow_.emplace(i, values_.inputs[i]);
     values_.inputs[i] = wide;
     values_.shape[i] = shape;
+  }
+
+  // One number a row is made by a block of stages; a sweep over all rows at once is cheaper. So
+  // only what flows back into the rows' own space is computed with their axes.
+  void narrow_what_stays_apart() {
+    std::vector<uint8_t> flows_back(graph_.nodes.size(), 0);
+    for (size_t k = graph_.nodes.size(); k-- > 0;) {
+      auto i = static_cast<uint32_t>(k);
+      auto found = narrow_.find(i);
+      if (found != narrow_.end() && !flows_back[i]) {
+        values_.inputs[i] = found->second;
+        values_.shape[i] = i;
+      }
+      bool full = values_.shape[i] == i;
+      for (const Use& use : values_.inputs[i]) {
+        bool wide = use.shape != use.value && use.shape == values_.shape[use.value];
+        if (wide && (full || flows_back[i])) flows_back[use.value] = 1;
+      }
+    }
   }
 
   // Whether a shape is that of the value followed by so many extents of 1. Extents that are not 1
@@ -164,6 +186,7 @@ class Absorber {
 
   const Graph& graph_;
   Values& values_;
+  std::unordered_map<uint32_t, SmallVector<Use, 2>> narrow_;  // inputs of what may get axes
 };
 
 }  // namespace

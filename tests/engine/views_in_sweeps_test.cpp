@@ -53,6 +53,13 @@ TEST(ViewsInSweeps, ALossAndItsGradientAreOneStep) {
   EXPECT_TRUE(testing::agrees({value[0], gradient[0]}));
 }
 
+TEST(ViewsInSweeps, ValuesOfRowsAloneAreASweepOverAllRows) {
+  array x = filled({60, 3}, float32, -1, 1, 12);
+  array r = exp(sqrt(sum(square(x), -1)) * -0.5f);
+  EXPECT_EQ(steps({r}), 2);
+  EXPECT_TRUE(testing::agrees({exp(sqrt(sum(square(x), -1)) * -0.5f)}));
+}
+
 TEST(ViewsInSweeps, ValuesOfRowsServeRowsAndColumns) {
   for (int64_t rows : {1, 5, 8}) {
     array x = filled({rows, 8}, float32, -1, 1, 7), z = filled({rows}, float32, -1, 1, 8);
