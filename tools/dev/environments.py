@@ -15,7 +15,7 @@ def ensure(name, requirements, reason):
     """Makes .cache/<name> hold exactly what tools/requirements/<requirements>.txt pins."""
     place = CACHE / name
     pinned = REQUIREMENTS / f"{requirements}.txt"
-    key = digest(sys.version, PYTHON, place, pinned.read_bytes())
+    key = digest(sys.version, PYTHON, place.resolve(), pinned.read_bytes())
     stamp = f"environment-{name}"
     if (place / "bin" / "python").exists() and done(stamp, key):
         return
