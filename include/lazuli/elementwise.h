@@ -1,23 +1,13 @@
-// Elementwise operations and operators: those of the tables (elementwise_ops.h) and what is
-// composed of them.
+// Elementwise operations (ops/unary.h, ops/binary.h) and operators.
 #pragma once
 
 #include <type_traits>
-#include <vector>
 
 #include "lazuli/array.h"
-#include "lazuli/elementwise_ops.h"
+#include "lazuli/ops/binary.h"
+#include "lazuli/ops/unary.h"
 
 namespace lazuli {
-
-array degrees(const array& a, StreamOrDevice s = {});
-array positive(const array& a, StreamOrDevice s = {});
-array radians(const array& a, StreamOrDevice s = {});
-array reciprocal(const array& a, StreamOrDevice s = {});
-array round(const array& a, int decimals, StreamOrDevice s = {});
-inline array round(const array& a, StreamOrDevice s = {}) { return round(a, 0, s); }
-
-std::vector<array> divmod(const array& a, const array& b, StreamOrDevice s = {});
 
 array operator-(const array& a);
 array operator~(const array& a);

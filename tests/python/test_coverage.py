@@ -11,8 +11,8 @@ HEADERS = Path(__file__).parents[2] / "include" / "lazuli"
 OTHERS = {"slice", "slice_update"}
 
 
-PLACES = [(name, "") for name in ("ops.h", "elementwise.h", "transforms.h", "memory.h", "device.h",
-                                  "io.h")]
+PLACES = [(name, "") for name in ("transforms.h", "memory.h", "device.h", "io.h")]
+PLACES += [(f"ops/{path.name}", "") for path in sorted((HEADERS / "ops").glob("*.h"))]
 PLACES += [(f"{name}.h", name) for name in ("fast", "random", "linalg", "fft")
            if (HEADERS / f"{name}.h").exists()]
 

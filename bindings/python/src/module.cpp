@@ -39,15 +39,9 @@ NB_MODULE(core, m) {
   register_buffers(m);
   register_dlpack(m);
   register_constants(m);
-  register_elementwise(m);
-  register_creation(m);
-  register_shape_ops(m);
   register_families(m);
-  register_products(m);
-  register_algebra(m);
   register_neighbours(m);
-  register_fast(m);
-  register_random(m);
+  register_random_state(m);
   register_files(m);
   register_transforms(m);
   register_compile(m);

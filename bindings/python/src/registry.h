@@ -6,16 +6,10 @@
 namespace lazuli::python {
 
 void register_devices(nb::module_& module);
-void register_elementwise(nb::module_& module);
-void register_shape_ops(nb::module_& module);
-void register_creation(nb::module_& module);
-void register_products(nb::module_& module);
-void register_algebra(nb::module_& module);
 void register_neighbours(nb::module_& module);
 void register_transforms(nb::module_& module);
 void register_compile(nb::module_& module);
+void register_random_state(nb::module_& module);
 void register_files(nb::module_& module);
-void register_random(nb::module_& module);
-void register_fast(nb::module_& module);
 
 }  // namespace lazuli::python

@@ -53,4 +53,23 @@ array argpartition(const array& a, int kth, int axis = -1, StreamOrDevice s = {}
 // Source: Hoare, Algorithm 65: Find, 1961.
 array topk(const array& a, int k, int axis = -1, StreamOrDevice s = {});
 
+// Differences of neighbours along the axis, n times; of bool, whether they differ.
+//
+// Shape: that of a with n less along the axis, but not below 0.
+// Dtype: that of a.
+// Errors: IndexError if the axis is out of range; ValueError if n is negative.
+// Source: Python array API standard 2024.12, diff.
+array diff(const array& a, int n = 1, int axis = -1, StreamOrDevice s = {});
+
+// The middle elements along the axes, or the means of the two; NaN if one is NaN. All axes by
+// default.
+//
+// Shape: that of a without the reduced axes; with keepdims they stay with extent 1.
+// Dtype: that of a; integers and bool give float32.
+// Errors: IndexError if an axis is out of range; ValueError if an axis is named twice.
+// Source: NumPy 2, median.
+array median(const array& a, const std::vector<int>& axes, bool keepdims = false,
+             StreamOrDevice s = {});
+array median(const array& a, bool keepdims = false, StreamOrDevice s = {});
+
 }  // namespace lazuli

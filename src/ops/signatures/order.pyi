@@ -102,3 +102,41 @@ def topk(
     >>> mx.sort(mx.topk(mx.array([3, 1, 2]), k=2))
     array([2, 3], dtype=int32)
     """
+
+
+@cpp("array diff(const array& a, int n = 1, int axis = -1)")
+def diff(a: array, n: int = 1, axis: int = -1, *, stream: StreamOrDevice = None) -> array:
+    """Differences of neighbours along the axis, n times; of bool, whether they differ.
+
+    Shape: that of a with n less along the axis, but not below 0.
+    Dtype: that of a.
+    Errors: IndexError if the axis is out of range; ValueError if n is negative.
+    Source: Python array API standard 2024.12, diff.
+
+    >>> mx.diff(mx.array([1, 4, 9]))
+    array([3, 5], dtype=int32)
+    """
+
+
+@cpp(
+    "array median(const array& a, const std::vector<int>& axes, bool keepdims = false)",
+    "array median(const array& a, bool keepdims = false)",
+)
+def median(
+    a: array,
+    axis: int | Sequence[int] | None = None,
+    keepdims: bool = False,
+    *,
+    stream: StreamOrDevice = None,
+) -> array:
+    """The middle elements along the axes, or the means of the two; NaN if one is NaN. All axes by
+    default.
+
+    Shape: that of a without the reduced axes; with keepdims they stay with extent 1.
+    Dtype: that of a; integers and bool give float32.
+    Errors: IndexError if an axis is out of range; ValueError if an axis is named twice.
+    Source: NumPy 2, median.
+
+    >>> mx.median(mx.array([3, 1, 2, 10]))
+    array(2.5, dtype=float32)
+    """

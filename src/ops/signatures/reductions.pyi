@@ -211,6 +211,7 @@ def logsumexp(
     """
 
 
+@flat
 @cpp(
     "array count_nonzero(const array& a, bool keepdims)",
     "array count_nonzero(const array& a, const std::vector<int>& axes, bool keepdims = false)",

@@ -7,15 +7,6 @@
 namespace lazuli::python {
 namespace {
 
-// Elementwise functions that are methods too.
-constexpr std::pair<const char*, UnaryFunction> unary_methods[] = {
-    {"abs", &abs},       {"conj", &conjugate}, {"cos", &cos},
-    {"exp", &exp},       {"log", &log},        {"log10", &log10},
-    {"log1p", &log1p},   {"log2", &log2},      {"reciprocal", &reciprocal},
-    {"rsqrt", &rsqrt},   {"sin", &sin},        {"sqrt", &sqrt},
-    {"square", &square},
-};
-
 nb::bytes bytes_of(const array& a) {
   array dense = contiguous(a);
   evaluate(dense);
@@ -47,16 +38,6 @@ nb::object namespace_of(const array&, nb::handle version) {
 }  // namespace
 
 void register_array_methods(nb::module_&) {
-  auto stream = nb::arg("stream") = nb::none();
-  for (const auto& [name, function] : unary_methods) {
-    define_method(name, function, nb::kw_only(), stream);
-  }
-  define_method(
-      "round", [](const array& a, int decimals, StreamOrDevice s) { return round(a, decimals, s); },
-      nb::arg("decimals") = 0, nb::kw_only(), stream);
-  define_method(
-      "astype", [](const array& a, Dtype dtype, StreamOrDevice s) { return astype(a, dtype, s); },
-      nb::arg("dtype"), stream, "The values in another dtype.");
   define_method(
       "item", [](const array& a) { return nb::steal(to_number(a)); },
       "The only element as a Python number.");

@@ -5,8 +5,6 @@
 
 namespace lazuli::python {
 
-using UnaryFunction = array (*)(const array&, StreamOrDevice);
-
 template <class Function, class... Extra>
 void define_method(const char* name, Function function, const Extra&... extra) {
   nb::cpp_function_def(function, nb::scope(nb::handle(reinterpret_cast<PyObject*>(array_type))),

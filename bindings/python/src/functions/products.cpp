@@ -1,31 +1,60 @@
-// Products, quantisation, and the building blocks of models in `fast`.
-#include "array/casters.h"
+// Products, norms, quantisation, and the building blocks of models in `fast`.
+#include "functions/adapters.h"
+#include "functions/sequences.h"
 #include "lazuli/fast.h"
+#include "lazuli/linalg.h"
 #include "lazuli/ops.h"
-#include "registry.h"
 
-namespace lazuli::python {
-namespace {
+namespace lazuli::python::adapters {
 
-using Product = array (*)(const array&, const array&, StreamOrDevice);
-constexpr std::pair<const char*, Product> products[] = {
-    {"matmul", &matmul}, {"outer", &outer}, {"inner", &inner}};
-
-nb::tuple quantize_tuple(const array& w, std::optional<int> group_size, std::optional<int> bits,
-                         const std::string& mode, StreamOrDevice s) {
-  nb::list parts = nb::cast<nb::list>(nb::cast(quantize(w, group_size, bits, mode, s)));
-  return nb::tuple(parts);
+array tensordot(const array& a, const array& b, nb::handle axes, StreamOrDevice s) {
+  int count = 0;
+  if (nb::try_cast(axes, count)) return lazuli::tensordot(a, b, count, s);
+  auto pair = load_argument<std::vector<std::vector<int>>>(axes, "tensordot", "axes");
+  if (pair.size() != 2) {
+    throw ArgumentError("[tensordot] Axes are a number or two lists, not " +
+                        std::to_string(pair.size()) + ".");
+  }
+  return lazuli::tensordot(a, b, pair[0], pair[1], s);
 }
 
-array dequantize_as(const array& w, const array& scales, const std::optional<array>& biases,
-                    std::optional<int> group_size, std::optional<int> bits, const std::string& mode,
-                    std::optional<Dtype> dtype, StreamOrDevice s) {
-  array result = dequantize(w, scales, biases, group_size, bits, mode, s);
+array einsum(const std::string& subscripts, const nb::args& operands, StreamOrDevice s) {
+  std::vector<array> values;
+  for (nb::handle operand : operands) {
+    values.push_back(load_operand(operand, "einsum", "operands"));
+  }
+  return lazuli::einsum(subscripts, values, s);
+}
+
+array trace(const array& a, int offset, int axis1, int axis2, OptionalDtype dtype,
+            StreamOrDevice s) {
+  return lazuli::trace(a, offset, axis1, axis2, dtype.value_or(a.dtype()), s);
+}
+
+array norm(const array& a, nb::handle ord, const Axes& axes, bool keepdims, StreamOrDevice s) {
+  std::optional<std::vector<int>> over;
+  if (!axes.all) over = axes.list;
+  if (ord.is_none()) return linalg::norm(a, over, keepdims, s);
+  if (PyUnicode_Check(ord.ptr())) {
+    return linalg::norm(a, nb::cast<std::string>(ord), over, keepdims, s);
+  }
+  return linalg::norm(a, load_argument<double>(ord, "linalg::norm", "ord"), over, keepdims, s);
+}
+
+nb::tuple quantize(const array& w, std::optional<int> group_size, std::optional<int> bits,
+                   const std::string& mode, StreamOrDevice s) {
+  return as_tuple(lazuli::quantize(w, group_size, bits, mode, s));
+}
+
+array dequantize(const array& w, const array& scales, const std::optional<array>& biases,
+                 std::optional<int> group_size, std::optional<int> bits, const std::string& mode,
+                 OptionalDtype dtype, StreamOrDevice s) {
+  array result = lazuli::dequantize(w, scales, biases, group_size, bits, mode, s);
   return dtype ? astype(result, *dtype, s) : result;
 }
 
-array rotate(const array& a, int dims, bool traditional, std::optional<float> base, float scale,
-             nb::handle offset, const std::optional<array>& freqs, StreamOrDevice s) {
+array rope(const array& a, int dims, bool traditional, std::optional<float> base, float scale,
+           nb::handle offset, const std::optional<array>& freqs, StreamOrDevice s) {
   if (is_array(offset.ptr())) {
     return fast::rope(a, dims, traditional, base, scale, value_of(offset.ptr()), freqs, s);
   }
@@ -33,8 +62,9 @@ array rotate(const array& a, int dims, bool traditional, std::optional<float> ba
                     freqs, s);
 }
 
-array attend(const array& q, const array& k, const array& v, float scale, nb::handle mask,
-             const std::optional<array>& sinks, bool force_fused, StreamOrDevice s) {
+array scaled_dot_product_attention(const array& q, const array& k, const array& v, float scale,
+                                   nb::handle mask, const std::optional<array>& sinks,
+                                   bool force_fused, StreamOrDevice s) {
   std::string mode;
   std::optional<array> values;
   if (is_array(mask.ptr())) {
@@ -52,41 +82,4 @@ array attend(const array& q, const array& k, const array& v, float scale, nb::ha
   return fast::scaled_dot_product_attention(q, k, v, scale, mode, values, sinks, force_fused, s);
 }
 
-}  // namespace
-
-void register_products(nb::module_& m) {
-  auto stream = nb::arg("stream") = nb::none();
-  for (const auto& [name, function] : products) {
-    m.def(name, function, nb::arg("a"), nb::arg("b"), nb::kw_only(), stream);
-  }
-  m.def("addmm", &addmm, nb::arg("c"), nb::arg("a"), nb::arg("b"), nb::arg("alpha") = 1.0f,
-        nb::arg("beta") = 1.0f, nb::kw_only(), stream, "alpha * (a @ b) + beta * c.");
-  auto size = nb::arg("group_size") = nb::none(), bits = nb::arg("bits") = nb::none();
-  auto mode = nb::arg("mode") = "affine";
-  m.def("quantize", &quantize_tuple, nb::arg("w"), size, bits, mode, nb::kw_only(), stream,
-        "Packed integers, scales and biases of groups along the last axis.");
-  m.def("dequantize", &dequantize_as, nb::arg("w"), nb::arg("scales"),
-        nb::arg("biases") = nb::none(), size, bits, mode, nb::arg("dtype") = nb::none(),
-        nb::kw_only(), stream);
-  m.def("quantized_matmul", &quantized_matmul, nb::arg("x"), nb::arg("w"), nb::arg("scales"),
-        nb::arg("biases") = nb::none(), nb::arg("transpose") = true, size, bits, mode,
-        nb::kw_only(), stream);
-}
-
-void register_fast(nb::module_& module) {
-  nb::module_ m = module.def_submodule("fast", "Building blocks of models.");
-  auto stream = nb::arg("stream") = nb::none();
-  m.def("rms_norm", &fast::rms_norm, nb::arg("x"), nb::arg("weight").none(), nb::arg("eps"),
-        nb::kw_only(), stream, "x / sqrt(mean(x^2) + eps) * weight along the last axis.");
-  m.def("layer_norm", &fast::layer_norm, nb::arg("x"), nb::arg("weight").none(),
-        nb::arg("bias").none(), nb::arg("eps"), nb::kw_only(), stream);
-  m.def("rope", &rotate, nb::arg("a"), nb::arg("dims"), nb::kw_only(), nb::arg("traditional"),
-        nb::arg("base").none(), nb::arg("scale"), nb::arg("offset"), nb::arg("freqs") = nb::none(),
-        stream, "Rotary position encoding.");
-  m.def("scaled_dot_product_attention", &attend, nb::arg("q"), nb::arg("k"), nb::arg("v"),
-        nb::kw_only(), nb::arg("scale"), nb::arg("mask") = nb::none(),
-        nb::arg("sinks") = nb::none(), nb::arg("force_fused") = false, stream,
-        "softmax(q k^T * scale + mask) v.");
-}
-
-}  // namespace lazuli::python
+}  // namespace lazuli::python::adapters
