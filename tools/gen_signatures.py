@@ -6,11 +6,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from signatures.c import outputs as c_outputs  # noqa: E402
 from signatures.docs import document, states  # noqa: E402
 from signatures.header import header  # noqa: E402
-from signatures.places import BINDINGS, HEADERS, ROOT, ROWS  # noqa: E402
-from signatures.python import bindings, families_header  # noqa: E402
+from signatures.places import BINDINGS, C, HEADERS, ROOT, ROWS, STUBS  # noqa: E402
+from signatures.python import (  # noqa: E402
+    bindings, documentation_header, families_header)
 from signatures.rows import read_families  # noqa: E402
+from signatures.stub import stubs  # noqa: E402
 
 
 def outputs(families):
@@ -23,7 +26,10 @@ def outputs(families):
         if family.bound:
             files[BINDINGS / f"{family.name}.cpp"] = bindings(family)
     files[BINDINGS / "families.h"] = families_header(families)
+    files[BINDINGS / "documentation.h"] = documentation_header(families)
+    files |= {STUBS / name: text for name, text in stubs(families).items()}
     files[ROOT / "docs" / "ops.md"] = document(families)
+    files |= {C / name: text for name, text in c_outputs(families).items()}
     names = ROWS / "oracle_names.txt"
     files[names] = states(names.read_text(), families)
     return files

@@ -100,13 +100,13 @@ def names(families):
 
 
 def states(text, families):
-    """The list with each name marked: row, or missing with what brings it."""
+    """The list with each name marked: row, or missing and the issue that brings it."""
     rows, lines = names(families), []
     for line in text.splitlines():
         name, *state = line.split()
         if name in rows:
             state = ["row"]
         elif state[0] == "row":
-            state = ["missing"]
+            state = ["missing", "removed"]
         lines.append(" ".join([name, *state]))
     return "\n".join(lines) + "\n"

@@ -238,6 +238,29 @@ def bindings(family):
             f"nb::module_& {name}) {{\n{module}{body}\n}}\n\n}}  // namespace lazuli::python\n")
 
 
+def documentation_header(families):
+    """generated/documentation.h: what rows say of functions that are bound by hand."""
+    rows = [row for family in families for row in family.rows if row.hand and not row.overload]
+    texts = [f"inline constexpr const char* {documentation_name(row)} =\n"
+             f'    {builtin_signature(row)}R"doc({row.documentation})doc";' for row in rows]
+    return "\n".join([
+        "// The documentation of functions that are bound by hand.",
+        f"// {MARK.format('')}",
+        "#pragma once", "", "namespace lazuli::python::documentation {", "", *texts, "",
+        "}  // namespace lazuli::python::documentation", ""])
+
+
+def builtin_signature(row):
+    """What CPython reads the signature of its own kind of functions from."""
+    if not row.builtin:
+        return ""
+    return f'"{row.name}({", ".join(p.star + p.name for p in row.parameters)})\\n--\\n\\n" '
+
+
+def documentation_name(row):
+    return f"{row.family.module}_{row.name}" if row.family.module else row.name
+
+
 def families_header(families):
     """generated/families.h: the families, and one function that registers them all."""
     bound = [family for family in families if family.bound]

@@ -48,6 +48,7 @@ class Row:
     together: str = ""          # "yes", "compared": numbers yield to the other operand's dtype
     overload: bool = False      # a further signature of the row before
     hand: bool = False          # bound by hand; the row says how it looks
+    builtin: bool = False       # by CPython's own means
     cpp_only: bool = False
     flat: bool = False          # its derivative is zero
     ops: list = field(default_factory=list)  # of the op tables; by default the one of its name
@@ -149,7 +150,9 @@ def decorate(row, name, arguments, named):
         row.ops = arguments
     elif name == "c":
         row.c_names = arguments
-    elif name in ("overload", "hand", "cpp_only", "flat"):
+    elif name == "hand":
+        row.hand, row.builtin = True, named.get("builtin", False)
+    elif name in ("overload", "cpp_only", "flat"):
         setattr(row, name, True)
     else:
         return False

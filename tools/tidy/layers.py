@@ -59,7 +59,8 @@ def resolve(tree_paths, path, included):
     """The file of the checkout that an include means, or None for a header from elsewhere."""
     beside = path.rsplit("/", 1)[0] + "/" + included
     for candidate in (f"include/{included}", f"src/{included}", f"models/{included}",
-                      f"apps/lazuli/{included}", f"bindings/python/src/{included}", beside):
+                      f"apps/lazuli/{included}", f"bindings/python/src/{included}",
+                      f"bindings/c/include/{included}", beside):
         if candidate in tree_paths:
             return candidate
     return None

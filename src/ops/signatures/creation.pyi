@@ -112,6 +112,7 @@ def full(
     """
 
 
+@c("")
 @adapter("full_like")
 @cpp("array full_like(const array& a, array values)")
 def full_like(

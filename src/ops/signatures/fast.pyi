@@ -46,6 +46,7 @@ def layer_norm(
     """
 
 
+@c("mlx_fast_rope", "mlx_fast_rope_dynamic")
 @adapter("rope")
 @cpp("array rope(const array& x, int dims, bool traditional, std::optional<float> base, "
      "float scale, int offset, const std::optional<array>& freqs = std::nullopt)",

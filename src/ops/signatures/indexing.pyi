@@ -28,6 +28,7 @@ def take(
     """
 
 
+@c("mlx_take_along_axis")
 @cpp("array take_along_axis(const array& a, const array& indices, int axis)",
      none_axis="flatten")
 def take_along_axis(

@@ -3,6 +3,7 @@
 includes = ["lazuli/small_vector.h"]
 
 
+@c("mlx_concatenate_axis")
 @alias("concat")
 @adapter("concatenate")
 @cpp("array concatenate(std::vector<array> arrays, int axis = 0)")
@@ -25,6 +26,7 @@ def concatenate(
     """
 
 
+@c("mlx_stack_axis")
 @cpp("array stack(const std::vector<array>& arrays, int axis = 0)")
 def stack(
     arrays: Sequence[array],
@@ -45,6 +47,7 @@ def stack(
     """
 
 
+@c("mlx_split", "mlx_split_sections")
 @method
 @adapter("split")
 @cpp(
@@ -70,6 +73,7 @@ def split(
     """
 
 
+@c("mlx_unstack_axis")
 @adapter("unstack")
 @cpp("std::vector<array> unstack(const array& a, int axis = 0)")
 def unstack(x: array, *, axis: int = 0, stream: StreamOrDevice = None) -> tuple[array, ...]:
@@ -125,6 +129,7 @@ def tile(a: array, reps: int | Sequence[int], *, stream: StreamOrDevice = None) 
     """
 
 
+@c("mlx_roll_axes")
 @adapter("roll")
 @cpp(
     "array roll(const array& a, const Shape& shift, const std::vector<int>& axes)",
@@ -206,7 +211,7 @@ def meshgrid(
 @adapter("atleast_1d")
 @cpp("array atleast_1d(const array& a)",
      "std::vector<array> atleast_1d(const std::vector<array>& a)")
-def atleast_1d(*arys: array, stream: StreamOrDevice = None) -> array | list[array]:
+def atleast_1d(*arys: array, stream: StreamOrDevice = None) -> Any:
     """The arrays with at least one dimension: a scalar becomes [1]. A list of more than one array.
 
     Shape: that of each, or [1].
@@ -222,7 +227,7 @@ def atleast_1d(*arys: array, stream: StreamOrDevice = None) -> array | list[arra
 @adapter("atleast_2d")
 @cpp("array atleast_2d(const array& a)",
      "std::vector<array> atleast_2d(const std::vector<array>& a)")
-def atleast_2d(*arys: array, stream: StreamOrDevice = None) -> array | list[array]:
+def atleast_2d(*arys: array, stream: StreamOrDevice = None) -> Any:
     """The arrays with at least two dimensions, new ones in front. A list of more than one array.
 
     Shape: that of each with 1 in front as needed.
@@ -238,7 +243,7 @@ def atleast_2d(*arys: array, stream: StreamOrDevice = None) -> array | list[arra
 @adapter("atleast_3d")
 @cpp("array atleast_3d(const array& a)",
      "std::vector<array> atleast_3d(const std::vector<array>& a)")
-def atleast_3d(*arys: array, stream: StreamOrDevice = None) -> array | list[array]:
+def atleast_3d(*arys: array, stream: StreamOrDevice = None) -> Any:
     """The arrays with at least three dimensions: [N] becomes [1, N, 1], [M, N] becomes [M, N, 1].
     A list of more than one array.
 
@@ -252,13 +257,14 @@ def atleast_3d(*arys: array, stream: StreamOrDevice = None) -> array | list[arra
     """
 
 
+@c("mlx_depends")
 @adapter("depends")
 @cpp("std::vector<array> depends(const std::vector<array>& inputs, "
      "const std::vector<array>& dependencies)")
 def depends(
     inputs: array | Sequence[array],
     dependencies: array | Sequence[array],
-) -> array | list[array]:
+) -> Any:
     """The inputs, whose values are not there before those of the dependencies are.
 
     Shape: those of the inputs.

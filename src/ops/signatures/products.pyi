@@ -148,6 +148,7 @@ def vecdot(
     """
 
 
+@c("mlx_trace_axes", "", "mlx_trace")
 @adapter("trace")
 @cpp("array trace(const array& a, int offset, int axis1, int axis2, Dtype dtype)",
      "array trace(const array& a, int offset, int axis1, int axis2)",

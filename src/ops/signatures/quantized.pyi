@@ -7,6 +7,7 @@ Of halves, rows computed together and alone differ by at most a unit in the last
 result and one of sqrt(sum x^2 w^2), its typical size."""
 
 
+@c("")
 @ops("affine_quantize")
 @adapter("quantize")
 @cpp("std::vector<array> quantize(const array& w, std::optional<int> group_size = std::nullopt, "
@@ -32,6 +33,7 @@ def quantize(
     """
 
 
+@c("")
 @ops("affine_dequantize")
 @adapter("dequantize")
 @cpp("array dequantize(const array& w, const array& scales, const std::optional<array>& biases, "

@@ -38,6 +38,7 @@ def key(seed: int) -> array:
     """
 
 
+@c("mlx_random_split_num")
 @cpp("array split(const array& key, int num)")
 def split(key: array, num: int = 2, stream: StreamOrDevice = None) -> array:
     """Keys that depend on one key and on nothing else.
@@ -75,6 +76,7 @@ def uniform(
     """
 
 
+@c("mlx_random_normal_broadcast")
 @ops("random_bits")
 @cpp("array normal(const Shape& shape, Dtype dtype, const std::optional<array>& loc, "
      "const std::optional<array>& scale, const Key& key)")

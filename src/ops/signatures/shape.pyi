@@ -144,6 +144,7 @@ def squeeze(
     """
 
 
+@c("mlx_expand_dims_axes", "mlx_expand_dims")
 @cpp(
     "array expand_dims(const array& a, const std::vector<int>& axes)",
     "array expand_dims(const array& a, int axis)",

@@ -314,6 +314,7 @@ def reciprocal(a: array, stream: StreamOrDevice = None) -> array:
     """
 
 
+@c("")
 def rint(a: array, stream: StreamOrDevice = None) -> array:
     """Source: NumPy 2, rint.
 

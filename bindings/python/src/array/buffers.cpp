@@ -12,6 +12,7 @@
 #include "array/convert.h"
 #include "array/dtypes.h"
 #include "array/evaluate.h"
+#include "generated/documentation.h"
 #include "lazuli/exchange.h"
 #include "lazuli/ops.h"
 
@@ -285,7 +286,7 @@ void register_buffers(nb::module_& module) {
   method("__reduce__", reduce);
   if (PyModule_AddFunctions(module.ptr(), functions) != 0) throw nb::python_error();
   module.def("asarray", asarray, nb::arg("a"), nb::arg("dtype") = nb::none(), nb::kw_only(),
-             nb::arg("copy") = nb::none(), "The object as an array; without a copy if it can be.");
+             nb::arg("copy") = nb::none(), documentation::asarray);
 }
 
 }  // namespace lazuli::python

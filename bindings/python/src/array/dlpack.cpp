@@ -14,6 +14,7 @@
 #include "array/convert.h"
 #include "array/dtypes.h"
 #include "array/evaluate.h"
+#include "generated/documentation.h"
 #include "lazuli/exchange.h"
 #include "lazuli/ops.h"
 
@@ -294,9 +295,7 @@ void register_dlpack(nb::module_& module) {
         if (copy && !*copy) return asarray(x, std::nullopt, copy);
         return nb::cast(from_dlpack(x.ptr(), std::nullopt, copy));
       },
-      nb::arg("x"), nb::kw_only(), nb::arg("copy") = nb::none(),
-      "An array of any object with __dlpack__. Unless `copy` says so, memory of the GPU is shared "
-      "and the host's is copied.");
+      nb::arg("x"), nb::kw_only(), nb::arg("copy") = nb::none(), documentation::from_dlpack);
 }
 
 }  // namespace lazuli::python

@@ -1,4 +1,5 @@
 #include "array/dtypes.h"
+#include "generated/documentation.h"
 
 #include <nanobind/stl/string.h>
 
@@ -236,13 +237,10 @@ void register_dtypes(nb::module_& module) {
   register_categories(module);
   register_limits(module);
   module.def("issubdtype", &is_subdtype, nb::arg("arg1"), nb::arg("arg2"),
-             "Whether a dtype or category is an instance of another.");
-  module.def("isdtype", &is_of_kind, nb::arg("dtype"), nb::arg("kind"),
-             "Whether a dtype is of a kind named as in the array API standard.");
-  module.def("result_type", &result_type, nb::arg("arrays_and_dtypes"),
-             "The dtype to which arrays and dtypes are promoted together.");
-  module.def("can_cast", &can_cast, nb::arg("from_"), nb::arg("to"),
-             "Whether promotion leads from one dtype to the other.");
+             documentation::issubdtype);
+  module.def("isdtype", &is_of_kind, nb::arg("dtype"), nb::arg("kind"), documentation::isdtype);
+  module.def("result_type", &result_type, nb::arg("arrays_and_dtypes"), documentation::result_type);
+  module.def("can_cast", &can_cast, nb::arg("from_"), nb::arg("to"), documentation::can_cast);
 }
 
 }  // namespace lazuli::python

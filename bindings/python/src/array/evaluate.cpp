@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "array/casters.h"
+#include "generated/documentation.h"
 #include "lazuli/interrupt.h"
 #include "tracing/tree.h"
 
@@ -125,10 +126,8 @@ PyObject* async_eval_function(PyObject*, PyObject* const* args, Py_ssize_t count
 }
 
 PyMethodDef functions[] = {
-    {"eval", as_method(eval_function), METH_FASTCALL,
-     "eval(*args)\n--\n\nComputes the arrays of the trees and waits."},
-    {"async_eval", as_method(async_eval_function), METH_FASTCALL,
-     "async_eval(*args)\n--\n\nStarts computing the arrays of the trees and returns."},
+    {"eval", as_method(eval_function), METH_FASTCALL, documentation::eval},
+    {"async_eval", as_method(async_eval_function), METH_FASTCALL, documentation::async_eval},
     {nullptr, nullptr, 0, nullptr},
 };
 
@@ -202,7 +201,7 @@ void register_evaluation(nb::module_& module) {
         Unlocked unlocked;
         synchronize(to_stream(s));
       },
-      nb::arg("stream") = nb::none(), "Waits until the work on a stream has run.");
+      nb::arg("stream") = nb::none(), documentation::synchronize);
 }
 
 }  // namespace lazuli::python

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "array/casters.h"
+#include "generated/documentation.h"
 #include "lazuli/memory.h"
 #include "registry.h"
 
@@ -62,13 +63,13 @@ void register_types(nb::module_& module) {
 }
 
 void register_functions(nb::module_& module) {
-  module.def("default_device", [] { return default_device(); });
+  module.def("default_device", [] { return default_device(); }, documentation::default_device);
   module.def(
       "set_default_device", [](nb::handle device) { set_default_device(load_device(device)); },
-      nb::arg("device"));
+      nb::arg("device"), documentation::set_default_device);
   module.def(
       "is_available", [](nb::handle device) { return is_available(load_device(device)); },
-      nb::arg("device"));
+      nb::arg("device"), documentation::is_available);
   module.def(
       "device_info",
       [](nb::handle device) {
@@ -79,23 +80,22 @@ void register_functions(nb::module_& module) {
         }
         return result;
       },
-      nb::arg("d") = nb::none(),
-      "Facts about a device: its name, architecture and memory in bytes.");
+      nb::arg("d") = nb::none(), documentation::device_info);
   module.def(
       "why_unavailable", [](nb::handle device) { return why_unavailable(load_device(device)); },
-      nb::arg("device"),
-      "Empty for a device that is available, else what is missing and how to get it.");
-  module.def("device_count", &device_count, nb::arg("device_type"));
+      nb::arg("device"), documentation::why_unavailable);
+  module.def("device_count", &device_count, nb::arg("device_type"), documentation::device_count);
   module.def(
       "default_stream", [](nb::handle device) { return default_stream(load_device(device)); },
-      nb::arg("device"));
-  module.def("set_default_stream", &set_default_stream, nb::arg("stream"));
+      nb::arg("device"), documentation::default_stream);
+  module.def("set_default_stream", &set_default_stream, nb::arg("stream"),
+             documentation::set_default_stream);
   module.def(
       "new_stream", [](nb::handle device) { return new_stream(load_device(device)); },
-      nb::arg("device"));
+      nb::arg("device"), documentation::new_stream);
   module.def(
       "stream", [](StreamOrDevice s) { return Context{s, nullptr}; }, nb::arg("s"),
-      "A context in which the stream, or the device's, is the default.");
+      documentation::stream);
 }
 
 Device load_or_default(nb::handle device) {
@@ -120,19 +120,16 @@ void define_limit(nb::module_& module, const char* name, F function, const char*
 }
 
 void register_memory(nb::module_& module) {
-  define_of_memory(module, "get_active_memory", &get_active_memory, "Bytes held by arrays.");
-  define_of_memory(module, "get_peak_memory", &get_peak_memory,
-                   "The most bytes ever held since the last reset.");
-  define_of_memory(module, "reset_peak_memory", &reset_peak_memory, "Forgets the peak so far.");
-  define_of_memory(module, "get_cache_memory", &get_cache_memory,
-                   "Bytes kept for the next allocations.");
-  define_of_memory(module, "clear_cache", &clear_cache, "Gives the kept bytes back.");
-  define_of_memory(module, "get_memory_limit", &get_memory_limit, "The budget in bytes.");
-  define_limit(module, "set_memory_limit", &set_memory_limit,
-               "Sets the budget in bytes and returns the one before. Beyond a GPU's, arrays that "
-               "were not used for longest move to the host.");
-  define_limit(module, "set_cache_limit", &set_cache_limit,
-               "Sets the most bytes that are kept and returns the limit before.");
+  define_of_memory(module, "get_active_memory", &get_active_memory,
+                   documentation::get_active_memory);
+  define_of_memory(module, "get_peak_memory", &get_peak_memory, documentation::get_peak_memory);
+  define_of_memory(module, "reset_peak_memory", &reset_peak_memory,
+                   documentation::reset_peak_memory);
+  define_of_memory(module, "get_cache_memory", &get_cache_memory, documentation::get_cache_memory);
+  define_of_memory(module, "clear_cache", &clear_cache, documentation::clear_cache);
+  define_of_memory(module, "get_memory_limit", &get_memory_limit, documentation::get_memory_limit);
+  define_limit(module, "set_memory_limit", &set_memory_limit, documentation::set_memory_limit);
+  define_limit(module, "set_cache_limit", &set_cache_limit, documentation::set_cache_limit);
 }
 
 }  // namespace

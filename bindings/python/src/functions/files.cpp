@@ -7,6 +7,7 @@
 
 #include "array/casters.h"
 #include "array/evaluate.h"
+#include "generated/documentation.h"
 #include "lazuli/io.h"
 #include "registry.h"
 
@@ -308,27 +309,24 @@ void save_gguf_file(nb::handle file, nb::dict arrays, std::optional<nb::dict> me
 void register_files(nb::module_& m) {
   auto stream = nb::arg("stream") = nb::none(), metadata = nb::arg("metadata") = nb::none();
   auto file = nb::arg("file");
-  m.def(
-      "load", &load_any, file, nb::arg("format") = nb::none(), nb::arg("return_metadata") = false,
-      nb::kw_only(), stream, nb::arg("mmap") = true,
-      "The array or arrays of a npy, npz, safetensors or GGUF file. A file named by its path is "
-      "mapped: its bytes are read when they are used, and whoever truncates it meanwhile ends this "
-      "process (SIGBUS). mmap=False reads it at once.");
-  m.def("save", &save_array, file, nb::arg("arr"), "Writes an array in NumPy's format.");
-  m.def("save_safetensors", &save_tensors, file, nb::arg("arrays"), metadata);
-  m.def("save_gguf", &save_gguf_file, file, nb::arg("arrays"), metadata);
+  m.def("load", &load_any, file, nb::arg("format") = nb::none(), nb::arg("return_metadata") = false,
+        nb::kw_only(), stream, nb::arg("mmap") = true, documentation::load);
+  m.def("save", &save_array, file, nb::arg("arr"), documentation::save);
+  m.def("save_safetensors", &save_tensors, file, nb::arg("arrays"), metadata,
+        documentation::save_safetensors);
+  m.def("save_gguf", &save_gguf_file, file, nb::arg("arrays"), metadata, documentation::save_gguf);
   m.def(
       "savez",
       [](nb::handle file, const nb::args& args, const nb::kwargs& kwargs) {
         save_archive(file, args, kwargs, false);
       },
-      file, nb::arg("args"), nb::arg("kwargs"), "Writes arrays into one archive.");
+      file, nb::arg("args"), nb::arg("kwargs"), documentation::savez);
   m.def(
       "savez_compressed",
       [](nb::handle file, const nb::args& args, const nb::kwargs& kwargs) {
         save_archive(file, args, kwargs, true);
       },
-      file, nb::arg("args"), nb::arg("kwargs"));
+      file, nb::arg("args"), nb::arg("kwargs"), documentation::savez_compressed);
 }
 
 }  // namespace lazuli::python

@@ -1,5 +1,6 @@
 // What programs ask about their surroundings: other processes, other back-ends.
 #include "array/casters.h"
+#include "generated/documentation.h"
 #include "lazuli/memory.h"
 #include "lazuli/ops.h"
 #include "registry.h"
@@ -54,37 +55,41 @@ void register_distributed(nb::module_& module) {
         check_transport(transport);
         return false;
       },
-      nb::arg("backend") = "any", "Whether groups of several processes can be made.");
+      nb::arg("backend") = "any", documentation::distributed_is_available);
   m.def("init", &init, nb::arg("strict") = false, nb::arg("backend") = "any", nb::kw_only(),
-        nb::arg("all_gather_factory") = nb::none(),
-        "The group of all processes: this one. RuntimeError if strict.");
+        nb::arg("all_gather_factory") = nb::none(), documentation::distributed_init);
   auto group = nb::arg("group") = nb::none(), stream = nb::arg("stream") = nb::none();
-  for (const char* name : {"all_sum", "all_max", "all_min", "all_gather", "sum_scatter"}) {
+  const std::pair<const char*, const char*> collectives[] = {
+      {"all_sum", documentation::distributed_all_sum},
+      {"all_max", documentation::distributed_all_max},
+      {"all_min", documentation::distributed_all_min},
+      {"all_gather", documentation::distributed_all_gather},
+      {"sum_scatter", documentation::distributed_sum_scatter}};
+  for (const auto& [name, text] : collectives) {
     m.def(
         name, [](const array& x, std::optional<Group>, StreamOrDevice) { return x; }, nb::arg("x"),
-        nb::kw_only(), group, stream, "Over the processes of the group: of one, the array itself.");
+        nb::kw_only(), group, stream, text);
   }
   m.def(
       "send",
       [](const array&, int, std::optional<Group>, StreamOrDevice) -> array {
         refuse_singleton("send to");
       },
-      nb::arg("x"), nb::arg("dst"), nb::kw_only(), group, stream,
-      "Raises ValueError in a group of one process.");
+      nb::arg("x"), nb::arg("dst"), nb::kw_only(), group, stream, documentation::distributed_send);
   m.def(
       "recv",
       [](nb::handle, nb::handle, int, std::optional<Group>, StreamOrDevice) -> array {
         refuse_singleton("receive from");
       },
       nb::arg("shape"), nb::arg("dtype"), nb::arg("src"), nb::kw_only(), group, stream,
-      "Raises ValueError in a group of one process.");
+      documentation::distributed_recv);
   m.def(
       "recv_like",
       [](const array&, int, std::optional<Group>, StreamOrDevice) -> array {
         refuse_singleton("receive from");
       },
       nb::arg("x"), nb::arg("src"), nb::kw_only(), group, stream,
-      "Raises ValueError in a group of one process.");
+      documentation::distributed_recv_like);
 }
 
 // Memory that the system may not take away does not exist here.
@@ -92,22 +97,28 @@ size_t set_wired_limit(size_t) { return 0; }
 
 void register_metal(nb::module_& module) {
   nb::module_ m = module.def_submodule("metal", "Apple's GPUs, which are not there.");
-  m.def("is_available", [] { return false; }, "False: there is no Metal here.");
-  m.def("device_info", [] { return nb::dict(); }, "Nothing: there is no device of Metal's.");
-  m.def("get_active_memory", [] { return get_active_memory(); }, "As the module's own.");
-  m.def("get_peak_memory", [] { return get_peak_memory(); }, "As the module's own.");
-  m.def("get_cache_memory", [] { return get_cache_memory(); }, "As the module's own.");
-  m.def("reset_peak_memory", [] { reset_peak_memory(); }, "As the module's own.");
-  m.def("clear_cache", [] { clear_cache(); }, "As the module's own.");
+  m.def("is_available", [] { return false; }, documentation::metal_is_available);
+  m.def("device_info", [] { return nb::dict(); }, documentation::metal_device_info);
+  m.def(
+      "get_active_memory", [] { return get_active_memory(); },
+      documentation::metal_get_active_memory);
+  m.def("get_peak_memory", [] { return get_peak_memory(); }, documentation::metal_get_peak_memory);
+  m.def(
+      "get_cache_memory", [] { return get_cache_memory(); }, documentation::metal_get_cache_memory);
+  m.def("reset_peak_memory", [] { reset_peak_memory(); }, documentation::metal_reset_peak_memory);
+  m.def("clear_cache", [] { clear_cache(); }, documentation::metal_clear_cache);
   m.def(
       "set_memory_limit", [](size_t limit) { return set_memory_limit(limit); }, nb::arg("limit"),
-      "As the module's own.");
+      documentation::metal_set_memory_limit);
   m.def(
       "set_cache_limit", [](size_t limit) { return set_cache_limit(limit); }, nb::arg("limit"),
-      "As the module's own.");
-  m.def("set_wired_limit", &set_wired_limit, nb::arg("limit"), "Has no effect; returns 0.");
-  m.def("start_capture", [](const std::string&) {}, nb::arg("path"), "Has no effect.");
-  m.def("stop_capture", [] {}, "Has no effect.");
+      documentation::metal_set_cache_limit);
+  m.def("set_wired_limit", &set_wired_limit, nb::arg("limit"),
+        documentation::metal_set_wired_limit);
+  m.def(
+      "start_capture", [](const std::string&) {}, nb::arg("path"),
+      documentation::metal_start_capture);
+  m.def("stop_capture", [] {}, documentation::metal_stop_capture);
 }
 
 }  // namespace
@@ -118,9 +129,8 @@ void register_neighbours(nb::module_& module) {
   nb::module_ cuda = module.def_submodule("cuda", "NVIDIA's GPUs.");
   cuda.def(
       "is_available", [] { return is_available(Device(Device::gpu)); },
-      "Whether there is an NVIDIA GPU that can be used.");
-  module.def("set_wired_limit", &set_wired_limit, nb::arg("limit"),
-             "Has no effect, since the system does not take memory of a GPU away; returns 0.");
+      documentation::cuda_is_available);
+  module.def("set_wired_limit", &set_wired_limit, nb::arg("limit"), documentation::set_wired_limit);
 }
 
 }  // namespace lazuli::python

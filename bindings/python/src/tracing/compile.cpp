@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "array/casters.h"
+#include "generated/documentation.h"
 #include "registry.h"
 #include "tracing/captures.h"
 #include "tracing/transforms.h"
@@ -202,10 +203,9 @@ void register_compile(nb::module_& m) {
                                                     std::move(outputs), shapeless));
       },
       nb::arg("fun"), nb::arg("inputs") = nb::none(), nb::arg("outputs") = nb::none(),
-      nb::arg("shapeless") = false,
-      "The function, run once for each structure of its arguments and repeated afterwards.");
-  m.def("disable_compile", &disable_compile, "Makes compiled functions run as they are.");
-  m.def("enable_compile", &enable_compile);
+      nb::arg("shapeless") = false, documentation::compile);
+  m.def("disable_compile", &disable_compile, documentation::disable_compile);
+  m.def("enable_compile", &enable_compile, documentation::enable_compile);
 }
 
 }  // namespace lazuli::python

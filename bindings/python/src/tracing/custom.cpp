@@ -1,5 +1,6 @@
 // checkpoint and custom_function: functions with rules of their own for transformations.
 #include "array/casters.h"
+#include "generated/documentation.h"
 #include "lazuli/ops.h"
 #include "registry.h"
 #include "tracing/transforms.h"
@@ -184,7 +185,7 @@ void register_custom(nb::module_& m) {
   m.def(
       "checkpoint",
       [](nb::callable fun) { return as_object(std::make_unique<Checkpoint>(std::move(fun))); },
-      nb::arg("fun"), "The function, whose inside is computed again for gradients.");
+      nb::arg("fun"), documentation::checkpoint);
 }
 
 }  // namespace lazuli::python

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "array/casters.h"
+#include "generated/documentation.h"
 #include "lazuli/ops.h"
 #include "registry.h"
 #include "tracing/tree.h"
@@ -373,20 +374,19 @@ void register_transforms(nb::module_& m) {
               std::move(fun), load_wanted(name, argnums, argnames), gives_value));
         },
         nb::arg("fun"), nb::arg("argnums") = nb::none(), nb::arg("argnames") = nb::list(),
-        "A function that gives gradients.");
+        gives_value ? documentation::value_and_grad : documentation::grad);
   }
   m.def("vjp", &vjp_of, nb::arg("fun"), nb::arg("primals"), nb::arg("cotangents"),
-        "Outputs, and products of cotangents and the Jacobian.");
+        documentation::vjp);
   m.def("jvp", &jvp_of, nb::arg("fun"), nb::arg("primals"), nb::arg("tangents"),
-        "Outputs, and products of the Jacobian and tangents.");
+        documentation::jvp);
   m.def(
       "vmap",
       [](nb::callable fun, nb::object in_axes, nb::object out_axes) {
         return as_object(
             std::make_unique<Vmap>(std::move(fun), std::move(in_axes), std::move(out_axes)));
       },
-      nb::arg("fun"), nb::arg("in_axes") = 0, nb::arg("out_axes") = 0,
-      "The function applied to each slice along axes.");
+      nb::arg("fun"), nb::arg("in_axes") = 0, nb::arg("out_axes") = 0, documentation::vmap);
   register_custom(m);
 }
 
