@@ -9,10 +9,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from signatures.c import outputs as c_outputs  # noqa: E402
 from signatures.docs import document, states  # noqa: E402
 from signatures.header import header  # noqa: E402
-from signatures.places import BINDINGS, C, HEADERS, ROOT, ROWS, STUBS  # noqa: E402
+from signatures.places import BINDINGS, C, HEADERS, ROOT, ROWS, RUST, STUBS  # noqa: E402
 from signatures.python import (  # noqa: E402
     bindings, documentation_header, families_header)
 from signatures.rows import read_families  # noqa: E402
+from signatures.rust import outputs as rust_outputs  # noqa: E402
 from signatures.stub import stubs  # noqa: E402
 
 
@@ -30,6 +31,7 @@ def outputs(families):
     files |= {STUBS / name: text for name, text in stubs(families).items()}
     files[ROOT / "docs" / "ops.md"] = document(families)
     files |= {C / name: text for name, text in c_outputs(families).items()}
+    files |= {RUST / name: text for name, text in rust_outputs(families).items()}
     names = ROWS / "oracle_names.txt"
     files[names] = states(names.read_text(), families)
     return files

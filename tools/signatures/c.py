@@ -199,16 +199,22 @@ def source(title, name, found, headers):
     return "\n".join(parts)
 
 
-def outputs(families):
-    """Path below bindings/c -> text."""
-    groups = {}
+def groups(families):
+    """Header -> its title and its families."""
+    found = {}
     for family in families:
         if not family.plain:
-            groups.setdefault(family.namespace or "ops", []).append(family)
+            name = family.namespace or "ops"
+            title = family.title if family.namespace else "Operations."
+            found.setdefault(name, (title, []))[1].append(family)
+    return found
+
+
+def outputs(families):
+    """Path below bindings/c -> text."""
     files = {}
-    for name, members in groups.items():
+    for name, (title, members) in groups(families).items():
         found = [function for family in members for function in functions(family)]
-        title = members[0].title if name != "ops" else "Operations."
         files[f"include/mlx/c/{name}.h"] = header(title, name, found)
         files[f"src/generated/{name}.cpp"] = source(title, name, found, [name])
     return files
